@@ -1,0 +1,1 @@
+"""Where batches come from: sources, crops, keyed randomness and pairs made on the device."""

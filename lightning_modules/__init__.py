@@ -1,0 +1,1 @@
+"""Who steps when: the training stages as LightningModules."""

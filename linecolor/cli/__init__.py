@@ -1,0 +1,1 @@
+"""The top floor: console scripts that wire the rooms together and decide nothing."""

@@ -1,0 +1,1 @@
+"""The networks: ResNeXt U-Nets, the discriminator, frozen feature extractors."""
