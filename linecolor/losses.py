@@ -1,0 +1,48 @@
+"""The losses of Lee & Lee 2020, section 3.5. They compute and never step."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Equation 2 for D: -log D(c) - log(1 - D(G)), means over the batch; logits (B, 1), D = sigmoid."""
+    real = F.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
+    fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
+    return real + fake
+
+
+def adversarial_loss(fake_logits: Tensor) -> Tensor:
+    """Equation 2 for G in its non-saturating form, -log D(G): the authors' code and Goodfellow's advice."""
+    return F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))
+
+
+def reconstruction_loss(color: Tensor, truth: Tensor) -> Tensor:
+    """Equations 3 and 5: the mean absolute difference; both (B, 3, H, W) in [-1, 1]."""
+    return F.l1_loss(color, truth)
+
+
+class ContentLoss(nn.Module):
+    """Equation 4: mean squared difference of the features of the fourth convolution of VGG16.
+
+    Args:
+        features: maps (B, 3, H, W) in [-1, 1] to features; frozen, but gradients pass through it to the generator.
+    """
+
+    def __init__(self, features: nn.Module) -> None:
+        super().__init__()
+        # In a tuple the frozen network stays out of state_dict() and parameters(): it is no part of a checkpoint
+        # and nothing for DDP to wait for.
+        self._features = (features,)
+
+    def forward(self, color: Tensor, truth: Tensor) -> Tensor:
+        """Both (B, 3, H, W) RGB in [-1, 1] -> a scalar; no gradient flows to `truth`."""
+        features = self._features[0]
+        with torch.no_grad():
+            wanted = features(truth)
+        return F.mse_loss(features(color), wanted)
+
+    def _apply(self, fn, recurse: bool = True):  # type: ignore[no-untyped-def]  # torch's own signature
+        """Follow `.to(device)` although hidden from the module tree."""
+        self._features[0]._apply(fn, recurse)
+        return super()._apply(fn, recurse)
