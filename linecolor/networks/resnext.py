@@ -1,0 +1,82 @@
+"""The ResNeXt block and the up-sampling block that the generators are built of."""
+
+import torch
+from torch import Tensor, nn
+
+LEAKY_SLOPE = 0.2
+"""Slope of every LeakyReLU (Lee & Lee 2020, section 3.2)."""
+
+
+class ResNeXtBlock(nn.Module):
+    """Aggregated residual transformation without normalisation (Ci et al. 2018; Lee & Lee 2020, section 3.2).
+
+    1x1 to half the channels, grouped 3x3, 1x1 back, added to the input. No bias, no activation after the
+    addition: normalisation and clipping would narrow the range of the colours.
+
+    Args:
+        channels: channels in and out; even.
+        cardinality: groups of the 3x3 convolution; must divide `channels // 2`.
+    """
+
+    def __init__(self, channels: int, cardinality: int) -> None:
+        super().__init__()
+        inner = channels // 2
+        if channels % 2 or inner % cardinality:
+            raise ValueError(
+                f"cardinality {cardinality} does not divide {inner}, half of {channels} channels: "
+                "lower model.cardinality or raise model.width"
+            )
+        self.reduce = nn.Conv2d(channels, inner, 1, bias=False)
+        self.grouped = nn.Conv2d(inner, inner, 3, padding=1, groups=cardinality, bias=False)
+        self.expand = nn.Conv2d(inner, channels, 1, bias=False)
+        self.activation = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        inner = self.activation(self.reduce(x))
+        return x + self.expand(self.activation(self.grouped(inner)))
+
+
+class UpBlock(nn.Module):
+    """Up-C of the paper's figure 3: 3x3 to C, ResNeXt blocks, 3x3 to 2C, pixel shuffle to C/2 at twice the size.
+
+    Sub-pixel convolution (Shi et al. 2016) instead of a transposed one keeps the checkerboard away
+    (Lee & Lee 2020, section 3.2).
+
+    Args:
+        in_channels: channels coming in, skip connection included.
+        channels: C; the output has C / 2.
+        blocks: number of ResNeXt blocks; 10 in the paper.
+        cardinality: groups of the blocks; 32 in the paper.
+    """
+
+    def __init__(self, in_channels: int, channels: int, blocks: int, cardinality: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.blocks = nn.Sequential(*(ResNeXtBlock(channels, cardinality) for _ in range(blocks)))
+        self.expand = nn.Conv2d(channels, 2 * channels, 3, padding=1, bias=False)
+        self.shuffle = nn.PixelShuffle(2)
+        self.activation = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) -> (B, C / 2, 2H, 2W)."""
+        x = self.blocks(self.activation(self.enter(x)))
+        return self.activation(self.shuffle(self.expand(x)))
+
+
+def icnr_(weight: Tensor, upscale: int, slope: float = LEAKY_SLOPE) -> None:
+    """Initialise, in place, a convolution before a pixel shuffle so that it starts as nearest-neighbour (ICNR).
+
+    The `upscale ** 2` filters that make up one output channel start equal, so no checkerboard is there to be
+    unlearned (Aitken et al. 2017).
+
+    Args:
+        weight: (C * upscale^2, in, k, k).
+        upscale: factor of the pixel shuffle.
+        slope: slope of the LeakyReLU that follows.
+    """
+    out_channels, *rest = weight.shape
+    seed = torch.empty(out_channels // upscale**2, *rest)
+    nn.init.kaiming_normal_(seed, a=slope)
+    with torch.no_grad():
+        weight.copy_(seed.repeat_interleave(upscale**2, dim=0))
