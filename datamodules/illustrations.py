@@ -1,0 +1,185 @@
+"""The training data set: decode a page, cut the crop, draw the recipe. And held-out drawings, whole."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
+
+from datamodules.crops import PageCrop
+from datamodules.recipe import PairSettings, SampleKey, draw, draw_crop, keyed_generator
+from datamodules.sources.drawing import Drawing
+from linecolor import images, lines, protocol
+from linecolor.line_art import FullDrawing
+
+Picture = NDArray[np.uint8]
+log = logging.getLogger("linecolor")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One drawing, decoded at its own size: colour (H, W, 3), line (H, W) or None, foreground alpha (H, W)."""
+
+    drawing: Drawing
+    color: Picture
+    line: Picture | None
+    alpha: Picture
+
+
+def read_page(drawing: Drawing) -> Page:
+    """Decode a drawing; what has no alpha channel gets its foreground by flooding the white paper.
+
+    Raises:
+        images.UnreadableImage: naming the file and why.
+    """
+    color, alpha = images.read_color(drawing.color)
+    line = images.read_line(drawing.line) if drawing.line else None
+    if line is not None and line.shape != color.shape[:2]:
+        raise images.UnreadableImage(
+            drawing.line, f"is {line.shape[1]} x {line.shape[0]} px, its colour picture is another size"
+        )
+    if alpha is None:
+        reachable = np.full(color.shape[:2], 255, np.uint8) if line is None else line
+        alpha = protocol.foreground(reachable, color).astype(np.uint8) * 255
+    return Page(drawing, color, line, alpha)
+
+
+class Illustrations(Dataset[dict[str, Any]]):
+    """Crops and recipes of training drawings, asked for by (epoch, index).
+
+    Args:
+        drawings: the training drawings; their ids must differ, for a sample's randomness hangs on them.
+        pairs: how crops are cut and recipes drawn.
+        side: pixels of a crop.
+        seed: of the run.
+        stage: name of the training stage; two stages see different crops of the same pictures.
+    """
+
+    def __init__(self, drawings: Sequence[Drawing], pairs: PairSettings, side: int, seed: int, stage: str) -> None:
+        self.drawings = drawings
+        self.pairs = pairs
+        self.side = side
+        self.seed = seed
+        self.stage = stage
+        self._broken: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.drawings)
+
+    def __getitem__(self, position: tuple[int, int]) -> dict[str, Any]:
+        """One sample.
+
+        Returns:
+            color (3, S, S) uint8 RGB; alpha (1, S, S) uint8, 255 = drawing, 0 = paper; line (1, S, S) uint8, the
+            real line or white; has_line, whether it is real; sample_id; the recipe's arrays as tensors.
+        """
+        epoch, index = position
+        page = self._read(epoch, index)
+        key = SampleKey(self.seed, self.stage, epoch, page.drawing.id)
+        crop = PageCrop(*draw_crop(self.pairs.crop, key, page.color.shape[:2], self.side), side=self.side)
+        color = crop.picture(page.color)
+        white = np.full((self.side, self.side), 255, np.uint8)
+        line = white if page.line is None else crop.line(page.line)
+        return {
+            "color": torch.from_numpy(np.ascontiguousarray(color.transpose(2, 0, 1))),
+            "alpha": torch.from_numpy(crop.picture(page.alpha))[None],
+            "line": torch.from_numpy(line)[None],
+            "has_line": torch.tensor(page.line is not None),
+            "sample_id": page.drawing.id,
+            "recipe": {name: torch.as_tensor(value) for name, value in draw(self.pairs, key).items()},
+        }
+
+    def _read(self, epoch: int, index: int) -> Page:
+        """The page, or another in its place: a file that breaks under way must not end a run of days."""
+        for attempt in range(20):
+            if index not in self._broken:
+                try:
+                    return read_page(self.drawings[index])
+                except images.UnreadableImage as unreadable:
+                    self._broken.add(index)
+                    log.warning("skipped in training: %s", unreadable)
+            stream = keyed_generator(self.seed, epoch, self.drawings[index].id, "substitute", attempt)
+            index = int(stream.integers(len(self.drawings)))
+        raise images.UnreadableImage(
+            self.drawings[index].color,
+            "and 19 others drawn in its place cannot be read: is the folder still there?",
+        )
+
+
+class KeyedBatches(Sampler[list[tuple[int, int]]]):
+    """The order of a training stage: a permutation per epoch that depends on (seed, stage, epoch) alone.
+
+    It has no state but the number of samples consumed, so a run resumes in the middle of an epoch and any number
+    of devices goes through the same samples: rank r of w takes every w-th of each global batch.
+
+    Args:
+        names: ids of the drawings.
+        batch_size: samples of a global batch, all devices together.
+        batches: number of global batches in the whole stage.
+        seed: of the run.
+        stage: name of the training stage.
+        consumed: samples that an interrupted run has already trained on.
+        rank: of this process.
+        world_size: number of processes; must divide the batch.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        batch_size: int,
+        batches: int,
+        seed: int,
+        stage: str,
+        consumed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        if batch_size % world_size:
+            raise ValueError(
+                f"batch_size {batch_size} cannot be shared by {world_size} devices: choose a multiple of {world_size}"
+            )
+        # By name, not by place: a folder read in another order gives the same run.
+        self._by_name = sorted(range(len(names)), key=names.__getitem__)
+        self.batch_size = batch_size
+        self.batches = batches
+        self.seed = seed
+        self.stage = stage
+        self.consumed = consumed
+        self.rank = rank
+        self.world_size = world_size
+
+    def __len__(self) -> int:
+        return max(0, self.batches - self.consumed // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        epoch, order = -1, []
+        first = self.consumed // self.batch_size
+        for batch in range(first, self.batches):
+            positions = []
+            for sample in range(batch * self.batch_size + self.rank, (batch + 1) * self.batch_size, self.world_size):
+                wanted, place = divmod(sample, len(self._by_name))
+                if wanted != epoch:
+                    epoch = wanted
+                    order = keyed_generator(self.seed, self.stage, epoch, "order").permutation(self._by_name)
+                positions.append((epoch, int(order[place])))
+            yield positions
+
+
+class FullDrawings(Dataset[FullDrawing]):
+    """Held-out drawings, whole, for evaluation; where there is no real line XDoG (sigma 0.4) draws it."""
+
+    def __init__(self, drawings: Sequence[Drawing]) -> None:
+        self.drawings = drawings
+
+    def __len__(self) -> int:
+        return len(self.drawings)
+
+    def __getitem__(self, index: int) -> FullDrawing:
+        """Decode the drawing at this place."""
+        page = read_page(self.drawings[index])
+        line = lines.xdog(page.color, 0.4) if page.line is None else page.line
+        return FullDrawing(page.drawing.id, line, page.color, page.alpha > 0)

@@ -1,0 +1,122 @@
+"""LineArtDataModule: training crops with recipes, pairs made after the transfer, held-out drawings whole."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning as L
+import torch
+from torch.utils.data import DataLoader, Subset
+
+from datamodules.illustrations import FullDrawings, Illustrations, KeyedBatches
+from datamodules.pairs import PairSynthesizer
+from datamodules.recipe import PairSettings
+from datamodules.sources.drawing import Drawing
+from linecolor.line_art import FullDrawing, LineArtBatch
+
+
+class LineArtDataModule(L.LightningDataModule):
+    """The data of one training stage.
+
+    A training batch leaves the loader as uint8 crops and recipes and becomes a `LineArtBatch` on the device; a
+    validation batch is one `FullDrawing`.
+
+    Args:
+        drawings: the drawings of the data set, both splits.
+        pairs: how a picture becomes a pair.
+        resolution: side S of a training crop in pixels; the draft sees S / 2.
+        hint_spread: `none` or `watershed`.
+        stage: name of the training stage.
+        batch_size: samples of a training step, all devices and accumulated parts together.
+        steps: training steps of the whole stage.
+        seed: of the run.
+        workers: loader processes.
+        validation_drawings: how many held-out drawings a validation looks at.
+    """
+
+    def __init__(
+        self,
+        drawings: Sequence[Drawing],
+        pairs: PairSettings,
+        resolution: int,
+        hint_spread: str,
+        stage: str,
+        batch_size: int,
+        steps: int,
+        seed: int,
+        workers: int,
+        validation_drawings: int,
+    ) -> None:
+        super().__init__()
+        self.training_drawings = [drawing for drawing in drawings if drawing.split == "train"]
+        self.test_drawings = [drawing for drawing in drawings if drawing.split == "test"]
+        if not self.training_drawings:
+            raise ValueError("the data set has no training drawings: every picture went to the test split")
+        self.pairs = pairs
+        self.resolution = resolution
+        self.stage = stage
+        self.batch_size = batch_size
+        self.steps = steps
+        self.seed = seed
+        self.workers = workers
+        self.validation_drawings = validation_drawings
+        self.consumed = 0
+        self.synthesizer = PairSynthesizer(pairs, hint_spread)
+
+    def train_dataloader(self) -> DataLoader:
+        """Batches of crops and recipes, from the sample where an interrupted run stopped."""
+        rank, world_size = self._place()
+        dataset = Illustrations(self.training_drawings, self.pairs, self.resolution, self.seed, self.stage)
+        order = KeyedBatches(
+            [drawing.id for drawing in self.training_drawings],
+            self.batch_size,
+            self.steps,
+            self.seed,
+            self.stage,
+            self.consumed,
+            rank,
+            world_size,
+        )
+        return DataLoader(
+            dataset,
+            batch_sampler=order,
+            num_workers=self.workers,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=False,
+            prefetch_factor=4 if self.workers else None,
+            worker_init_fn=_one_thread,
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        """Held-out drawings one by one, shared out over the devices without padding: no picture counts twice."""
+        rank, world_size = self._place()
+        count = min(self.validation_drawings, len(self.test_drawings))
+        mine = Subset(FullDrawings(self.test_drawings), range(rank, count, world_size))
+        return DataLoader(mine, batch_size=None, num_workers=0, collate_fn=None)
+
+    def sample_drawings(self, count: int) -> list[FullDrawing]:
+        """The first held-out drawings, the same ones through the whole run."""
+        drawings = FullDrawings(self.test_drawings)
+        return [drawings[index] for index in range(min(count, len(drawings)))]
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> LineArtBatch | FullDrawing:
+        """Crops and recipes -> pairs, on the device; whole drawings pass."""
+        return self.synthesizer(batch) if isinstance(batch, dict) else batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the stage is: samples that training has consumed (not those the loader has fetched ahead)."""
+        return {"consumed": self.consumed, "stage": self.stage, "seed": self.seed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue where the checkpoint was taken."""
+        self.consumed = int(state_dict["consumed"])
+
+    def _place(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+
+def _one_thread(worker: int) -> None:
+    """OpenCV and torch would each start as many threads as there are cores, in every worker."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,152 @@
+"""Line, hint and colour from a batch of colour crops and their recipes, on the device."""
+
+from dataclasses import fields
+
+import kornia
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from datamodules.recipe import DILATE, REAL, XDOG, PairSettings
+from linecolor import device_hints, device_lines, hints, lines
+from linecolor.artifacts import ArtifactRecipe
+from linecolor.line_art import LineArtBatch
+
+
+class PairSynthesizer:
+    """Executes recipes. It draws nothing at random: the same batch gives the same pairs, on any device.
+
+    Args:
+        pairs: the settings the recipes were drawn with.
+        hint_spread: `none` (the paper) or `watershed`.
+    """
+
+    def __init__(self, pairs: PairSettings, hint_spread: str) -> None:
+        if hint_spread not in ("none", "watershed"):
+            raise ValueError(f"model.hint_spread is none or watershed, not {hint_spread!r}")
+        self.pairs = pairs
+        self.hint_spread = hint_spread
+
+    @torch.no_grad()
+    def __call__(self, batch: dict) -> LineArtBatch:
+        """A collated batch of `Illustrations` -> pairs, on the device the batch is on."""
+        recipe = batch["recipe"]
+        color, alpha, line = self._geometry(batch)
+        color = self._photometry(color, recipe)
+        line = self._line(color, line, batch["has_line"], recipe)
+        color = self._background(color, alpha, recipe)
+        draft_color = F.avg_pool2d(color.float(), 2).round().to(torch.uint8)
+        draft_line = self._reduced(line)
+        hint = device_hints.paint(
+            draft_line,
+            draft_color,
+            recipe["hint_positions"],
+            recipe["hint_dabs"],
+            recipe["hint_sides"],
+            recipe["hint_count"],
+        )
+        jitter = recipe["jitter"].view(-1, 1, 1, 1)
+        return LineArtBatch(
+            line=_jittered(line, jitter),
+            color=_signed(color),
+            draft_line=_jittered(draft_line, jitter),
+            draft_color=_signed(draft_color),
+            hint=device_hints.to_network(hint),
+            spread=self._spread(hint, draft_line),
+            foreground=alpha.float() / 255,
+            artifacts=ArtifactRecipe(**{f.name: recipe[f.name] for f in fields(ArtifactRecipe)}),
+            sample_id=batch["sample_id"],
+        )
+
+    def _geometry(self, batch: dict) -> tuple[Tensor, Tensor, Tensor]:
+        """Flip, turn and zoom colour, alpha and line alike; they stay uint8."""
+        recipe = batch["recipe"]
+        # One stack, one interpolation: what is moved together stays together to the sub-pixel. Inverted, so that
+        # the zeros that come in from outside are white paper and no line.
+        paper = torch.cat([255 - batch["color"], batch["alpha"], 255 - batch["line"]], dim=1)
+        flip = recipe["flip"]
+        if flip.any():
+            paper[flip] = paper[flip].flip(-1)
+        turned = (recipe["angle"] != 0) | (recipe["zoom"] != 1)
+        if turned.any():
+            side = paper.shape[-1]
+            centre = torch.full((int(turned.sum()), 2), (side - 1) / 2, device=paper.device)
+            zoom = recipe["zoom"][turned, None].expand(-1, 2)
+            matrix = kornia.geometry.get_rotation_matrix2d(centre, recipe["angle"][turned], zoom)
+            moved = kornia.geometry.warp_affine(paper[turned].float(), matrix, (side, side), align_corners=True)
+            paper[turned] = moved.round_().clamp_(0, 255).to(torch.uint8)
+        return 255 - paper[:, :3], paper[:, 3:4], 255 - paper[:, 4:]
+
+    def _photometry(self, color: Tensor, recipe: dict[str, Tensor]) -> Tensor:
+        """Hue, saturation and gamma of the re-coloured samples: white paper and black ink stay what they are."""
+        chosen = (recipe["hue"] != 0) | (recipe["saturation"] != 1) | (recipe["gamma"] != 1)
+        if not chosen.any():
+            return color
+        shades = color[chosen].float() / 255
+        # One pass through HSV for both: turn the hue, scale the saturation.
+        hsv = kornia.color.rgb_to_hsv(shades)
+        hue = (hsv[:, :1] + recipe["hue"][chosen].view(-1, 1, 1, 1) * 2 * torch.pi) % (2 * torch.pi)
+        saturation = (hsv[:, 1:2] * recipe["saturation"][chosen].view(-1, 1, 1, 1)).clamp(0, 1)
+        shades = kornia.color.hsv_to_rgb(torch.cat([hue, saturation, hsv[:, 2:]], dim=1))
+        shades = kornia.enhance.adjust_gamma(shades, recipe["gamma"][chosen])
+        result = color.clone()
+        result[chosen] = (shades * 255).round().clamp(0, 255).to(torch.uint8)
+        return result
+
+    def _line(self, color: Tensor, real: Tensor, has_line: Tensor, recipe: dict[str, Tensor]) -> Tensor:
+        """Line art (B, 1, S, S) uint8 by each sample's own method."""
+        unavailable = (recipe["line_method"] == REAL) & ~has_line
+        method = torch.where(unavailable, recipe["line_fallback"], recipe["line_method"])
+        line = real.clone()
+        for chosen, parameters, on_cpu, on_device in (
+            (recipe["sigma"], self.pairs.line.sigmas, lines.xdog, device_lines.xdog),
+            (recipe["kernel"], self.pairs.line.kernels, lines.dilate_abs_sub, device_lines.dilate_abs_sub),
+        ):
+            wanted = method == (XDOG if on_cpu is lines.xdog else DILATE)
+            for index, parameter in enumerate(parameters):
+                which = (wanted & (chosen == index)).nonzero().flatten()
+                if not len(which):
+                    continue
+                if color.device.type == "cpu":
+                    # Picture by picture: OpenCV is two orders of magnitude faster here than unfolding in torch.
+                    for sample in which.tolist():
+                        picture = np.ascontiguousarray(color[sample].permute(1, 2, 0).numpy())
+                        line[sample, 0] = torch.from_numpy(on_cpu(picture, parameter))
+                else:
+                    line[which] = on_device(color[which], parameter)
+        return line
+
+    def _background(self, color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tensor:
+        """Another paper under the drawing: with alpha a, white shows (1 - a) and is exchanged for the new colour."""
+        on = recipe["background_on"]
+        if not on.any():
+            return color
+        share = 1 - alpha[on].float() / 255
+        darker = 255 - recipe["background"][on].view(-1, 3, 1, 1)
+        result = color.clone()
+        result[on] = (color[on].float() - share * darker).round_().clamp_(0, 255).to(torch.uint8)
+        return result
+
+    def _reduced(self, line: Tensor) -> Tensor:
+        if line.device.type != "cpu":
+            return device_lines.reduce(line, 2)
+        half = (line.shape[-2] // 2, line.shape[-1] // 2)
+        return torch.stack([torch.from_numpy(lines.reduce(page.numpy(), half)) for page in line[:, 0]])[:, None]
+
+    def _spread(self, hint: Tensor, draft_line: Tensor) -> Tensor:
+        if self.hint_spread == "none":
+            return hint.new_zeros((len(hint), 0, *hint.shape[-2:]), dtype=torch.float32)
+        grids = hint.permute(0, 2, 3, 1).cpu().numpy()
+        pages = draft_line[:, 0].cpu().numpy()
+        fills = [hints.spread(np.ascontiguousarray(grid), page) for grid, page in zip(grids, pages, strict=True)]
+        return torch.from_numpy(np.stack(fills)).to(hint.device)
+
+
+def _signed(levels: Tensor) -> Tensor:
+    return levels.float() / 127.5 - 1
+
+
+def _jittered(line: Tensor, jitter: Tensor) -> Tensor:
+    """Lines of varying strength (AlacGAN, PaintsTorch): in [-1, 1], x * r + (1 - r); paper stays 1."""
+    return _signed(line) * jitter + (1 - jitter)
