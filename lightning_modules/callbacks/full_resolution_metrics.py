@@ -1,0 +1,60 @@
+"""Quality at full size during training: the whole chain on held-out drawings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning as L
+
+from lightning_modules.stage import TrainingStage
+from linecolor.evaluation import FullSizeEvaluation
+from linecolor.line_art import FullDrawing
+from linecolor.line_colorizer import LineColorizer
+from linecolor.networks.features import make_feature_extractor
+
+
+class FullResolutionMetrics(L.Callback):
+    """Colours held-out drawings with the live networks and records PSNR, SSIM, FID and KID with their n.
+
+    The metrics live here and not in the module, where their feature network would end up in its checkpoints and
+    among its parameters.
+
+    Args:
+        hints: numbers of hints to colour with, by the protocol.
+        features: extractor of FID and KID; see `make_feature_extractor`.
+        blend: how the result is blended at full size.
+    """
+
+    def __init__(self, hints: Sequence[int], features: str, blend: str) -> None:
+        self.evaluation = FullSizeEvaluation(hints, make_feature_extractor(features))
+        self.blend = blend
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Forget the last validation."""
+        self.evaluation.reset()
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: FullDrawing,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Colour one drawing with each number of hints."""
+        self.evaluation.to(pl_module.device).add(live_colorizer(trainer, pl_module, self.blend), batch)
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Gather over the devices and record."""
+        assert isinstance(pl_module, TrainingStage)
+        values = self.evaluation.compute()
+        pl_module.record({f"full_size/{name}": value for name, value in values.items()})
+
+
+def live_colorizer(trainer: L.Trainer, module: L.LightningModule, blend: str) -> LineColorizer:
+    """The whole chain around the networks that are in training."""
+    assert isinstance(module, TrainingStage)
+    data = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit()
+    draft, colorizer = module.inference_networks
+    spread = data.synthesizer.hint_spread
+    return LineColorizer(draft, colorizer, data.resolution, spread, blend, module.device)

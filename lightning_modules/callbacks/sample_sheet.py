@@ -1,0 +1,64 @@
+"""One fixed sheet of samples through the whole run: where people look first."""
+
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+
+from lightning_modules.callbacks.full_resolution_metrics import live_colorizer
+from lightning_modules.stage import TrainingStage
+from linecolor.evaluation import color_by_protocol
+from linecolor.images import write_png
+from linecolor.sheets import sheet
+
+
+class SampleSheet(L.Callback):
+    """Writes samples/IMAGES.png at each validation: the same drawings and hints, one row a drawing.
+
+    Columns: line, hints, draft, colorized, full size, truth.
+
+    Args:
+        folder: where the sheets go.
+        drawings: how many held-out drawings.
+        hints: number of hints, by the protocol.
+        blend: how the result is blended at full size.
+        side: pixels of a picture on the sheet.
+    """
+
+    def __init__(self, folder: str, drawings: int, hints: int, blend: str, side: int = 256) -> None:
+        self.folder = Path(folder)
+        self.drawings = drawings
+        self.hints = hints
+        self.blend = blend
+        self.side = side
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Colour the fixed drawings and write the sheet."""
+        assert isinstance(pl_module, TrainingStage)
+        if not trainer.is_global_zero:
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit()
+        colorizer = live_colorizer(trainer, pl_module, self.blend)
+        rows = []
+        for drawing in data.sample_drawings(self.drawings):
+            coloring = color_by_protocol(colorizer, drawing, self.hints)
+            rows.append(
+                [
+                    drawing.line,
+                    coloring.hint,
+                    coloring.draft,
+                    coloring.colorized,
+                    coloring.full,
+                    drawing.color,
+                ]
+            )
+        picture = sheet(rows, self.side)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_png(self.folder / f"{pl_module.images_seen:09d}.png", picture)
+        self._log(trainer, pl_module.images_seen, picture)
+
+    @staticmethod
+    def _log(trainer: L.Trainer, images_seen: int, picture: np.ndarray) -> None:
+        for logger in trainer.loggers:
+            if hasattr(logger, "log_image"):  # of the loggers we configure, W&B's
+                logger.log_image("samples", [picture], step=images_seen)
