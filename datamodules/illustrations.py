@@ -38,7 +38,7 @@ def read_page(drawing: Drawing) -> Page:
     """
     color, alpha = images.read_color(drawing.color)
     line = images.read_line(drawing.line) if drawing.line else None
-    if line is not None and line.shape != color.shape[:2]:
+    if drawing.line and line is not None and line.shape != color.shape[:2]:
         raise images.UnreadableImage(
             drawing.line, f"is {line.shape[1]} x {line.shape[0]} px, its colour picture is another size"
         )
@@ -156,7 +156,8 @@ class KeyedBatches(Sampler[list[tuple[int, int]]]):
         return max(0, self.batches - self.consumed // self.batch_size)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        epoch, order = -1, []
+        epoch = -1
+        order = np.empty(0, np.int64)
         first = self.consumed // self.batch_size
         for batch in range(first, self.batches):
             positions = []

@@ -1,6 +1,8 @@
 """Line, hint and colour from a batch of colour crops and their recipes, on the device."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from typing import Any
 
 import kornia
 import numpy as np
@@ -99,13 +101,13 @@ class PairSynthesizer:
         unavailable = (recipe["line_method"] == REAL) & ~has_line
         method = torch.where(unavailable, recipe["line_fallback"], recipe["line_method"])
         line = real.clone()
-        for chosen, parameters, on_cpu, on_device in (
-            (recipe["sigma"], self.pairs.line.sigmas, lines.xdog, device_lines.xdog),
-            (recipe["kernel"], self.pairs.line.kernels, lines.dilate_abs_sub, device_lines.dilate_abs_sub),
-        ):
-            wanted = method == (XDOG if on_cpu is lines.xdog else DILATE)
+        ways: list[tuple[int, str, Sequence[Any], Callable[..., Any], Callable[..., Tensor]]] = [
+            (XDOG, "sigma", self.pairs.line.sigmas, lines.xdog, device_lines.xdog),
+            (DILATE, "kernel", self.pairs.line.kernels, lines.dilate_abs_sub, device_lines.dilate_abs_sub),
+        ]
+        for way, choice, parameters, on_cpu, on_device in ways:
             for index, parameter in enumerate(parameters):
-                which = (wanted & (chosen == index)).nonzero().flatten()
+                which = ((method == way) & (recipe[choice] == index)).nonzero().flatten()
                 if not len(which):
                     continue
                 if color.device.type == "cpu":

@@ -18,6 +18,9 @@ TRAIL = 12
 PATCHES, SPRAY_PLACES, GRID = 2, 16, 6
 """Pasted regions, places a spray's colour is picked from, side of the coarse grids of warp and bleeding."""
 
+Choices = dict[str, np.ndarray | np.generic]
+"""One part of a recipe: arrays and NumPy numbers by name."""
+
 
 @dataclass
 class CropSettings:
@@ -154,19 +157,19 @@ def draw_crop(settings: CropSettings, key: SampleKey, size: tuple[int, int], sid
     return int(down * (height - cut + 1)), int(across * (width - cut + 1)), cut
 
 
-def draw(settings: PairSettings, key: SampleKey) -> dict[str, np.ndarray]:
+def draw(settings: PairSettings, key: SampleKey) -> Choices:
     """The rest of the recipe: fixed shapes, so that recipes collate to a batch of tensors."""
     hints = _draw_hints(settings.hints, key)
     return {
         **_draw_geometry(settings.crop, key),
-        **_draw_color(settings.color, key, hinted=hints["hint_count"] > 0),
+        **_draw_color(settings.color, key, hinted=bool(hints["hint_count"])),
         **_draw_line(settings.line, key),
         **hints,
         **_draw_artifacts(settings.artifacts, key),
     }
 
 
-def _draw_geometry(settings: CropSettings, key: SampleKey) -> dict[str, np.ndarray]:
+def _draw_geometry(settings: CropSettings, key: SampleKey) -> Choices:
     random = key.stream("geometry")
     flip, turn = random.random(2) < (settings.flip, settings.turn)
     return {
@@ -176,7 +179,7 @@ def _draw_geometry(settings: CropSettings, key: SampleKey) -> dict[str, np.ndarr
     }
 
 
-def _draw_color(settings: ColorSettings, key: SampleKey, hinted: bool) -> dict[str, np.ndarray]:
+def _draw_color(settings: ColorSettings, key: SampleKey, hinted: bool) -> Choices:
     random = key.stream("color")
     # Re-colouring makes every colour equally likely: right where hints tell the colour, but without hints the
     # best guess would become a grey mean of all of them.
@@ -191,7 +194,7 @@ def _draw_color(settings: ColorSettings, key: SampleKey, hinted: bool) -> dict[s
     }
 
 
-def _draw_line(settings: LineSettings, key: SampleKey) -> dict[str, np.ndarray]:
+def _draw_line(settings: LineSettings, key: SampleKey) -> Choices:
     random = key.stream("line")
     extracted = XDOG if random.random() * (settings.xdog + settings.dilate) < settings.xdog else DILATE
     share_real = settings.real / (settings.xdog + settings.dilate + settings.real)
@@ -201,11 +204,11 @@ def _draw_line(settings: LineSettings, key: SampleKey) -> dict[str, np.ndarray]:
         "line_fallback": np.int64(extracted),
         "sigma": np.int64(random.integers(len(settings.sigmas))),
         "kernel": np.int64(random.integers(len(settings.kernels))),
-        "jitter": np.float32(random.uniform(*settings.jitter)),
+        "jitter": np.float32(random.uniform(settings.jitter[0], settings.jitter[1])),
     }
 
 
-def _draw_hints(settings: HintSettings, key: SampleKey) -> dict[str, np.ndarray]:
+def _draw_hints(settings: HintSettings, key: SampleKey) -> Choices:
     random = key.stream("hints")
     count = _draw_hint_count(settings, random)
     # Some candidates fall on ink; twice the wanted number and a few more are always enough in practice, and a
@@ -242,7 +245,7 @@ def _draw_hint_count(settings: HintSettings, random: Generator) -> int:
     return 0 if empty else int(np.clip(count, settings.least, settings.most))
 
 
-def _draw_artifacts(settings: ArtifactSettings, key: SampleKey) -> dict[str, np.ndarray]:
+def _draw_artifacts(settings: ArtifactSettings, key: SampleKey) -> Choices:
     random = key.stream("artifacts")
 
     def uniform(low: float, high: float, *shape: int) -> np.ndarray:

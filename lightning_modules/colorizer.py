@@ -52,7 +52,7 @@ class Colorizer(TrainingStage):
             self.manual_backward(loss / len(chunks))
             total += loss.detach().float() / len(chunks)
             saturated += (colorized.detach().abs() > 0.99).float().mean() / len(chunks)
-        stepped = self.apply_gradients(self.optimizers())
+        stepped = self.apply_gradients(self.stepping_optimizers()[0])
         self.finish_step(len(batch), {"reconstruction": total, "saturated": saturated}, stepped)
 
     @torch.no_grad()

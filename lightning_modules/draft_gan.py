@@ -54,7 +54,7 @@ class DraftGAN(TrainingStage):
         The whole of one network's backward passes and its step come before the other's begin: with mixed precision
         a step may change the scale of the gradients, which must not happen half-way through an accumulation.
         """
-        generator_optimizer, discriminator_optimizer = self.optimizers()
+        generator_optimizer, discriminator_optimizer = self.stepping_optimizers()
         chunks = batch.chunks(self.settings.accumulate)
         totals: dict[str, Tensor] = {}
         fakes = []
@@ -64,7 +64,7 @@ class DraftGAN(TrainingStage):
             fake = self.generator(chunk.draft_line, chunk.hint, chunk.spread)
             fakes.append(fake.detach())
             terms = self._generator_terms(fake, chunk.draft_color)
-            loss = sum(self._weight(name) * term for name, term in terms.items())
+            loss = torch.stack([self._weight(name) * term for name, term in terms.items()]).sum()
             self.manual_backward(loss / len(chunks))
             _add(totals, {**terms, "generator_loss": loss}, len(chunks))
         self.discriminator.requires_grad_(True)

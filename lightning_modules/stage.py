@@ -68,6 +68,11 @@ class TrainingStage(L.LightningModule):
         """Draft and, if there is one, colorizer to colour with."""
         raise NotImplementedError
 
+    def stepping_optimizers(self) -> list[LightningOptimizer]:
+        """The optimizers as Lightning wraps them, always as a list."""
+        found = self.optimizers()
+        return found if isinstance(found, list) else [found]
+
     def make_optimizer(self, network: nn.Module) -> tuple[Optimizer, LambdaLR]:
         """Adam on a network's weights and its schedule."""
         optimizer = torch.optim.Adam(
@@ -106,9 +111,9 @@ class TrainingStage(L.LightningModule):
         self.steps += 1
         self.images_seen += images * self.trainer.world_size
         if stepped:
-            schedulers = self.lr_schedulers()
-            for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-                scheduler.step()
+            for config in self.trainer.lr_scheduler_configs:
+                assert isinstance(config.scheduler, LambdaLR)
+                config.scheduler.step()
             self._average(images * self.trainer.world_size)
         datamodule = getattr(self.trainer, "datamodule", None)
         if datamodule is not None:
@@ -123,9 +128,8 @@ class TrainingStage(L.LightningModule):
         for name, value in values.items():
             self.log(name, value, prog_bar=True, logger=False)
         if self.steps == 1 or self.steps % self.settings.record_every == 0:
-            first = self.optimizers()
-            first = first[0] if isinstance(first, list) else first
-            self.record({**values, "learning_rate": first.param_groups[0]["lr"]})
+            rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+            self.record({**values, "learning_rate": rate})
 
     def record(self, values: dict[str, float]) -> None:
         """Write numbers to every logger against images seen, under the stage's steps."""
@@ -142,5 +146,5 @@ class TrainingStage(L.LightningModule):
             return
         # Early on the average follows closely, or the first random weights would linger for a whole half-life.
         kept = min(0.5 ** (images / self.settings.ema_images), (1 + self.steps) / (10 + self.steps))
-        mean, now = list(self.averaged.parameters()), list(self.generator.parameters())
-        torch._foreach_lerp_(mean, [p.detach() for p in now], 1 - kept)
+        for mean, now in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
+            mean.lerp_(now, 1 - kept)

@@ -31,7 +31,8 @@ def gaussian_kernel(sigma: float) -> NDArray[np.float32]:
 
 def to_grey(color: Picture) -> NDArray[np.float32]:
     """RGB (H, W, 3) uint8 -> luma (H, W) float32 in [0, 1], by the BT.601 weights that OpenCV uses."""
-    return cv2.cvtColor(color.astype(np.float32) * np.float32(1 / 255), cv2.COLOR_RGB2GRAY)
+    shades: NDArray[np.float32] = color.astype(np.float32) * np.float32(1 / 255)
+    return np.asarray(cv2.cvtColor(shades, cv2.COLOR_RGB2GRAY), np.float32)
 
 
 def xdog_difference(color: Picture, sigma: float) -> NDArray[np.float32]:
@@ -68,7 +69,7 @@ def dilate_abs_sub(color: Picture, kernel: int) -> Picture:
         kernel: side of the square of ones in pixels; the paper draws 4 or 5.
     """
     dilated = cv2.dilate(color, np.ones((kernel, kernel), np.uint8))
-    return grey_uint8(255 - cv2.absdiff(dilated, color))
+    return grey_uint8(255 - np.asarray(cv2.absdiff(dilated, color), np.uint8))
 
 
 def grey_uint8(color: Picture) -> Picture:
@@ -100,7 +101,7 @@ def reduce(line: Picture, size: tuple[int, int]) -> Picture:
     if (height, width) == line.shape:
         return line
     if height > line.shape[0] or width > line.shape[1]:
-        return cv2.resize(line, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.resize(line, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     factor = float(np.sqrt(line.shape[0] / height * line.shape[1] / width))
     mean = cv2.resize(line, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     darkest = _cell_minimum(_cell_minimum(line, height, axis=0), width, axis=1)
@@ -122,7 +123,8 @@ def ink_outline(color: Picture, darkest: int = 72) -> Picture:
 
 
 def _blur(grey: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    return cv2.sepFilter2D(grey, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.sepFilter2D(grey, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.float32)
 
 
 def _cell_minimum(line: Picture, cells: int, axis: int) -> Picture:

@@ -164,14 +164,18 @@ def bare_line(line: Line) -> Picture:
     return np.repeat(line[..., None], 3, axis=2)
 
 
-def mean_color_fill(line: Line, color: Picture, foreground: Mask) -> Picture:
-    """The foreground in its own mean colour, white outside, times the line: the best a single colour does.
+def mean_color_fill(line: Line, color: Picture, foreground: Mask, ink: bool) -> Picture:
+    """The foreground in its own mean colour, white outside, times the line.
+
+    The mean is taken from the truth, so this is an oracle: the drawing's mean colour with its ink, or the mean of its
+    paint alone, the best a single colour does. Ink in the mean darkens the fill twice, which costs 4 dB on the
+    protocol's drawings.
 
     Args:
         line: (H, W) uint8.
         color: (H, W, 3) uint8 RGB, the truth.
-        foreground: (H, W) bool; its pixels off the ink (line >= 128) make the mean. Ink in the mean would
-            darken the fill twice, which costs 4 dB on the protocol's drawings.
+        foreground: (H, W) bool; its pixels make the mean.
+        ink: whether inked pixels (line < 128) are part of the mean.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -184,9 +188,9 @@ def mean_color_fill(line: Line, color: Picture, foreground: Mask) -> Picture:
     if foreground.shape != line.shape or foreground.dtype != np.bool_:
         raise ValueError(f"foreground should be {line.shape} bool, is {foreground.shape} {foreground.dtype}")
     fill = np.full_like(color, 255)
-    colored = foreground & (line >= INK)
-    if colored.any():
-        fill[foreground] = np.rint(color[colored].mean(axis=0))
+    counted = foreground if ink else foreground & (line >= INK)
+    if counted.any():
+        fill[foreground] = np.rint(color[counted].mean(axis=0))
     return _times_line(fill, line)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import lightning as L
 
 from lightning_modules.stage import TrainingStage
+from linecolor.blending import BlendMode
 from linecolor.evaluation import FullSizeEvaluation
 from linecolor.line_art import FullDrawing
 from linecolor.line_colorizer import LineColorizer
-from linecolor.networks.features import make_feature_extractor
+from linecolor.networks.features import ExtractorName, make_feature_extractor
 
 
 class FullResolutionMetrics(L.Callback):
@@ -24,7 +25,7 @@ class FullResolutionMetrics(L.Callback):
         blend: how the result is blended at full size.
     """
 
-    def __init__(self, hints: Sequence[int], features: str, blend: str) -> None:
+    def __init__(self, hints: Sequence[int], features: ExtractorName, blend: BlendMode) -> None:
         self.evaluation = FullSizeEvaluation(hints, make_feature_extractor(features))
         self.blend = blend
 
@@ -51,7 +52,7 @@ class FullResolutionMetrics(L.Callback):
         pl_module.record({f"full_size/{name}": value for name, value in values.items()})
 
 
-def live_colorizer(trainer: L.Trainer, module: L.LightningModule, blend: str) -> LineColorizer:
+def live_colorizer(trainer: L.Trainer, module: L.LightningModule, blend: BlendMode) -> LineColorizer:
     """The whole chain around the networks that are in training."""
     assert isinstance(module, TrainingStage)
     data = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit()

@@ -7,6 +7,7 @@ import numpy as np
 
 from lightning_modules.callbacks.full_resolution_metrics import live_colorizer
 from lightning_modules.stage import TrainingStage
+from linecolor.blending import BlendMode
 from linecolor.evaluation import color_by_protocol
 from linecolor.images import write_png
 from linecolor.sheets import sheet
@@ -25,7 +26,7 @@ class SampleSheet(L.Callback):
         side: pixels of a picture on the sheet.
     """
 
-    def __init__(self, folder: str, drawings: int, hints: int, blend: str, side: int = 256) -> None:
+    def __init__(self, folder: str, drawings: int, hints: int, blend: BlendMode, side: int = 256) -> None:
         self.folder = Path(folder)
         self.drawings = drawings
         self.hints = hints

@@ -34,6 +34,7 @@ class Discriminator(nn.Module):
         for module in self.features:
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=LEAKY_SLOPE)
+                assert module.bias is not None
                 nn.init.zeros_(module.bias)
         nn.init.xavier_normal_(self.judge.weight)
         nn.init.zeros_(self.judge.bias)

@@ -28,6 +28,9 @@ TORCHVISION_LAYERS = {
 VGG16_SHAPES = {"conv1_1": (64, 3), "conv1_2": (64, 64), "conv2_1": (128, 64), "conv2_2": (128, 128)}
 
 
+ExtractorName = Literal["efficientnet-lite0", "inception"]
+
+
 class FrozenFeatures(nn.Module):
     """A feature extractor that stays in evaluation mode, whatever its owner does."""
 
@@ -206,7 +209,7 @@ class InceptionFeatures(FrozenFeatures):
 
 
 def make_feature_extractor(
-    name: Literal["efficientnet-lite0", "inception"], weights_path: str | Path | None = None
+    name: ExtractorName, weights_path: str | Path | None = None
 ) -> EfficientNetLite0Features | InceptionFeatures:
     """The feature extractor of FID and KID by its name.
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from linecolor.networks.resnext import LEAKY_SLOPE, UpBlock, icnr_
+from linecolor.networks.resnext import LEAKY_SLOPE, ResNeXtBlock, UpBlock, icnr_
 
 
 class ResNeXtUNet(nn.Module):
@@ -36,23 +36,25 @@ class ResNeXtUNet(nn.Module):
             channels = width * 2**level
             self.down.append(_convolution(channels, 2 * channels, kernel=4, stride=2))
             self.refine.append(_convolution(2 * channels, 2 * channels, kernel=3, stride=1))
-        self.up = nn.ModuleList(
+        ups = [
             # Each decoder sees 2C channels: at the bottom the two layers of the deepest level, elsewhere the
             # encoder's C and the C that the decoder below shuffled up.
             UpBlock(2 * (width * 2**level), width * 2**level, blocks, cardinality)
             for level in range(levels, 0, -1)
-        )
+        ]
+        self.up = nn.ModuleList(ups)
         self.last = _convolution(width, width, kernel=3, stride=1)
         self.to_color = nn.Conv2d(2 * width, 3, 3, padding=1, bias=False)
-        self._initialise()
+        self._initialise(ups)
 
-    def _initialise(self) -> None:
+    def _initialise(self, ups: list[UpBlock]) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=LEAKY_SLOPE)
-        for up in self.up:
+        for up in ups:
             icnr_(up.expand.weight, upscale=2)
             for block in up.blocks:
+                assert isinstance(block, ResNeXtBlock)
                 # Without normalisation ten residual branches of full strength would blow the signal up and
                 # drive tanh into saturation before the first step; each starts as a small correction.
                 nn.init.kaiming_normal_(block.expand.weight, a=LEAKY_SLOPE)

@@ -95,9 +95,7 @@ def test_vgg_refuses_8_bit_pictures(vgg):
 
 
 def test_absent_torchvision_weights_are_asked_for_by_name_and_address(hub):
-    with pytest.raises(
-        FileNotFoundError, match=r"https://download.pytorch.org/models/vgg16-397923af.pth"
-    ) as error:
+    with pytest.raises(FileNotFoundError, match=r"https://download.pytorch.org/models/vgg16-397923af.pth") as error:
         VGG16Relu22("torchvision")
     assert str(hub / "vgg16-397923af.pth") in str(error.value)
 
@@ -200,9 +198,8 @@ def test_inception_says_what_to_install_and_what_to_fetch(hub, monkeypatch, fide
     message = str(error.value)
     assert "\n" not in message
     assert "linecolor[inception]" in message
-    assert (
-        f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{features.INCEPTION_CHECKPOINT}"
-        in (message)
+    assert f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{features.INCEPTION_CHECKPOINT}" in (
+        message
     )
     assert str(hub / features.INCEPTION_CHECKPOINT) in message
 

@@ -162,9 +162,7 @@ def test_each_picture_counts_once_whatever_its_size(drawings, metric_class, meas
 @pytest.mark.parametrize("metric_class", [FullSizePSNR, FullSizeSSIM])
 def test_tensors_score_as_the_8_bit_pictures_they_become(drawings, metric_class):
     image, truth, mask = drawings[0]
-    batch = [
-        torch.from_numpy(picture).permute(2, 0, 1)[None].repeat(2, 1, 1, 1) for picture in (image, truth)
-    ]
+    batch = [torch.from_numpy(picture).permute(2, 0, 1)[None].repeat(2, 1, 1, 1) for picture in (image, truth)]
     region = torch.from_numpy(mask)[None, None].repeat(2, 1, 1, 1)
     of_array, of_levels, of_floats = metric_class(), metric_class(), metric_class()
     of_array.update(image, truth, mask)

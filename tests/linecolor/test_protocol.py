@@ -57,9 +57,7 @@ def hints_by_the_book(line, color, file_name, count, seed):
         x = rng.integers(w)
         y0, x0 = max(0, y - side // 2), max(0, x - side // 2)
         if not (line[y0 : y0 + side, x0 : x0 + side] < 128).any():
-            hints.append(
-                Hint(y0, min(h, y0 + side), x0, min(w, x0 + side), y, x, tuple(color[y, x].tolist()))
-            )
+            hints.append(Hint(y0, min(h, y0 + side), x0, min(w, x0 + side), y, x, tuple(color[y, x].tolist())))
     return hints
 
 
@@ -68,9 +66,7 @@ def hints_by_the_book(line, color, file_name, count, seed):
 def test_hints_are_those_of_the_written_protocol(drawing, count, seed):
     line, color = drawing
     assume((line >= 128).any())
-    assert protocol_hints(line, color, "a.b", count, seed) == hints_by_the_book(
-        line, color, "a.b.png", count, seed
-    )
+    assert protocol_hints(line, color, "a.b", count, seed) == hints_by_the_book(line, color, "a.b.png", count, seed)
 
 
 def test_hints_of_a_full_size_page_are_those_of_the_written_protocol():
@@ -117,16 +113,14 @@ def test_a_page_of_ink_is_an_error_and_not_an_endless_search():
 
 def test_pictures_that_do_not_fit_are_refused():
     line = np.full((8, 9), 255, np.uint8)
-    with pytest.raises(
-        ValueError, match=r"expected \(8, 9, 3\) uint8 RGB beside this line, got \(9, 8, 3\) uint8"
-    ):
+    with pytest.raises(ValueError, match=r"expected \(8, 9, 3\) uint8 RGB beside this line, got \(9, 8, 3\) uint8"):
         protocol_hints(line, np.zeros((9, 8, 3), np.uint8), "x", 1)
     with pytest.raises(ValueError, match=r"a line is \(H, W\) uint8"):
         bare_line(line / 255)
     with pytest.raises(ValueError, match="count=-1"):
         protocol_hints(line, bare_line(line), "x", -1)
     with pytest.raises(ValueError, match=r"foreground should be \(8, 9\) bool"):
-        mean_color_fill(line, bare_line(line), line)
+        mean_color_fill(line, bare_line(line), line, ink=False)
     with pytest.raises(ValueError, match=r"alpha is \(2, 2\)"):
         foreground(line, bare_line(line), np.zeros((2, 2), np.uint8))
 
@@ -149,9 +143,7 @@ def test_later_hints_cover_earlier_ones():
 
 def reachable_paper(paper):
     height, width = paper.shape
-    stack = [
-        (y, x) for y in range(height) for x in range(width) if y in (0, height - 1) or x in (0, width - 1)
-    ]
+    stack = [(y, x) for y in range(height) for x in range(width) if y in (0, height - 1) or x in (0, width - 1)]
     seen = np.zeros_like(paper)
     while stack:
         y, x = stack.pop()
@@ -234,11 +226,11 @@ def test_mean_fill_has_one_color_and_keeps_the_paper_white():
     color[5] = 0
     region = np.zeros((20, 20), bool)
     region[5:15] = True
-    filled = mean_color_fill(line, color, region)
+    filled = mean_color_fill(line, color, region, ink=False)
     assert (filled[6:15] == np.rint((150, 25, 0.5))).all()
     assert not filled[5].any()
     assert (filled[15:] == 255).all()
-    assert np.array_equal(mean_color_fill(line, color, np.zeros_like(region)), bare_line(line))
+    assert np.array_equal(mean_color_fill(line, color, np.zeros_like(region), ink=False), bare_line(line))
 
 
 palettes = st.lists(
@@ -281,9 +273,7 @@ def exchange():
 
 def test_a_fill_made_of_the_hints_obeys_all_of_them(exchange):
     line, hints, changed = exchange
-    measured = obedience(
-        voronoi_fill(line, hints), voronoi_fill(line, changed), hints, changed, line, scale=1
-    )
+    measured = obedience(voronoi_fill(line, hints), voronoi_fill(line, changed), hints, changed, line, scale=1)
     assert measured.obeyed.tolist() == [True] * 4
     assert (measured.share, measured.left_out) == (1, 0)
 
@@ -329,9 +319,7 @@ def test_hints_that_tell_nothing_are_left_out_and_counted():
     line = np.full((64, 64), 255, np.uint8)
     line[:, 48:] = 0
     hints = boxes((100, 100, 100), RED, BLUE, GREEN)
-    changed = [
-        replace(hint, color=color) for hint, color in zip(hints, ((110, 110, 110), BLUE, RED, (0, 0, 0)))
-    ]
+    changed = [replace(hint, color=color) for hint, color in zip(hints, ((110, 110, 110), BLUE, RED, (0, 0, 0)))]
     before, after = voronoi_fill(line, hints), voronoi_fill(line, changed)
     measured = obedience(before, after, hints, changed, line, scale=0.5)
     assert measured.counted.tolist() == measured.obeyed.tolist() == [False, True, True, False]

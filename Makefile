@@ -1,0 +1,58 @@
+# linecolor: `make help` lists what there is. Everything runs in .venv, which `make` builds from nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_QUIET := --quiet --disable-pip-version-check --no-input
+DATA := data/openmoji
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo preview test lint format overfit bench clean
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# One stamp for what a user needs, one for what a developer needs; each is renewed when the lock changes.
+$(VENV)/.user: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "linecolor needs Python 3.11 or newer, this is %s: make PYTHON=python3.11" % sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked dependencies (about 1.5 GB, a minute or two) ..."
+	@$(BIN)/python -m pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[data]'
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.user
+	@echo "Installing the developers' tools ..."
+	@$(BIN)/python -m pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[data,dev]'
+	@touch $@
+
+install: $(VENV)/.user  ## .venv with the locked dependencies and the commands
+
+demo: $(VENV)/.user  ## data, both stages, evaluation and report on two CPU cores, from nothing
+	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24
+	@$(BIN)/linecolor-train experiment=demo data.root=$(DATA)
+
+preview: $(VENV)/.user  ## preview.png: a sheet of what training sees
+	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24
+	@$(BIN)/linecolor-data preview -o preview.png experiment=demo data.root=$(DATA)
+
+test: lint  ## lint, types, import rules and the whole test suite
+	@$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.developer  ## ruff, mypy, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.developer  ## put the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+overfit: $(VENV)/.user  ## learn four drawings by heart: must reach 25 dB
+	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24
+	@$(BIN)/linecolor-train experiment=demo debug=overfit data.root=$(DATA)
+
+bench: $(VENV)/.developer  ## speed and memory: prints a table, writes benchmarks/results/
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove .venv and caches; data/ and runs/ stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

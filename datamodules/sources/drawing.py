@@ -1,0 +1,39 @@
+"""What every source gives: a drawing with a stable name, and the split that its name alone decides."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One picture to learn from or to be measured on.
+
+    Attributes:
+        id: stable name, the posix path relative to its folder without suffix ("girls/summer", "1F35B").
+        color: the colour picture; its alpha, where it has one, is the foreground.
+        line: the artist's own line art of the same size, None where lines must be extracted.
+        split: "train" or "test".
+        base: the drawing this one is a variant of (itself for most); variants never cross the split.
+    """
+
+    id: str
+    color: Path
+    line: Path | None
+    split: str
+    base: str
+
+
+def keyed_fraction(name: str, purpose: str = "") -> float:
+    """A number in [0, 1) that depends on a name (and what it is for) only, the same on every machine."""
+    digest = hashlib.blake2b(
+        name.encode("utf-8", "surrogateescape"), digest_size=8, person=purpose.encode()[:16]
+    ).digest()
+    return (int.from_bytes(digest, "big") >> 11) / 2**53
+
+
+def split_of(base: str, test_share: float) -> str:
+    """Put test_share of all names into "test", the rest into "train"; a new drawing never moves another."""
+    return "test" if keyed_fraction(base, "split") < test_share else "train"

@@ -1,0 +1,207 @@
+"""Drawings on disk: a prepared data set with its manifest, or anybody's folder of illustrations."""
+
+from __future__ import annotations
+
+import logging
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from datamodules.sources.drawing import Drawing, split_of
+from datamodules.sources.rendering import MANIFEST, UNFINISHED, pair_paths, read_manifest
+from linecolor.images import MAX_PIXELS, SUFFIXES, UnreadableImage, check_image, find_images, image_size
+
+log = logging.getLogger("linecolor")
+
+# A decoded page of MAX_PIXELS takes 0.7-0.9 GB; more threads than this would not fit beside a training.
+_MAX_THREADS = 4
+
+
+class NoPictures(ValueError):
+    """A folder that is missing or holds no usable picture; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class FolderScan:
+    """What a folder holds.
+
+    Attributes:
+        drawings: the usable ones, sorted by id.
+        skipped: one error for each unusable picture, sorted by path.
+    """
+
+    drawings: list[Drawing]
+    skipped: list[UnreadableImage]
+
+
+def scan_folder(
+    root: str | Path,
+    lines: str | Path | None = None,
+    test_share: float = 0.05,
+    verify: str = "decode",
+    max_pixels: int = MAX_PIXELS,
+    progress: bool = True,
+) -> FolderScan:
+    """Find the drawings of a folder; what cannot be used is named on the "linecolor" logger and skipped.
+
+    A prepared data set (it has a manifest.json) brings its own split, lines and bases. In any other folder
+    all pictures below it are colour pictures, and the split follows from a hash of each one's id, so that
+    adding or removing a picture never moves another. Two files that differ in their suffix only share a
+    base, hence a split, and keep the suffix in their ids.
+
+    Args:
+        root: the folder; searched with all folders below it.
+        lines: a folder of line art with the same relative paths (any suffix) and sizes; pictures without a
+            line file there get none. Its files are no colour pictures, should it lie below root.
+        test_share: this share of all ids goes to "test"; not used for a prepared data set.
+        verify: "decode" reads every file whole, once; "header" its size only, so that a truncated file is
+            found when it is used.
+        max_pixels: larger pictures are skipped, from their header.
+        progress: show a progress bar on a terminal.
+
+    Raises:
+        NoPictures: no such folder, no usable picture in it, or a data set whose rendering did not finish.
+        ValueError: a bad test_share or verify.
+        RenderingRefused: a damaged manifest.
+    """
+    root = Path(root).expanduser()
+    if not 0 <= test_share <= 1:
+        raise ValueError(f"test_share {test_share} must be between 0 and 1")
+    if verify not in ("decode", "header"):
+        raise ValueError(f'verify {verify!r} must be "decode" or "header"')
+    if not root.is_dir():
+        raise NoPictures(f"{root}: no such folder; pass a folder of illustrations, or {_how_to_prepare(root)}")
+    if (root / MANIFEST).is_file():
+        found = _prepared_drawings(root)
+    elif (root / UNFINISHED).is_file():
+        raise NoPictures(f"{root}: its rendering was interrupted; run linecolor-data prepare again to finish it")
+    else:
+        found = list(_loose_drawings(root, None if lines is None else Path(lines).expanduser(), test_share))
+    if not found:
+        raise NoPictures(
+            f"{root}: holds no picture ({' '.join(SUFFIXES)}); "
+            f"pass a folder of illustrations, or {_how_to_prepare(root)}"
+        )
+
+    measure = partial(check_image if verify == "decode" else image_size, max_pixels=max_pixels)
+    drawings: list[Drawing] = []
+    skipped: list[UnreadableImage] = []
+    for drawing in _measured(found, measure, progress):
+        if isinstance(drawing, UnreadableImage):
+            log.warning("skipped %s", drawing)
+            skipped.append(drawing)
+        else:
+            drawings.append(drawing)
+    if skipped:
+        log.warning("%d of %d pictures skipped", len(skipped), len(found))
+    if not drawings:
+        raise NoPictures(f"{root}: none of its {len(found)} pictures can be used; the first: {skipped[0]}")
+    return FolderScan(drawings, skipped)
+
+
+def read_licence(root: str | Path) -> dict[str, Any] | None:
+    """The licence of a prepared data set: name, url, attribution, and its source; None for other folders.
+
+    Raises:
+        RenderingRefused: a damaged manifest.
+    """
+    path = Path(root).expanduser() / MANIFEST
+    if not path.is_file():
+        return None
+    manifest = read_manifest(path)
+    licence = manifest.get("licence")
+    if not isinstance(licence, dict):
+        return None
+    fields = {key: str(licence.get(key, "")) for key in ("name", "url", "attribution")}
+    return fields | {"source": f"{manifest.get('source')} {manifest.get('source_version')}"}
+
+
+def _how_to_prepare(root: Path) -> str:
+    return f"make one: linecolor-data prepare openmoji --out {root}"
+
+
+def _prepared_drawings(root: Path) -> list[Drawing]:
+    drawings = []
+    for row in read_manifest(root / MANIFEST)["drawings"]:
+        color, line = pair_paths(root, row["split"], row["id"])
+        drawings.append(Drawing(row["id"], color, line, row["split"], row["base"]))
+    return sorted(drawings, key=lambda drawing: drawing.id)
+
+
+def _loose_drawings(root: Path, lines: Path | None, test_share: float) -> Iterator[Drawing]:
+    if lines is not None and not lines.is_dir():
+        raise NoPictures(f"{lines}: no such folder of line art; leave data.lines out to extract lines instead")
+    line_files: dict[str, Path] = {}
+    colors = find_images(root)
+    if lines is not None:
+        for path in find_images(lines):
+            line_files.setdefault(_stem(path, lines), path)
+        inside = lines.resolve()
+        colors = [path for path in colors if not path.resolve().is_relative_to(inside)]
+    stems = [_stem(path, root) for path in colors]
+    copies = Counter(stems)
+    named = [(stem if copies[stem] == 1 else stem + path.suffix, stem, path) for stem, path in zip(stems, colors)]
+    for name, stem, path in sorted(named):
+        yield Drawing(name, path, line_files.get(stem), split_of(stem, test_share), stem)
+
+
+def _stem(path: Path, root: Path) -> str:
+    """Posix path below root without suffix; NFC: some systems store an umlaut as two letters."""
+    return unicodedata.normalize("NFC", path.relative_to(root).with_suffix("").as_posix())
+
+
+def _measured(
+    found: Sequence[Drawing], measure: Callable[[Path], tuple[int, int]], progress: bool
+) -> list[Drawing | UnreadableImage]:
+    """Check every drawing's files in threads (decoders release Python's lock), in order."""
+    from tqdm import tqdm
+
+    with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
+        try:
+            checked = pool.map(partial(_checked, measure=measure), found)
+            bar = tqdm(
+                checked,
+                total=len(found),
+                desc="checking pictures",
+                unit="picture",
+                disable=None if progress else True,
+            )
+            results = list(bar)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    for _, complaint in results:
+        if complaint:
+            log.warning(complaint)
+    return [drawing for drawing, _ in results]
+
+
+def _checked(drawing: Drawing, measure: Callable[[Path], tuple[int, int]]) -> tuple[Drawing | UnreadableImage, str]:
+    """The drawing, without its line if that cannot be used, and a complaint; or what is wrong with it."""
+    try:
+        size = measure(drawing.color)
+    except UnreadableImage as error:
+        return error, ""
+    if drawing.line is None:
+        return drawing, ""
+    try:
+        line_size = measure(drawing.line)
+    except UnreadableImage as error:
+        return _without_line(drawing), f"line ignored, {error}"
+    if line_size != size:
+        complaint = (
+            f"line ignored, {drawing.line}: {line_size[1]} x {line_size[0]} pixels, "
+            f"but its picture has {size[1]} x {size[0]}; save both at one size"
+        )
+        return _without_line(drawing), complaint
+    return drawing, ""
+
+
+def _without_line(drawing: Drawing) -> Drawing:
+    return Drawing(drawing.id, drawing.color, None, drawing.split, drawing.base)

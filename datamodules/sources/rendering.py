@@ -1,0 +1,287 @@
+"""Turns vector drawings into a folder of colour and line pairs: resumable, atomic, on all cores.
+
+Layout: `<out>/<split>/color/<id>.png` (RGBA, straight alpha: the drawing's coverage, so foreground is alpha
+above 0), `<out>/<split>/line/<id>.png` (grey on white paper), `<out>/manifest.json`, which is written last:
+a folder that has one is whole.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from io import BytesIO
+from multiprocessing import get_context
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from linecolor.images import UnreadableImage, image_size, write_atomically, write_png
+
+MANIFEST = "manifest.json"
+UNFINISHED = ".rendering.json"
+FORMAT_VERSION = 1
+SPLITS = ("train", "test")
+MIN_SIZE, MAX_SIZE = 16, 8192
+_MAX_MANIFEST_BYTES = 256_000_000
+_SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+class MissingDataPackage(ImportError):
+    """A package of the `data` extra is not installed; the message says what to install."""
+
+
+class RenderingRefused(ValueError):
+    """The folder cannot take this data set; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Licence:
+    """Under what terms a data set may be used: name, url and the line its makers ask to be named by."""
+
+    name: str
+    url: str
+    attribution: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a data set comes from: source name ("openmoji"), its version, its licence."""
+
+    source: str
+    version: str
+    licence: Licence
+
+
+@dataclass(frozen=True)
+class Row:
+    """A drawing to render: `id` is its file stem, `base` the drawing it is a variant of."""
+
+    id: str
+    base: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What `render_pairs` did: the folder, pairs per split, how many of them were already there."""
+
+    root: Path
+    pairs: dict[str, int]
+    reused: int
+    licence: Licence
+
+
+DrawSvg = Callable[[str], tuple[str, str]]
+"""id -> (colour SVG, line SVG); a module-level function or a partial of one, for it travels to processes."""
+
+
+def data_package(name: str) -> ModuleType:
+    """Import a package of the `data` extra.
+
+    Raises:
+        MissingDataPackage: it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingDataPackage(f'the package {name} is not installed; run: pip install "linecolor[data]"') from error
+
+
+def render_svg(svg: str, size: int, background: str | None = None) -> bytes:
+    """Render a square SVG to PNG bytes of size x size pixels; without a background RGBA, straight alpha."""
+    resvg = data_package("resvg_py")
+    # Fonts of the machine would make the same drawing differ from one machine to the next.
+    return bytes(
+        resvg.svg_to_bytes(
+            svg_string=svg, width=size, height=size, dpi=96, skip_system_fonts=True, background=background
+        )
+    )
+
+
+def render_pairs(
+    out: str | Path,
+    origin: Origin,
+    rows: Sequence[Row],
+    draw: DrawSvg,
+    options: dict[str, Any],
+    sizes: dict[str, int],
+    jobs: int | None = None,
+    force: bool = False,
+    progress: bool = True,
+) -> Rendered:
+    """Render the rows into `out`, keeping what an earlier, interrupted call with the same options finished.
+
+    Args:
+        out: the data set's folder: new, empty, or one that this function made.
+        origin: what goes into the manifest about the source.
+        rows: the drawings, each id once.
+        draw: gives the two SVGs of an id.
+        options: what the user chose (counts, seed, ...), for the manifest; JSON values.
+        sizes: side in pixels for each split.
+        jobs: processes; None takes every core.
+        force: drop what is there and render anew.
+        progress: show a progress bar on a terminal.
+
+    Raises:
+        RenderingRefused: other options or foreign files in `out`, a bad size, nothing to render.
+        MissingDataPackage: the renderer is not installed.
+    """
+    out = Path(out)
+    for split, size in sizes.items():
+        if not MIN_SIZE <= size <= MAX_SIZE:
+            raise RenderingRefused(f"{split} size {size} is not between {MIN_SIZE} and {MAX_SIZE} pixels")
+    if jobs is not None and jobs < 1:
+        raise RenderingRefused(f"--jobs {jobs} must be 1 or more")
+    if not rows:
+        raise RenderingRefused("nothing to render: the options leave no drawing")
+    data_package("resvg_py")
+
+    manifest = {
+        "format": FORMAT_VERSION,
+        "source": origin.source,
+        "source_version": origin.version,
+        "licence": asdict(origin.licence),
+        "options": {**options, **{f"{split} size": sizes[split] for split in SPLITS}},
+        "drawings": [asdict(row) | {"size": [sizes[row.split]] * 2} for row in rows],
+    }
+    _make_ready(out, manifest, force)
+    write_atomically(out / UNFINISHED, _to_json(manifest))
+    reused = _render_all(out, rows, draw, sizes, jobs or os.cpu_count() or 1, progress)
+    (out / UNFINISHED).replace(out / MANIFEST)
+    pairs = {split: sum(row.split == split for row in rows) for split in SPLITS}
+    return Rendered(out, pairs, reused, origin.licence)
+
+
+def pair_paths(root: Path, split: str, drawing_id: str) -> tuple[Path, Path]:
+    """The colour and line file of a drawing in a prepared data set."""
+    return root / split / "color" / f"{drawing_id}.png", root / split / "line" / f"{drawing_id}.png"
+
+
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """Read a data set's manifest and check every field that leads to a file.
+
+    Raises:
+        RenderingRefused: it is damaged, of a later format, or names files outside its folder.
+    """
+    path = Path(path)
+    if path.stat().st_size > _MAX_MANIFEST_BYTES:
+        raise RenderingRefused(f"{path}: too large for a manifest")
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise RenderingRefused(f"{path}: no JSON; prepare the data set again with --force") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("drawings"), list):
+        raise RenderingRefused(f"{path}: no manifest of a linecolor data set; it lists no drawings")
+    if manifest.get("format") != FORMAT_VERSION:
+        raise RenderingRefused(
+            f"{path}: data set format {manifest.get('format')!r}, this version reads {FORMAT_VERSION}; "
+            "prepare the data set again with --force"
+        )
+    for row in manifest["drawings"]:
+        fields = row if isinstance(row, dict) else {}
+        name, base = fields.get("id"), fields.get("base")
+        if not (isinstance(name, str) and isinstance(base, str) and _SAFE_ID.fullmatch(name)) or (
+            fields.get("split") not in SPLITS
+        ):
+            raise RenderingRefused(f"{path}: bad entry {str(row)[:80]}; prepare the data set again with --force")
+    return manifest
+
+
+def _make_ready(out: Path, manifest: dict[str, Any], force: bool) -> None:
+    """Refuse foreign folders and other options; with force, drop the files the old manifest names."""
+    known = [path for path in (out / MANIFEST, out / UNFINISHED) if path.is_file()]
+    if out.exists() and not out.is_dir():
+        raise RenderingRefused(f"{out} is a file; pass another --out")
+    if not known:
+        if out.is_dir() and any(out.iterdir()):
+            raise RenderingRefused(f"{out} holds other files and is no prepared data set; pass another --out")
+        return
+    for path in known:
+        try:
+            old = read_manifest(path)
+        except RenderingRefused:
+            if not force:
+                raise
+            # Its list of files is lost: with none reused below, every file of the new list is written anew.
+            old = {"drawings": manifest["drawings"]}
+        if force:
+            for row in old["drawings"]:
+                for file in pair_paths(out, row["split"], row["id"]):
+                    file.unlink(missing_ok=True)
+            path.unlink()
+        elif differences := _differences(old, manifest):
+            raise RenderingRefused(
+                f"{out} was prepared with {'; '.join(differences)}. Pass another --out, or --force to render it again"
+            )
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    before, after = ({k: m.get(k) for k in ("source", "source_version")} for m in (old, new))
+    before |= old["options"] if isinstance(old.get("options"), dict) else {}
+    after |= json.loads(json.dumps(new["options"]))
+    keys = sorted({*before, *after})
+    found = [f"{k} {before.get(k)}, now {after.get(k)}" for k in keys if before.get(k) != after.get(k)]
+    if not found and old["drawings"] != new["drawings"]:
+        found = ["another list of drawings (an earlier version of linecolor?)"]
+    return found
+
+
+def _to_json(manifest: dict[str, Any]) -> bytes:
+    head = json.dumps({k: v for k, v in manifest.items() if k != "drawings"}, indent=1, ensure_ascii=False)
+    rows = ",\n  ".join(json.dumps(row) for row in manifest["drawings"])
+    return f'{head[:-2]},\n "drawings": [\n  {rows}\n ]\n}}\n'.encode()
+
+
+def _render_all(out: Path, rows: Sequence[Row], draw: DrawSvg, sizes: dict[str, int], jobs: int, progress: bool) -> int:
+    """Render every row that is not there yet; returns how many were."""
+    from tqdm import tqdm
+
+    render = partial(_render_pair, out=out, draw=draw, sizes=sizes)
+    bar = partial(tqdm, total=len(rows), desc="rendering", unit="pair", disable=None if progress else True)
+    if jobs == 1 or len(rows) < 8:
+        return sum(bar(map(render, rows)))
+    # Spawned, not forked: a fork of a process with running threads (torch, OpenCV) may never wake up.
+    pool = ProcessPoolExecutor(min(jobs, len(rows)), get_context("spawn"), initializer=_ignore_interrupts)
+    try:
+        done: Iterable[bool] = pool.map(render, rows, chunksize=2)
+        return sum(bar(done))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches the whole process group; the parent alone ends the pool, after the pairs in work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _render_pair(row: Row, out: Path, draw: DrawSvg, sizes: dict[str, int]) -> bool:
+    """Render one pair unless both files are whole; True where they were there."""
+    size = sizes[row.split]
+    color_path, line_path = pair_paths(out, row.split, row.id)
+    if _has_size(color_path, size) and _has_size(line_path, size):
+        return True
+    color_svg, line_svg = draw(row.id)
+    color = render_svg(color_svg, size)
+    with Image.open(BytesIO(render_svg(line_svg, size, background="white")), formats=["PNG"]) as line:
+        if line.size != (size, size):
+            raise RenderingRefused(f"{row.id}: the drawing is not square, it rendered to {line.size}")
+        write_png(line_path, np.asarray(line.convert("L")))
+    write_atomically(color_path, color)
+    return False
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return image_size(path) == (size, size)
+    except UnreadableImage:
+        return False

@@ -1,0 +1,58 @@
+"""Where the configuration lies, resolvers, and how a command ends when something is wrong."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from omegaconf import OmegaConf
+
+
+def configuration_folder() -> str:
+    """conf/: inside the package where it was installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "train.yaml").is_file():
+            return str(folder)
+    raise FileNotFoundError(f"{package / 'conf'}: the configuration is missing; install linecolor again")
+
+
+def register_resolvers() -> None:
+    """What the YAML files compute: `half` of a number, `draft_channels` for a kind of spread hints."""
+    OmegaConf.register_new_resolver("half", lambda number: int(number) // 2, replace=True)
+    OmegaConf.register_new_resolver("draft_channels", lambda spread: 5 if spread == "none" else 8, replace=True)
+
+
+def run_command(command: Callable[[], object]) -> None:
+    """Run a command; what a user can mend ends it with one clear message and exit code 2, not a traceback.
+
+    LINECOLOR_TRACEBACK=1 shows the traceback all the same.
+    """
+    try:
+        command()
+    except KeyboardInterrupt:
+        _stop("interrupted; start the same command again to continue", code=130)
+    except Exception as error:
+        if not is_for_people(error) or os.environ.get("LINECOLOR_TRACEBACK"):
+            raise
+        _stop(str(error), code=2)
+
+
+def is_for_people(error: BaseException) -> bool:
+    """Whether an error was raised by our own code to tell the user something, not by a fault in it.
+
+    House rule: `ValueError`, `FileNotFoundError` and their kin raised in our packages are for users, `assert` is for
+    invariants; the same kinds raised inside a library are faults, and keep their traceback.
+    """
+    if not isinstance(error, (ValueError, OSError, RuntimeError, ImportError)):
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    rooms = ("linecolor", "lightning_modules", "datamodules")
+    return bool(frames) and any(f"{os.sep}{room}{os.sep}" in frames[-1].filename for room in rooms)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,174 @@
+"""`linecolor-data`: prepare a data set that installs by name, and look at what training will see."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datamodules.sources.rendering import Rendered
+
+_EXAMPLES = """examples:
+  linecolor-data prepare openmoji --out data/openmoji --size 512 --limit 600
+  linecolor-data prepare characters --out data/characters --count 5000 --styles adventurer
+  linecolor-data preview -o preview.png experiment=demo data.root=data/openmoji
+"""
+
+_PREPARE_EXAMPLES = """A stopped run goes on where it stopped. Other options need another folder, or --force.
+
+examples:
+  linecolor-data prepare openmoji --out data/openmoji
+  linecolor-data prepare openmoji --out data/small --size 256 --test-size 1024 --limit 300 --test-limit 20
+  linecolor-data prepare characters --out data/characters --count 5000 --seed 1
+"""
+
+_PREVIEW_EXAMPLES = """examples:
+  linecolor-data preview -o preview.png experiment=demo data.root=data/openmoji
+  linecolor-data preview -o preview.png --count 32 experiment=paper data.root=my/illustrations
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0, 2 for a mistake in the request, 130 when interrupted."""
+    parser = _parser()
+    options, overrides = parser.parse_known_args(arguments)
+    unknown = [word for word in overrides if word.startswith("-")]
+    if unknown or (overrides and options.run is not _preview):
+        parser.error(f"unrecognized arguments: {' '.join(unknown or overrides)}")
+    options.overrides = [*getattr(options, "overrides", []), *overrides]
+    run: Callable[[argparse.Namespace], None] = options.run
+    try:
+        run(options)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"linecolor-data: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("linecolor-data: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="linecolor-data", description=__doc__, epilog=_EXAMPLES, formatter_class=raw)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    prepare = commands.add_parser(
+        "prepare",
+        help="render a data set of colour and line pairs",
+        description="Render a data set of colour and line pairs.",
+        epilog=_PREPARE_EXAMPLES,
+        formatter_class=raw,
+    )
+    sources = prepare.add_subparsers(required=True, metavar="SOURCE")
+    openmoji = sources.add_parser(
+        "openmoji",
+        help="OpenMoji drawings with their designers' line art (CC BY-SA 4.0)",
+        description="OpenMoji: about 1,590 training pairs and the 60 test pairs of the hint protocol.",
+    )
+    _add_rendering_options(openmoji)
+    openmoji.add_argument(
+        "--limit", type=int, metavar="N", help="training pairs, plain ones before skin-tone variants (all)"
+    )
+    openmoji.add_argument("--test-limit", type=int, metavar="N", help="test pairs (all 60)")
+    openmoji.set_defaults(run=_prepare_openmoji)
+
+    characters = sources.add_parser(
+        "characters",
+        help="seeded cartoon characters, as many as wanted (CC BY 4.0, CC0)",
+        description="DiceBear characters, 5 % of them for the test split.",
+    )
+    _add_rendering_options(characters)
+    characters.add_argument("--count", type=int, default=2000, metavar="N", help="pairs in all (%(default)s)")
+    characters.add_argument(
+        "--styles",
+        default="adventurer,micah,open-peeps",
+        metavar="A,B",
+        help="styles, dealt in turn (%(default)s)",
+    )
+    characters.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other people (0)")
+    characters.set_defaults(run=_prepare_characters)
+
+    preview = commands.add_parser(
+        "preview",
+        help="write a sheet of what training will see",
+        description="Write a sheet of samples just as training will see them: colour, line, hints.",
+        epilog=_PREVIEW_EXAMPLES,
+        formatter_class=raw,
+    )
+    preview.add_argument("-o", "--output", type=Path, required=True, metavar="PNG", help="the sheet to write")
+    preview.add_argument("--count", type=int, default=16, metavar="N", help="samples (%(default)s)")
+    preview.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings, as for linecolor-train")
+    preview.set_defaults(run=_preview)
+    return parser
+
+
+def _add_rendering_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--size", type=int, default=512, metavar="PX", help="side of training pictures (%(default)s)")
+    parser.add_argument("--test-size", type=int, default=1536, metavar="PX", help="side of test pictures (%(default)s)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (one for each core)")
+    parser.add_argument("--force", action="store_true", help="drop what --out holds of this data set first")
+
+
+def _prepare_openmoji(options: argparse.Namespace) -> None:
+    from datamodules.sources.openmoji import prepare_openmoji
+
+    _print_summary(
+        prepare_openmoji(
+            options.out,
+            size=options.size,
+            test_size=options.test_size,
+            limit=options.limit,
+            test_limit=options.test_limit,
+            jobs=options.jobs,
+            force=options.force,
+        )
+    )
+
+
+def _prepare_characters(options: argparse.Namespace) -> None:
+    from datamodules.sources.characters import prepare_characters
+
+    _print_summary(
+        prepare_characters(
+            options.out,
+            styles=[style.strip() for style in options.styles.split(",") if style.strip()],
+            count=options.count,
+            seed=options.seed,
+            size=options.size,
+            test_size=options.test_size,
+            jobs=options.jobs,
+            force=options.force,
+        )
+    )
+
+
+def _print_summary(done: Rendered) -> None:
+    reused = f" ({done.reused} of them were there already)" if done.reused else ""
+    print(f"data set    {done.root}")
+    print(f"pairs       {', '.join(f'{count} {split}' for split, count in done.pairs.items())}{reused}")
+    print(f"licence     {done.licence.name}  {done.licence.url}")
+    print(f"credit      {done.licence.attribution}")
+    print(f"try next    linecolor-train experiment=demo data.root={done.root}")
+
+
+def _preview(options: argparse.Namespace) -> None:
+    if options.count < 1:
+        raise ValueError(f"--count {options.count} must be 1 or more")
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from linecolor.cli.preview import write_preview
+
+    try:
+        write_preview(options.output, options.overrides, options.count)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""linecolor-data preview: a sheet of exactly what training will see."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from datamodules.recipe import PairSettings
+
+COLUMNS = (
+    "colour",
+    "XDoG",
+    "dilate-abs-sub",
+    "real line",
+    "line",
+    "hints",
+    "spread",
+    "draft size",
+    "artifacts",
+)
+
+
+def write_preview(output: Path, overrides: list[str], count: int) -> Path:
+    """Make `count` pairs of the first epoch as a training with these overrides would, and draw them.
+
+    Columns: colour, line by each method (XDoG, dilate-abs-sub, the real one), the line that was drawn for training,
+    hints, spread hints, the draft's target, the draft with simulated artifacts.
+
+    Args:
+        output: PNG to write.
+        overrides: of the training configuration, e.g. experiment=demo data.root=data/openmoji.
+        count: rows.
+
+    Raises:
+        ValueError: for an override that does not exist; FileNotFoundError for missing data.
+    """
+    from torch.utils.data import default_collate
+
+    from datamodules.illustrations import Illustrations, KeyedBatches
+    from datamodules.pairs import PairSynthesizer
+    from datamodules.recipe import PairSettings
+    from linecolor.cli.sources import load_drawings
+    from linecolor.images import write_png
+    from linecolor.sheets import sheet
+
+    config = _compose(overrides)
+    drawings = [drawing for drawing in load_drawings(config["data"]).drawings if drawing.split == "train"]
+    pairs = PairSettings.from_config(config["pairs"])
+    stage, seed = config["stages"][0], config["seed"]
+    dataset = Illustrations(drawings, pairs, config["model"]["resolution"], seed, stage)
+    order = KeyedBatches([drawing.id for drawing in drawings], count, 1, seed, stage)
+    batch = default_collate([dataset[position] for position in next(iter(order))])
+    synthesizer = PairSynthesizer(pairs, config["model"]["hint_spread"])
+    columns = _columns(synthesizer, pairs, batch)
+    rows = [[column[index] for column in columns] for index in range(count)]
+    write_png(output, sheet(rows, 192, COLUMNS))
+    return output
+
+
+def _compose(overrides: list[str]) -> dict[str, Any]:
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from linecolor.cli.configuration import configuration_folder, register_resolvers
+
+    register_resolvers()
+    try:
+        with initialize_config_dir(configuration_folder(), version_base="1.3"):
+            config = OmegaConf.to_container(compose("train", overrides), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from None
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> "list[list[NDArray[np.uint8]]]":
+    import torch
+
+    from datamodules.recipe import DILATE, REAL, XDOG
+    from linecolor import artifacts
+
+    made = synthesizer(batch)
+    by_method = []
+    for method in (XDOG, DILATE, REAL):
+        recipe = {**batch["recipe"], "line_method": torch.full_like(batch["recipe"]["line_method"], method)}
+        if method != REAL:
+            recipe["line_fallback"] = recipe["line_method"]
+        by_method.append(_pictures(synthesizer({**batch, "recipe": recipe}).line))
+    faulty = artifacts.simulate(made.draft_color, made.artifacts)
+    spread = made.spread if made.spread.shape[1] else torch.zeros_like(made.draft_color)
+    alpha = made.hint[:, 3:] * 2 - 1
+    return [
+        _pictures(made.color),
+        *by_method,
+        _pictures(made.line),
+        _pictures(torch.cat([made.hint[:, :3], alpha], dim=1)),
+        _pictures(spread),
+        _pictures(made.draft_color),
+        _pictures(faulty),
+    ]
+
+
+def _pictures(batch: "Tensor") -> "list[NDArray[np.uint8]]":
+    import torch
+
+    levels = ((batch + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    return [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in levels.cpu().numpy()]

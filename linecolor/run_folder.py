@@ -1,0 +1,162 @@
+"""A run on disk: its folders, what is complete, and what must not change between two starts."""
+
+import json
+import platform
+import subprocess
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from linecolor.images import write_atomically
+
+PACKAGES = (
+    "linecolor",
+    "torch",
+    "lightning",
+    "hydra-core",
+    "torchmetrics",
+    "kornia",
+    "opencv-python-headless",
+)
+
+
+@dataclass
+class RunFolder:
+    """runs/NAME: config.yaml, run.json, a folder a stage, bundle/, evaluation/, report.html.
+
+    Args:
+        path: the folder; `create` makes it.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs_dir: str, name: str) -> "RunFolder":
+        """Make a run's folder.
+
+        Raises:
+            ValueError: if the name is a path or nothing: a run must not land outside of runs_dir.
+        """
+        if not name or name != Path(name).name or name in (".", ".."):
+            raise ValueError(f"name={name!r} is no folder name: use letters, digits, - and _, without slashes")
+        folder = Path(runs_dir) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(folder)
+
+    @property
+    def bundle(self) -> Path:
+        """What colorize and the front ends load."""
+        return self.path / "bundle"
+
+    @property
+    def report(self) -> Path:
+        """The report, one file."""
+        return self.path / "report.html"
+
+    @property
+    def evaluation(self) -> Path:
+        """Figures of the evaluation; the pictures lie beside it."""
+        return self.path / "evaluation" / "evaluation.json"
+
+    def stage(self, name: str) -> Path:
+        """Folder of a training stage."""
+        return self.path / name
+
+    def record(self, config: dict[str, Any], command: list[str]) -> None:
+        """Write config.yaml and run.json: what was asked for, and with what."""
+        write_atomically(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False).encode())
+        facts = {"command": command, "versions": versions(), "commit": commit(), "machine": machine()}
+        write_atomically(self.path / "run.json", json.dumps(facts, indent=2).encode())
+
+    def is_complete(self, stage: str) -> bool:
+        """Whether a stage was trained to its end."""
+        return (self.stage(stage) / "complete.json").is_file()
+
+    def complete(self, stage: str, facts: dict[str, Any]) -> None:
+        """Mark a stage as trained to its end."""
+        facts = {**facts, "finished": time.strftime("%Y-%m-%d %H:%M:%S")}
+        write_atomically(self.stage(stage) / "complete.json", json.dumps(facts, indent=2).encode())
+
+    def facts(self, stage: str) -> dict[str, Any]:
+        """What `complete` was told; empty for a stage that is not complete."""
+        path = self.stage(stage) / "complete.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def hold(self, stage: str, decisive: dict[str, Any]) -> None:
+        """Keep the settings that decide a stage's result, and refuse others later.
+
+        Args:
+            stage: name of the stage.
+            decisive: plain settings; devices, workers and loggers do not belong here.
+
+        Raises:
+            ValueError: if the stage was begun with other settings; every difference is named.
+        """
+        path = self.stage(stage) / "settings.yaml"
+        if path.is_file():
+            before = _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+            now = _flat(decisive)
+            changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
+            if changed:
+                listed = "; ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
+                raise ValueError(
+                    f"{self.stage(stage)} was begun with other settings ({listed}). "
+                    f"Give this run another name=..., or delete {self.stage(stage)} to train it anew"
+                )
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, yaml.safe_dump(decisive, sort_keys=False).encode())
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def commit() -> str | None:
+    """The commit of the checkout the program runs from; None from an installed package."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def machine() -> dict[str, Any]:
+    """The hardware that figures of speed belong to."""
+    import os
+
+    import torch
+
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "cpu": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": gpus,
+    }
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + str(key)] = value
+    return flat

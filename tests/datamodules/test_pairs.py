@@ -1,0 +1,211 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch.utils.data import DataLoader, default_collate
+
+from datamodules.illustrations import Illustrations, KeyedBatches, read_page
+from datamodules.pairs import PairSynthesizer
+from datamodules.recipe import PairSettings
+from datamodules.sources.folder import scan_folder
+from linecolor import device_lines, lines
+
+CONF = Path(__file__).parents[2] / "conf" / "pairs"
+SIDE = 64
+
+
+def pair_settings(name: str) -> PairSettings:
+    return PairSettings.from_config(OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml")))
+
+
+@pytest.fixture(scope="module")
+def drawings(picture_folder):
+    return scan_folder(picture_folder / "color", picture_folder / "line", test_share=0.0, progress=False).drawings
+
+
+def illustrations(drawings, name="rich", stage="draft", seed=0):
+    return Illustrations(drawings, pair_settings(name), SIDE, seed, stage)
+
+
+def samples(drawings, workers: int, batch_size: int, stage: str = "draft", name: str = "rich") -> dict:
+    """Synthesized samples of one epoch and a half by (epoch, id)."""
+    dataset = illustrations(drawings, name, stage)
+    order = KeyedBatches([d.id for d in drawings], batch_size, 16 // batch_size, 0, "draft")
+    loader = DataLoader(dataset, batch_sampler=order, num_workers=workers)
+    synthesizer = PairSynthesizer(dataset.pairs, "watershed")
+    found: dict = {}
+    for batch in loader:
+        made = synthesizer(batch)
+        for index, name_ in enumerate(made.sample_id):
+            number = sum(1 for known in found if known[0] == name_)
+            fields = ("line", "color", "draft_line", "draft_color", "hint", "spread", "foreground")
+            found[name_, number] = [getattr(made, field)[index] for field in fields] + [made.artifacts.paste[index]]
+    return found
+
+
+def equal(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(
+        all(torch.equal(a, b) for a, b in zip(one[k], other[k], strict=True)) for k in one
+    )
+
+
+def test_samples_are_the_same_bit_for_bit_with_any_workers_and_batch(drawings):
+    reference = samples(drawings, workers=0, batch_size=8)
+    assert len(reference) == 16
+    assert equal(reference, samples(drawings, workers=2, batch_size=8))
+    assert equal(reference, samples(drawings, workers=0, batch_size=1))
+
+
+def test_two_stages_see_different_samples(drawings):
+    assert not equal(samples(drawings, 0, 8, "draft"), samples(drawings, 0, 8, "colorizer"))
+
+
+def test_a_sample_hangs_on_its_name_and_not_on_its_place(drawings):
+    forward, backward = illustrations(drawings), illustrations(drawings[::-1])
+    one, other = forward[3, 2], backward[3, len(drawings) - 3]
+    assert one["sample_id"] == other["sample_id"]
+    assert torch.equal(one["color"], other["color"])
+    assert all(torch.equal(one["recipe"][name], other["recipe"][name]) for name in one["recipe"])
+
+
+def batch_of(drawings, name="rich", **recipe):
+    dataset = illustrations(drawings, name)
+    batch = default_collate([dataset[0, index] for index in range(len(drawings))])
+    for field, value in recipe.items():
+        batch["recipe"][field] = torch.full_like(batch["recipe"][field], value)
+    return batch, PairSynthesizer(dataset.pairs, "none")
+
+
+def test_shapes_and_ranges(drawings):
+    batch, synthesizer = batch_of(drawings)
+    made = synthesizer(batch)
+    n = len(drawings)
+    assert made.line.shape == (n, 1, SIDE, SIDE)
+    assert made.color.shape == (n, 3, SIDE, SIDE)
+    assert made.draft_line.shape == (n, 1, SIDE // 2, SIDE // 2)
+    assert made.hint.shape == (n, 4, SIDE // 2, SIDE // 2)
+    assert made.spread.shape == (n, 0, SIDE // 2, SIDE // 2)
+    for tensor in (made.line, made.color, made.draft_line, made.draft_color, made.hint):
+        assert tensor.min() >= -1
+        assert tensor.max() <= 1
+    assert set(made.hint[:, 3].unique().tolist()) <= {0.0, 1.0}
+
+
+def test_the_papers_pairs_are_plain_crops_of_the_picture(drawings):
+    batch, synthesizer = batch_of(drawings, "paper")
+    made = synthesizer(batch)
+    assert torch.equal(((made.color + 1) * 127.5).round().to(torch.uint8), batch["color"])
+    page = batch["color"][0].permute(1, 2, 0).numpy()
+    recipe = batch["recipe"]
+    method, sigma, kernel = (int(recipe[name][0]) for name in ("line_method", "sigma", "kernel"))
+    expected = lines.dilate_abs_sub(page, [4, 5][kernel]) if method else lines.xdog(page, [0.3, 0.4, 0.5][sigma])
+    np.testing.assert_array_equal(((made.line[0, 0] + 1) * 127.5).round().numpy().astype(np.uint8), expected)
+
+
+def test_a_real_line_is_used_where_there_is_one(drawings):
+    batch, synthesizer = batch_of(drawings, "paper", line_method=2)
+    assert batch["has_line"].all()
+    made = synthesizer(batch)
+    np.testing.assert_allclose(made.line.numpy(), batch["line"].numpy() / 127.5 - 1, atol=1e-6)
+
+
+def test_without_a_real_line_the_fallback_is_drawn(drawings):
+    batch, synthesizer = batch_of(drawings, "paper", line_method=2, line_fallback=1, kernel=0)
+    batch["has_line"] = torch.zeros_like(batch["has_line"])
+    made = synthesizer(batch)
+    expected = device_lines.dilate_abs_sub(batch["color"], 4)
+    np.testing.assert_allclose(made.line.numpy(), expected.numpy() / 127.5 - 1, atol=1e-6)
+
+
+def test_geometry_moves_colour_and_line_together(drawings):
+    batch, synthesizer = batch_of(drawings, "rich", line_method=2, jitter=1, background_on=False, hue=0)
+    batch["recipe"]["saturation"].fill_(1)
+    batch["recipe"]["gamma"].fill_(1)
+    made = synthesizer(batch)
+    # The drawings' outlines are black in the colour picture: ink in the line must be dark there.
+    ink = (made.line < -0.9).expand(-1, 3, -1, -1)
+    assert made.color[ink].mean() < -0.8
+    assert (made.color.amax(1, keepdim=True) < -0.9)[made.line > 0.9].float().mean() < 0.01
+
+
+def test_the_background_changes_paper_and_nothing_else(drawings):
+    batch, synthesizer = batch_of(drawings, "paper", background_on=True, background=40.0)
+    made = synthesizer(batch)
+    alpha = batch["alpha"].float() / 255
+    paper, drawing = (alpha == 0).expand(-1, 3, -1, -1), (alpha == 1).expand(-1, 3, -1, -1)
+    assert ((made.color[paper] + 1) * 127.5).round().unique().tolist() == [40.0]
+    truth = batch["color"].float() / 127.5 - 1
+    assert torch.allclose(made.color[drawing], truth[drawing], atol=1e-6)
+
+
+def test_jitter_leaves_paper_white_and_lightens_ink(drawings):
+    batch, synthesizer = batch_of(drawings, "paper", jitter=0.7, line_method=0)
+    made = synthesizer(batch)
+    assert made.line.max() == 1
+    assert made.line.min().item() == pytest.approx(-0.4, abs=1e-6)
+
+
+def test_recolouring_keeps_black_and_white(drawings):
+    batch, synthesizer = batch_of(drawings, "paper", hue=0.3, saturation=1.3, gamma=1.2)
+    made = synthesizer(batch)
+    before = batch["color"].float() / 127.5 - 1
+    for extreme in (-1.0, 1.0):
+        pure = (before == extreme).all(1, keepdim=True).expand(-1, 3, -1, -1)
+        assert torch.allclose(made.color[pure], before[pure], atol=0.01)
+    assert (made.color - before).abs().max() > 0.3
+
+
+def test_the_order_is_a_permutation_every_epoch_whatever_the_world_size():
+    names = [f"n{i}" for i in range(12)]
+    alone = [p for batch in KeyedBatches(names, 4, 6, 7, "draft") for p in batch]
+    assert sorted(alone[:12]) == [(0, i) for i in range(12)]
+    assert sorted(alone[12:]) == [(1, i) for i in range(12)]
+    assert [i for _, i in alone[:12]] != [i for _, i in alone[12:]]
+    for world in (2, 4):
+        ranks = [list(KeyedBatches(names, 4, 6, 7, "draft", rank=r, world_size=world)) for r in range(world)]
+        for step in range(6):
+            together = {position for rank in ranks for position in rank[step]}
+            assert together == set(alone[step * 4 : step * 4 + 4])
+
+
+def test_the_order_continues_where_it_stopped():
+    names = [f"n{i}" for i in range(7)]
+    whole = list(KeyedBatches(names, 3, 10, 0, "draft"))
+    rest = KeyedBatches(names, 3, 10, 0, "draft", consumed=12)
+    assert list(rest) == whole[4:]
+    assert len(rest) == 6
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused():
+    with pytest.raises(ValueError, match="batch_size 3 cannot be shared by 2 devices"):
+        KeyedBatches(["a"], 3, 1, 0, "draft", world_size=2)
+
+
+def test_a_picture_that_breaks_under_way_is_named_and_replaced(tmp_path, picture_folder, caplog):
+    import shutil
+
+    root = tmp_path / "copy"
+    shutil.copytree(picture_folder / "color", root)
+    drawings = scan_folder(root, test_share=0.0, progress=False).drawings
+    drawings[4].color.write_bytes(b"\x89PNG broken")
+    dataset = illustrations(drawings)
+    first, second = dataset[0, 4], dataset[0, 4]
+    assert first["sample_id"] != drawings[4].id
+    assert first["sample_id"] == second["sample_id"]
+    assert sum(drawings[4].color.name in message for message in caplog.messages) == 1
+
+
+def test_opaque_pictures_get_their_foreground_from_white_paper(tmp_path):
+    import cv2
+
+    from datamodules.sources.drawing import Drawing
+    from linecolor.images import write_png
+
+    page = np.full((40, 40, 3), 255, np.uint8)
+    cv2.circle(page, (20, 20), 10, (200, 30, 30), -1)
+    write_png(tmp_path / "a.png", page)
+    alpha = read_page(Drawing("a", tmp_path / "a.png", None, "train", "a")).alpha
+    assert alpha[20, 20] == 255
+    assert alpha[0, 0] == 0

@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datamodules.recipe import (
+    ArtifactSettings,
+    ColorSettings,
+    CropSettings,
+    HintSettings,
+    LineSettings,
+    PairSettings,
+    SampleKey,
+    draw,
+    draw_crop,
+    keyed_generator,
+)
+
+
+def settings(**changes) -> PairSettings:
+    made = {
+        "crop": CropSettings("log_uniform", 0.5, 0.5, 8.0, 0.1),
+        "color": ColorSettings(0.5, 0.5, 0.4, 0.25, 0.5),
+        "line": LineSettings(1.0, 1.0, 1.0, [0.3, 0.4, 0.5], [4, 5], [0.7, 1.0]),
+        "hints": HintSettings(0.25, "log_uniform", 1, 64, 0.3, [1, 2, 3]),
+        "artifacts": ArtifactSettings(0.5, 0.5, 0.5, 0.5),
+    }
+    return PairSettings(**(made | changes))
+
+
+def key(sample_id: str = "a", epoch: int = 0, stage: str = "draft", seed: int = 0) -> SampleKey:
+    return SampleKey(seed, stage, epoch, sample_id)
+
+
+def same(one: dict, other: dict) -> bool:
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_the_same_key_draws_the_same_recipe():
+    assert same(draw(settings(), key()), draw(settings(), key()))
+
+
+@pytest.mark.parametrize("other", [key("b"), key(epoch=1), key(stage="colorizer"), key(seed=1)])
+def test_each_part_of_the_key_changes_the_recipe(other):
+    assert not same(draw(settings(), key()), draw(settings(), other))
+
+
+def test_a_change_in_how_hints_are_drawn_leaves_the_rest_as_it_was():
+    before = draw(settings(), key())
+    after = draw(settings(hints=HintSettings(0.25, "log_uniform", 1, 32, 0.0, [1])), key())
+    assert all(np.array_equal(before[n], after[n]) for n in before if not n.startswith("hint"))
+
+
+def test_keys_are_not_confused_with_each_other():
+    assert keyed_generator("a", "bc").random() != keyed_generator("ab", "c").random()
+    assert keyed_generator(1, "1").random() != keyed_generator("1", 1).random()
+
+
+@given(st.integers(16, 3000), st.integers(16, 3000), st.text(max_size=5), st.sampled_from(["native", "log_uniform"]))
+def test_a_crop_lies_on_the_page_and_between_native_and_whole(height, width, name, scale):
+    y, x, cut = draw_crop(CropSettings(scale, 0, 0, 0, 0), key(name), (height, width), side=256)
+    short = min(height, width)
+    assert min(256, short) <= cut <= short
+    assert 0 <= y <= height - cut
+    assert 0 <= x <= width - cut
+    if scale == "native":
+        assert cut == min(256, short)
+
+
+def test_crops_reach_from_native_to_the_whole_page():
+    cuts = [draw_crop(settings().crop, key(str(n)), (1024, 2048), 256)[2] for n in range(300)]
+    assert min(cuts) < 280
+    assert max(cuts) > 950
+    assert 480 < np.median(cuts) < 545  # log-uniform: the geometric mean of 256 and 1024 is 512
+
+
+def counts(hints: HintSettings, n: int = 2000) -> np.ndarray:
+    return np.array([int(draw(settings(hints=hints), key(str(i)))["hint_count"]) for i in range(n)])
+
+
+def test_a_set_share_of_samples_has_no_hints():
+    drawn = counts(HintSettings(0.25, "log_uniform", 1, 64, 0.3, [1]), 1000)
+    assert (drawn == 0).mean() == pytest.approx(0.25, abs=0.04)
+    assert drawn.max() <= 64
+    assert np.median(drawn[drawn > 0]) == pytest.approx(8, abs=2)
+
+
+def test_alac_counts_have_the_published_distribution():
+    drawn = counts(HintSettings(0.5, "alac", 1, 400, 0.0, [2]))
+    some = drawn[drawn > 0]
+    assert (drawn == 0).mean() == pytest.approx(0.5, abs=0.04)
+    assert some.mean() == pytest.approx(65, rel=0.08)
+    assert np.percentile(some, 95) == pytest.approx(161, rel=0.12)
+
+
+def test_the_authors_counts_have_the_published_distribution():
+    drawn = counts(HintSettings(0.24, "authors", 1, 65, 0.0, [2]))
+    assert (drawn == 0).mean() == pytest.approx(0.24, abs=0.03)
+    assert ((drawn > 0) & (drawn <= 5)).mean() == pytest.approx(0.16, abs=0.03)
+    assert drawn.mean() == pytest.approx(22, rel=0.08)
+
+
+def test_samples_without_hints_keep_their_colours():
+    for index in range(200):
+        recipe = draw(settings(), key(str(index)))
+        if recipe["hint_count"] == 0:
+            assert (recipe["hue"], recipe["saturation"], recipe["gamma"]) == (0, 1, 1)
+
+
+def test_nothing_is_changed_when_every_chance_is_zero():
+    still = settings(
+        crop=CropSettings("native", 0.0, 0.0, 8.0, 0.1),
+        color=ColorSettings(0.0, 0.5, 0.4, 0.25, 0.0),
+        line=LineSettings(1.0, 1.0, 0.0, [0.4], [4], [1.0, 1.0]),
+        artifacts=ArtifactSettings(0.0, 0.0, 0.0, 0.0),
+    )
+    for index in range(50):
+        recipe = draw(still, key(str(index)))
+        assert (recipe["angle"], recipe["zoom"], recipe["jitter"], recipe["hue"]) == (0, 1, 1, 0)
+        on = ("flip", "background_on", "distort_on", "spray_on", "bleed_on")
+        assert not any(recipe[name] for name in on)
+        assert not recipe["paste_on"].any()
+
+
+def test_unknown_settings_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"pairs\.crop\.scale"):
+        settings(crop=CropSettings("wide", 0, 0, 0, 0))
+    with pytest.raises(ValueError, match=r"pairs\.hints\.count"):
+        settings(hints=HintSettings(0, "many", 1, 2, 0, [1]))
+    with pytest.raises(ValueError, match="no way to draw a line"):
+        settings(line=LineSettings(0, 0, 1, [0.4], [4], [1, 1]))

@@ -1,0 +1,115 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from linecolor.cli.data import main
+
+
+def command(*words: object) -> subprocess.CompletedProcess:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "linecolor.cli.data", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
+
+
+def test_prepare_openmoji_writes_pairs_says_what_next_and_reuses_them(tmp_path):
+    out = tmp_path / "openmoji"
+    words = ("prepare", "openmoji", "--out", out, "--limit", 4, "--test-limit", 2, "--size", 96)
+    first = command(*words, "--test-size", 128)
+    assert first.returncode == 0, first.stderr
+    for expected in ("4 train, 2 test", "CC BY-SA 4.0", f"linecolor-train experiment=demo data.root={out}"):
+        assert expected in first.stdout
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["licence"]["name"] == "CC BY-SA 4.0"
+    assert [row["id"] for row in manifest["drawings"] if row["split"] == "test"] == ["1F35B", "1F37C"]
+    for row in manifest["drawings"]:
+        for kind, mode in (("color", "RGBA"), ("line", "L")):
+            with Image.open(out / row["split"] / kind / f"{row['id']}.png") as picture:
+                assert (picture.size, picture.mode) == (tuple(row["size"]), mode)
+
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    again = command(*words, "--test-size", 128)
+    assert again.returncode == 0
+    assert "6 of them were there already" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.png")} == times
+
+    other = command(*words, "--test-size", 160)
+    assert other.returncode == 2
+    assert "test size 128, now 160" in other.stderr
+    assert other.stderr.count("\n") == 1
+
+
+def test_prepare_characters(tmp_path):
+    done = command("prepare", "characters", "--out", tmp_path, "--count", 3, "--size", 96, "--test-size", 96)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("line/*.png")) == [
+        "adventurer-000000.png",
+        "micah-000000.png",
+        "open-peeps-000000.png",
+    ]
+    assert "CC BY 4.0" in done.stdout
+
+
+def test_help_is_instant_and_imports_nothing_heavy():
+    start = time.perf_counter()
+    done = command("prepare", "openmoji", "--help")
+    assert done.returncode == 0
+    assert time.perf_counter() - start < 2  # 0.03 s alone; the machine may be busy
+    heavy = "[m for m in ('torch', 'numpy', 'PIL', 'hydra', 'datamodules.sources') if m in sys.modules]"
+    code = f"import sys, linecolor.cli.data; print({heavy})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["prepare", "openmoji", "--out", "x", "--size", "4"], "train size 4"),
+        (["prepare", "openmoji", "--out", "x", "--limit", "-1"], "--limit -1"),
+        (["prepare", "openmoji", "--out", "x", "--limit", "0", "--test-limit", "0"], "nothing to render"),
+        (["prepare", "characters", "--out", "x", "--styles", "manga"], "manga"),
+        (["preview", "-o", "x.png", "--count", "0"], "--count 0"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_missing_package_says_what_to_install(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    assert main(["prepare", "characters", "--out", str(tmp_path / "x"), "--count", "1"]) == 2
+    assert 'pip install "linecolor[data]"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["prepare", "openmoji", "--out", "x", "stray"], ["preview", "-o", "x", "--no"]])
+def test_stray_words_are_refused(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    assert "unrecognized" in capsys.readouterr().err
+
+
+def test_preview_takes_overrides_before_and_after_its_options(monkeypatch, tmp_path):
+    import types
+
+    calls = []
+    module = types.ModuleType("linecolor.cli.preview")
+    module.write_preview = lambda output, overrides, count: calls.append((output, overrides, count))
+    monkeypatch.setitem(sys.modules, "linecolor.cli.preview", module)
+    output = tmp_path / "sheet.png"
+    words = ["experiment=demo", "-o", str(output), "data.root=x", "--count", "4", "+a=1"]
+    assert main(["preview", *words]) == 0
+    assert calls == [(output, ["experiment=demo", "data.root=x", "+a=1"], 4)]

@@ -1,0 +1,138 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linecolor import device_hints, hints
+
+RED, BLUE = (250, 10, 20), (20, 30, 240)
+
+
+def empty(height: int, width: int) -> np.ndarray:
+    return np.zeros((height, width, 4), np.uint8)
+
+
+@given(st.integers(8, 80), st.integers(8, 80), st.integers(2, 8), st.integers(2, 8), st.integers(0, 2**32 - 1))
+def test_a_one_pixel_stroke_survives_any_reduction(height, width, new_height, new_width, seed):
+    layer = empty(height, width)
+    random = np.random.default_rng(seed)
+    y, x = int(random.integers(height)), int(random.integers(width))
+    layer[y, x] = (*RED, 255)
+    grid = hints.reduce_layer(layer, (new_height, new_width))
+    assert (grid[..., 3] > 0).sum() == 1
+    assert tuple(grid[y * new_height // height, x * new_width // width]) == (*RED, 255)
+
+
+def test_colours_of_one_cell_are_weighted_by_their_alpha():
+    layer = empty(4, 4)
+    layer[0, 0] = (200, 0, 0, 255)
+    layer[0, 1] = (0, 0, 200, 85)
+    grid = hints.reduce_layer(layer, (1, 1))
+    assert tuple(grid[0, 0]) == (150, 0, 50, 255)
+
+
+def test_the_faint_rim_of_a_brush_is_no_hint():
+    layer = empty(4, 4)
+    layer[0, 0] = (200, 0, 0, hints.HINT_ALPHA - 1)
+    assert not hints.reduce_layer(layer, (4, 4)).any()
+
+
+def test_transparent_pixels_with_colour_do_not_bleed_in():
+    layer = empty(2, 2)
+    layer[..., :3] = BLUE
+    layer[0, 0] = (*RED, 255)
+    assert tuple(hints.reduce_layer(layer, (1, 1))[0, 0]) == (*RED, 255)
+
+
+def test_convention_alpha_is_1_where_there_is_a_hint_and_rgb_0_elsewhere():
+    grid = empty(2, 2)
+    grid[0, 1] = (255, 0, 127, 255)
+    read = hints.to_network(grid)
+    assert read.shape == (4, 2, 2)
+    np.testing.assert_allclose(read[:, 0, 1], [1, -1, 127 / 127.5 - 1, 1], atol=1e-6)
+    assert not read[:, 1].any()
+    assert not read[:, 0, 0].any()
+
+
+def test_the_painted_layer_must_be_rgba():
+    with pytest.raises(ValueError, match="RGBA"):
+        hints.reduce_layer(np.zeros((4, 4, 3), np.uint8), (2, 2))
+
+
+def test_spread_fills_each_side_of_a_line_with_its_own_hint():
+    line = np.full((20, 20), 255, np.uint8)
+    line[:, 10] = 0
+    grid = empty(20, 20)
+    grid[5, 2], grid[12, 17] = (*RED, 255), (*BLUE, 255)
+    fill = ((hints.spread(grid, line) + 1) * 127.5).round().astype(int)
+    assert (fill[:, :, :10].transpose(1, 2, 0) == RED).all()
+    assert (fill[:, :, 11:].transpose(1, 2, 0) == BLUE).all()
+
+
+def test_spread_without_hints_is_neutral():
+    assert not hints.spread(empty(8, 8), np.full((8, 8), 255, np.uint8)).any()
+
+
+# --- hints painted for training -------------------------------------------------------------------------------
+
+
+def candidates(batch: int, count: int, trail: int = 4, seed: int = 0) -> tuple[torch.Tensor, ...]:
+    random = np.random.default_rng(seed)
+    start = random.random((batch, count, 1, 2))
+    positions = np.clip(start + random.normal(0, 0.02, (batch, count, trail, 2)).cumsum(2), 0, 0.999)
+    dabs = random.integers(1, trail + 1, (batch, count))
+    sides = random.integers(1, 4, (batch, count))
+    return torch.from_numpy(positions).float(), torch.from_numpy(dabs), torch.from_numpy(sides)
+
+
+def scene(batch: int = 2, side: int = 48) -> tuple[torch.Tensor, torch.Tensor]:
+    line = np.full((side, side), 255, np.uint8)
+    cv2.circle(line, (side // 2, side // 2), side // 3, 0, 2)
+    color = np.full((side, side, 3), BLUE, np.uint8)
+    cv2.circle(color, (side // 2, side // 2), side // 3, RED, -1)
+    lines = torch.from_numpy(line)[None, None].repeat(batch, 1, 1, 1)
+    return lines, torch.from_numpy(color.transpose(2, 0, 1).copy())[None].repeat(batch, 1, 1, 1)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 30))
+def test_no_hint_lies_on_ink_and_each_has_the_colour_of_its_place(seed, count):
+    line, color = scene()
+    hint = device_hints.paint(line, color, *candidates(2, 80, seed=seed), torch.tensor([count, 5]))
+    painted = hint[:, 3] > 0
+    assert not (painted & (line[:, 0] < 128)).any()
+    difference = (hint[:, :3].float() - color.float()).abs().amax(1)
+    assert (difference[painted] <= 1).all()
+    assert not hint[:, :3].permute(0, 2, 3, 1)[~painted].any()
+    assert painted[0].any() == (count > 0)
+
+
+def test_fewer_hints_are_the_first_of_many():
+    line, color = scene(1)
+    made = candidates(1, 80)
+    few, many = (device_hints.paint(line, color, *made, torch.tensor([n])) for n in (4, 20))
+    assert ((few[:, 3] > 0) <= (many[:, 3] > 0)).all()
+    assert (many[:, 3] > 0).sum() > (few[:, 3] > 0).sum()
+
+
+def test_hints_of_a_sample_do_not_depend_on_its_batch():
+    line, color = scene(3)
+    made = candidates(3, 60)
+    together = device_hints.paint(line, color, *made, torch.tensor([3, 9, 0]))
+    for index in range(3):
+        one = slice(index, index + 1)
+        alone = device_hints.paint(line[one], color[one], *(m[one] for m in made), torch.tensor([3, 9, 0])[one])
+        assert torch.equal(together[one], alone)
+
+
+def test_a_page_full_of_ink_gets_no_hints():
+    line, color = scene(1)
+    assert not device_hints.paint(torch.zeros_like(line), color, *candidates(1, 40), torch.tensor([9])).any()
+
+
+def test_both_paths_read_hints_alike():
+    line, color = scene(1)
+    hint = device_hints.paint(line, color, *candidates(1, 40), torch.tensor([12]))
+    grid = hint[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(device_hints.to_network(hint)[0].numpy(), hints.to_network(grid), atol=1e-6)

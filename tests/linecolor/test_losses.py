@@ -1,0 +1,55 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from linecolor import losses
+from linecolor.networks.features import VGG16Relu22
+
+
+def test_adversarial_losses_on_fixed_logits():
+    real, fake = torch.tensor([[2.0], [-1.0]]), torch.tensor([[0.0], [3.0]])
+
+    def minus_log_sigmoid(x: float) -> float:
+        return math.log1p(math.exp(-x))
+
+    for_real = (minus_log_sigmoid(2) + minus_log_sigmoid(-1)) / 2
+    for_fake = (minus_log_sigmoid(-0.0) + minus_log_sigmoid(-3)) / 2
+    assert losses.discriminator_loss(real, fake).item() == pytest.approx(for_real + for_fake, rel=1e-6)
+    generator = (minus_log_sigmoid(0) + minus_log_sigmoid(3)) / 2
+    assert losses.adversarial_loss(fake).item() == pytest.approx(generator, rel=1e-6)
+
+
+def test_reconstruction_is_the_mean_absolute_difference():
+    color, truth = torch.tensor([[[[0.5, -1.0]]]]), torch.tensor([[[[0.0, 1.0]]]])
+    assert losses.reconstruction_loss(color, truth).item() == pytest.approx(1.25)
+
+
+def test_content_loss_value_on_a_fixed_picture():
+    ramp = torch.linspace(-1, 1, 16)
+    color = torch.stack([ramp.expand(16, 16), ramp.expand(16, 16).T, -ramp.expand(16, 16)])[None]
+    content = losses.ContentLoss(VGG16Relu22())
+    assert content(color, color).item() == 0
+    assert content(color, torch.ones_like(color)).item() == pytest.approx(11.23746, rel=1e-4)
+
+
+def test_the_gradient_of_the_content_loss_reaches_the_generator():
+    generator = nn.Conv2d(3, 3, 1)
+    truth = torch.rand(1, 3, 16, 16) * 2 - 1
+    losses.ContentLoss(VGG16Relu22())(generator(truth), truth).backward()
+    assert generator.weight.grad is not None
+    assert generator.weight.grad.abs().sum() > 0
+
+
+def test_the_content_network_is_neither_trained_nor_saved():
+    content = losses.ContentLoss(VGG16Relu22())
+    assert not list(content.parameters())
+    assert not content.state_dict()
+
+
+def test_the_truth_gets_no_gradient_from_the_content_loss():
+    color = torch.rand(1, 3, 8, 8, requires_grad=True)
+    truth = torch.rand(1, 3, 8, 8, requires_grad=True)
+    losses.ContentLoss(VGG16Relu22())(color, truth).backward()
+    assert truth.grad is None
