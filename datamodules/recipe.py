@@ -182,14 +182,14 @@ def _draw_geometry(settings: CropSettings, key: SampleKey) -> Choices:
 def _draw_color(settings: ColorSettings, key: SampleKey, hinted: bool) -> Choices:
     random = key.stream("color")
     # Re-colouring makes every colour equally likely: right where hints tell the colour, but without hints the
-    # best guess would become a grey mean of all of them.
+    # best guess would become a grey mean of all of them. The same goes for paper that may have any colour.
     recolor = bool(random.random() < settings.recolor) and hinted
     strength = np.float32(recolor)
     return {
         "hue": strength * np.float32(random.uniform(-settings.hue, settings.hue)),
         "saturation": np.float32(np.exp(strength * random.uniform(-settings.saturation, settings.saturation))),
         "gamma": np.float32(np.exp(strength * random.uniform(-settings.gamma, settings.gamma))),
-        "background_on": np.asarray(random.random() < settings.background),
+        "background_on": np.asarray(bool(random.random() < settings.background) and hinted),
         "background": random.integers(0, 256, 3).astype(np.float32),
     }
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from linecolor import protocol
+from linecolor.feature_distance import FeatureDistance
 from linecolor.line_art import FullDrawing
 from linecolor.line_colorizer import Coloring, LineColorizer
-from linecolor.metrics import FeatureDistance, FullSizePSNR, FullSizeSSIM
+from linecolor.metrics import FullSizePSNR, FullSizeSSIM
+from linecolor.obedience import obedience, permuted
 
 Picture = NDArray[np.uint8]
 
@@ -155,11 +157,11 @@ def measure_obedience(
     followed: list[bool] = []
     for drawing in drawings:
         hints = drawing_hints(drawing, count, seed)
-        exchanged = protocol.permuted(hints, np.random.default_rng(seed))
+        exchanged = permuted(hints, np.random.default_rng(seed))
         shape = drawing.line.shape
         own = colorizer(drawing.line, protocol.paint_hints(hints, shape))
         other = colorizer(drawing.line, protocol.paint_hints(exchanged, shape))
         scale = 2 * min(shape) / colorizer.resolution
-        judged = protocol.obedience(own, other, hints, exchanged, drawing.line, scale)
+        judged = obedience(own, other, hints, exchanged, drawing.line, scale)
         followed.extend(judged.obeyed[judged.counted].tolist())
     return {"obeyed": float(np.mean(followed)) if followed else float("nan"), "hints": len(followed)}

@@ -1,6 +1,5 @@
 """LineColorizer: trained networks in, line art and hints in, a coloured picture of the line's own size out."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -19,8 +19,9 @@ from linecolor.networks.unet import ResNeXtUNet
 
 Picture = NDArray[np.uint8]
 
-WEIGHTS, CARD = "linecolor.safetensors", "bundle.json"
+WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
 FORMAT = 1
+MOST_CARD_BYTES = 1_000_000
 LONGEST_WINDOW = 2.0
 """A picture longer than this many short sides is coloured in overlapping windows."""
 
@@ -176,7 +177,7 @@ class LineColorizer:
     def from_bundle(cls, folder: Path, blend_mode: BlendMode = "clean", device: str = "cpu") -> "LineColorizer":
         """Load a bundle that `save_bundle` wrote.
 
-        Nothing in it is executed: tensors come as safetensors, the rest is JSON.
+        Nothing in it is executed: tensors come as safetensors, the rest is plain YAML.
 
         Raises:
             FileNotFoundError: if there is no bundle in the folder.
@@ -219,7 +220,7 @@ def save_bundle(
     hint_spread: str,
     provenance: dict[str, Any],
 ) -> Path:
-    """Write what colorize, export and the front ends load: weights as safetensors, the rest as JSON.
+    """Write what colorize, export and the front ends load: weights as safetensors, the rest as YAML.
 
     Args:
         folder: is made if need be.
@@ -238,7 +239,8 @@ def save_bundle(
         for key, tensor in network.state_dict().items()
     }
     partial = folder / (WEIGHTS + ".tmp")
-    save_file(tensors, partial, metadata={"format": "linecolor", "hints": hints.CONVENTION})
+    # One key only: safetensors writes several in random order, and equal networks shall give equal files.
+    save_file(tensors, partial, metadata={"format": "linecolor"})
     partial.replace(folder / WEIGHTS)
     card = {
         "format": FORMAT,
@@ -250,7 +252,7 @@ def save_bundle(
         "range": "[-1, 1], paper = 1",
         "provenance": provenance,
     }
-    write_atomically(folder / CARD, json.dumps(card, indent=2).encode())
+    write_atomically(folder / CARD, yaml.safe_dump(card, sort_keys=False).encode())
     return folder
 
 
@@ -265,17 +267,19 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: no bundle here ({CARD} is missing); give the bundle/ folder of a run")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > MOST_CARD_BYTES:
+            raise ValueError(f"{path.stat().st_size} bytes long")
+        card = yaml.safe_load(path.read_text(encoding="utf-8"))
         known = card["format"] == FORMAT
         spread_known = card["hint_spread"] in ("none", "watershed")
-        sizes = [int(n) for network in card["networks"].values() for n in network.values()]
+        sizes = [int(n) for network in card["networks"].values() for key, n in network.items() if key != "residual"]
         named = "draft" in card["networks"] and set(card["networks"]) <= {"draft", "colorizer"}
-        keys = {"in_channels", "width", "levels", "blocks", "cardinality"}
+        keys = {"in_channels", "width", "levels", "blocks", "cardinality", "residual"}
         complete = all(set(network) == keys for network in card["networks"].values())
         sane = all(1 <= n <= 512 for n in sizes) and 16 <= int(card["resolution"]) <= 4096
         # Twelve halvings are 4,096 times the width: a hostile card must not fill the memory.
         shallow = all(int(n["levels"]) <= 8 and int(n["width"]) <= 256 for n in card["networks"].values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None
     if not (known and spread_known and named and complete and sane and shallow):
         raise ValueError(f"{path}: describes a bundle this version of linecolor does not know; export it again")

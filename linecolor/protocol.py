@@ -5,7 +5,7 @@ NumPy, OpenCV and scikit-image only. Pictures are uint8 RGB, lines uint8 grey wi
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -20,8 +20,6 @@ INK = 128
 PAPER = 250
 # With less room than this beside the ink, the draws that hit none of it would take minutes.
 LEAST_ROOM = 1e-4
-NEARLY_SAME = 20.0
-CLEARLY_DIFFERENT = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,30 +41,6 @@ class Hint:
     color: tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class Obedience:
-    """Which hints the colours followed.
-
-    Attributes:
-        obeyed: (n,) bool, in the order of the hints; False where not counted.
-        counted: (n,) bool; False for a hint whose new colour is nearly its old one, or with no free pixel
-            around it.
-    """
-
-    obeyed: Mask
-    counted: Mask
-
-    @property
-    def share(self) -> float:
-        """Obeyed among counted hints, 0 to 1; NaN if none counts."""
-        return float(self.obeyed[self.counted].mean()) if self.counted.any() else float("nan")
-
-    @property
-    def left_out(self) -> int:
-        """How many hints do not count."""
-        return int((~self.counted).sum())
-
-
 def protocol_hints(line: Line, color: Picture, name: str, count: int, seed: int = 0) -> list[Hint]:
     """The first `count` hints of a drawing: boxes at random places off the ink, each in its true colour.
 
@@ -85,8 +59,8 @@ def protocol_hints(line: Line, color: Picture, name: str, count: int, seed: int 
         ValueError: pictures or count do not fit, or the ink leaves no room (less than 0.01 % of the
             positions).
     """
-    _check_line(line)
-    _check_color(line, color)
+    check_line(line)
+    check_color(line, color)
     if count < 0:
         raise ValueError(f"count={count}: the number of hints cannot be negative")
     if count == 0:
@@ -145,8 +119,8 @@ def foreground(line: Line, color: Picture, alpha: NDArray[np.uint8] | None = Non
     Raises:
         ValueError: sizes or types do not fit.
     """
-    _check_line(line)
-    _check_color(line, color)
+    check_line(line)
+    check_color(line, color)
     if alpha is not None:
         if alpha.shape != line.shape:
             raise ValueError(f"alpha is {alpha.shape}, but the line {line.shape}")
@@ -160,7 +134,7 @@ def foreground(line: Line, color: Picture, alpha: NDArray[np.uint8] | None = Non
 
 def bare_line(line: Line) -> Picture:
     """The line as an RGB picture, the score of colouring nothing: (H, W) uint8 -> (H, W, 3) uint8."""
-    _check_line(line)
+    check_line(line)
     return np.repeat(line[..., None], 3, axis=2)
 
 
@@ -183,8 +157,8 @@ def mean_color_fill(line: Line, color: Picture, foreground: Mask, ink: bool) -> 
     Raises:
         ValueError: sizes or types do not fit.
     """
-    _check_line(line)
-    _check_color(line, color)
+    check_line(line)
+    check_color(line, color)
     if foreground.shape != line.shape or foreground.dtype != np.bool_:
         raise ValueError(f"foreground should be {line.shape} bool, is {foreground.shape} {foreground.dtype}")
     fill = np.full_like(color, 255)
@@ -208,7 +182,7 @@ def voronoi_fill(line: Line, hints: Sequence[Hint]) -> Picture:
 
     if not hints:
         return bare_line(line)
-    _check_line(line)
+    check_line(line)
     layer = paint_hints(hints, line.shape)
     ys, xs = distance_transform_edt(layer[..., 3] == 0, return_distances=False, return_indices=True)
     return _times_line(layer[ys, xs, :3], line)
@@ -230,7 +204,7 @@ def watershed_fill(line: Line, hints: Sequence[Hint]) -> Picture:
 
     if not hints:
         return bare_line(line)
-    _check_line(line)
+    check_line(line)
     markers = np.zeros(line.shape, np.int32)
     for number, hint in enumerate(hints, start=1):
         markers[hint.y0 : hint.y1, hint.x0 : hint.x1] = number
@@ -238,88 +212,16 @@ def watershed_fill(line: Line, hints: Sequence[Hint]) -> Picture:
     return _times_line(palette[watershed(255 - line, markers)], line)
 
 
-def permuted(hints: Sequence[Hint], rng: np.random.Generator) -> list[Hint]:
-    """The same boxes with their colours exchanged, to see whether a program follows its hints.
-
-    Of all permutations, one of those (by the generator) in which the fewest hints keep a colour nearly their
-    own (less than 20 levels away, Euclidean in RGB), and of these the fewest one that is not clearly
-    different (60 levels).
-
-    Args:
-        hints: the hints.
-        rng: chooses among equally good permutations.
-
-    Returns:
-        As many hints, in the same order.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    if not hints:
-        return []
-    colors = np.array([hint.color for hint in hints], np.float64)
-    distance = np.linalg.norm(colors[:, None] - colors[None], axis=2)
-    count = len(hints)
-    # Each reason outweighs all hints together failing the next one.
-    cost = (distance < CLEARLY_DIFFERENT) * (2.0 * count) + (distance < NEARLY_SAME) * (4.0 * count**2)
-    _, source = linear_sum_assignment(cost + rng.random(cost.shape))
-    return [replace(hint, color=hints[index].color) for hint, index in zip(hints, source)]
+def check_line(line: Line) -> None:
+    """ValueError if the line is not (H, W) uint8."""
+    if line.ndim != 2 or line.dtype != np.uint8 or not line.size:
+        raise ValueError(f"a line is (H, W) uint8 with white paper, got {line.shape} {line.dtype}")
 
 
-def obedience(
-    result: Picture,
-    result_permuted: Picture,
-    hints: Sequence[Hint],
-    permuted_hints: Sequence[Hint],
-    line: Line,
-    scale: float,
-    radius: float = 5.0,
-) -> Obedience:
-    """Whether the colour around each hint followed when the hints' colours were exchanged.
-
-    Around a hint means: at most `radius * scale` full-size pixels from its box, and off the ink (line >=
-    128). A hint is obeyed if the mean colour there moved towards the new colour: by more than 5 % of the way
-    from the old colour to the new one, measured along that way. A hint whose new colour is less than 20
-    levels from its old one tells nothing and does not count.
-
-    Args:
-        result: (H, W, 3) uint8 RGB, coloured with `hints`.
-        result_permuted: (H, W, 3) uint8 RGB, coloured with `permuted_hints`.
-        hints: the original hints.
-        permuted_hints: the same boxes in other colours, see `permuted`.
-        line: (H, W) uint8, paper = 255.
-        scale: full-size pixels per pixel of the draft (short side / 256).
-        radius: in pixels of the draft.
-
-    Raises:
-        ValueError: pictures differ in size, boxes differ, or scale or radius is not positive.
-    """
-    _check_line(line)
-    _check_color(line, result)
-    _check_color(line, result_permuted)
-    if [_box(hint) for hint in hints] != [_box(hint) for hint in permuted_hints]:
-        raise ValueError("hints and permuted_hints should be the same boxes in the same order")
-    if not (scale > 0 and radius >= 0):
-        raise ValueError(f"scale={scale} should be positive and radius={radius} not negative")
-    reach = radius * scale
-    margin = int(np.ceil(reach))
-    obeyed = np.zeros(len(hints), bool)
-    counted = np.zeros(len(hints), bool)
-    for index, (old, new) in enumerate(zip(hints, permuted_hints)):
-        way = np.subtract(new.color, old.color).astype(np.float64)
-        y0, x0 = max(0, old.y0 - margin), max(0, old.x0 - margin)
-        near = (slice(y0, old.y1 + margin), slice(x0, old.x1 + margin))
-        ys = np.arange(y0, y0 + line[near].shape[0])[:, None]
-        xs = np.arange(x0, x0 + line[near].shape[1])[None]
-        # Distance to the box: 0 inside it, to its nearest pixel outside.
-        dy = np.maximum(np.maximum(old.y0 - ys, ys - old.y1 + 1), 0)
-        dx = np.maximum(np.maximum(old.x0 - xs, xs - old.x1 + 1), 0)
-        around = (dy**2 + dx**2 <= reach**2) & (line[near] >= INK)
-        if way @ way < NEARLY_SAME**2 or not around.any():
-            continue
-        moved = result_permuted[near][around].mean(axis=0) - result[near][around].mean(axis=0)
-        counted[index] = True
-        obeyed[index] = moved @ way > 0.05 * (way @ way)
-    return Obedience(obeyed, counted)
+def check_color(line: Line, color: Picture) -> None:
+    """ValueError if the picture is not uint8 RGB of the line's size."""
+    if color.dtype != np.uint8 or color.shape != (*line.shape, 3):
+        raise ValueError(f"expected {(*line.shape, 3)} uint8 RGB beside this line, got {color.shape} {color.dtype}")
 
 
 def _span(center: int, side: int, size: int) -> tuple[int, int]:
@@ -339,21 +241,7 @@ def _free_positions(line: Line, side: int) -> Mask:
     return below[:, x1] - below[:, x0] == above[:, x1] - above[:, x0]
 
 
-def _box(hint: Hint) -> tuple[int, int, int, int]:
-    return hint.y0, hint.y1, hint.x0, hint.x1
-
-
 def _times_line(fill: Picture, line: Line) -> Picture:
     product = np.empty_like(fill)
     cv2.multiply(fill, bare_line(line), product, scale=1 / 255)
     return product
-
-
-def _check_line(line: Line) -> None:
-    if line.ndim != 2 or line.dtype != np.uint8 or not line.size:
-        raise ValueError(f"a line is (H, W) uint8 with white paper, got {line.shape} {line.dtype}")
-
-
-def _check_color(line: Line, color: Picture) -> None:
-    if color.dtype != np.uint8 or color.shape != (*line.shape, 3):
-        raise ValueError(f"expected {(*line.shape, 3)} uint8 RGB beside this line, got {color.shape} {color.dtype}")

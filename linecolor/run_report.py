@@ -10,7 +10,7 @@ import yaml
 
 from linecolor.evaluation import REFERENCES
 from linecolor.line_art import FullDrawing
-from linecolor.line_colorizer import Coloring
+from linecolor.line_colorizer import Coloring, read_card
 from linecolor.metrics import psnr
 from linecolor.report import Cell, Curve, Report, Sheet, SheetRow, Table, write_report
 from linecolor.run_folder import RunFolder
@@ -37,7 +37,7 @@ def write_run_report(
     """
     records = {stage: read_record(run.stage(stage) / "metrics.jsonl") for stage in STAGES}
     facts = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
-    card = json.loads((run.bundle / "bundle.json").read_text(encoding="utf-8"))
+    card = read_card(run.bundle)
     counts = sorted(config["evaluation"]["hints"], reverse=True)
     report = Report(
         title=f"linecolor: {config['name']}",

@@ -10,7 +10,7 @@ from linecolor.blending import BlendMode
 from linecolor.evaluation import FullSizeEvaluation
 from linecolor.line_art import FullDrawing
 from linecolor.line_colorizer import LineColorizer
-from linecolor.networks.features import ExtractorName, make_feature_extractor
+from linecolor.networks.distance_features import ExtractorName, make_feature_extractor
 
 
 class FullResolutionMetrics(L.Callback):

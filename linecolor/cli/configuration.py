@@ -35,9 +35,10 @@ def run_command(command: Callable[[], object]) -> None:
     except KeyboardInterrupt:
         _stop("interrupted; start the same command again to continue", code=130)
     except Exception as error:
-        if not is_for_people(error) or os.environ.get("LINECOLOR_TRACEBACK"):
+        told = _cause(error)
+        if not is_for_people(told) or os.environ.get("LINECOLOR_TRACEBACK"):
             raise
-        _stop(str(error), code=2)
+        _stop(str(told), code=2)
 
 
 def is_for_people(error: BaseException) -> bool:
@@ -51,6 +52,13 @@ def is_for_people(error: BaseException) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
     rooms = ("linecolor", "lightning_modules", "datamodules")
     return bool(frames) and any(f"{os.sep}{room}{os.sep}" in frames[-1].filename for room in rooms)
+
+
+def _cause(error: Exception) -> BaseException:
+    """What went wrong in a constructor that a YAML file's `_target_` names, without Hydra's wrapping."""
+    from hydra.errors import InstantiationException
+
+    return error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
 
 
 def _stop(message: str, code: int) -> NoReturn:

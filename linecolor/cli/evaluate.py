@@ -103,7 +103,7 @@ def _measure(
 
     from linecolor.evaluation import FullSizeEvaluation, measure_obedience, measure_references
     from linecolor.images import write_png
-    from linecolor.networks.features import make_feature_extractor
+    from linecolor.networks.distance_features import make_feature_extractor
 
     evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
     colorings: dict[str, dict[int, Coloring]] = {}

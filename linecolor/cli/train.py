@@ -76,6 +76,15 @@ def _check(plain: dict[str, Any]) -> None:
         raise ValueError(f"stages={stages} cannot be run: use [draft, colorizer] or [draft]")
     if plain["resume"] not in ("auto", "must", "never"):
         raise ValueError(f"resume={plain['resume']} is unknown: use auto, must or never")
+    for stage in stages:
+        settings = plain["stage"][stage]
+        size, parts, steps = settings["batch_size"], settings["accumulate"], settings["steps"]
+        if size < 1 or steps < 1:
+            raise ValueError(f"stage.{stage}.batch_size={size} and steps={steps} must both be at least 1")
+        if parts < 1 or size % parts:
+            raise ValueError(
+                f"stage.{stage}.accumulate={parts} does not divide stage.{stage}.batch_size={size} into equal parts"
+            )
     multiple = 2 ** (1 + max(plain["model"]["draft"]["levels"], plain["model"]["colorizer"]["levels"]))
     if plain["model"]["resolution"] % multiple:
         raise ValueError(
@@ -263,13 +272,8 @@ def _decisive(stage: str, plain: dict[str, Any]) -> dict[str, Any]:
     idle = ("record_every", "validate_every", "validation_drawings", "checkpoint_every")
     own = {key: value for key, value in plain["stage"][stage].items() if key not in idle}
     data = {key: value for key, value in plain["data"].items() if key not in ("workers", "verify")}
-    return {
-        "seed": plain["seed"],
-        "data": data,
-        "pairs": plain["pairs"],
-        "model": plain["model"],
-        "stage": own,
-    }
+    model = {key: value for key, value in plain["model"].items() if stage == "colorizer" or key != "colorizer"}
+    return {"seed": plain["seed"], "data": data, "pairs": plain["pairs"], "model": model, "stage": own}
 
 
 def _stage_seed(seed: int, stage: str) -> int:

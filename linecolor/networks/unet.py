@@ -21,14 +21,19 @@ class ResNeXtUNet(nn.Module):
         levels: number of halvings; the sides of the input must be multiples of 2 ** levels.
         blocks: ResNeXt blocks a level; 10 in the paper.
         cardinality: groups of a block's 3x3 convolution; 32 in the paper.
+        residual: whether the output is a correction of the last three input channels, so that a colorizer starts from
+            the draft instead of having to learn to copy it first. Not in the paper.
     """
 
-    def __init__(self, in_channels: int, width: int, levels: int, blocks: int, cardinality: int) -> None:
+    def __init__(
+        self, in_channels: int, width: int, levels: int, blocks: int, cardinality: int, residual: bool = False
+    ) -> None:
         super().__init__()
         if levels < 1:
             raise ValueError(f"a U-Net needs at least one level, got levels={levels}")
         self.in_channels = in_channels
         self.multiple = 2**levels
+        self.residual = residual
         self.stem = _convolution(in_channels, width, kernel=3, stride=1)
         self.down = nn.ModuleList()
         self.refine = nn.ModuleList()
@@ -60,7 +65,7 @@ class ResNeXtUNet(nn.Module):
                 nn.init.kaiming_normal_(block.expand.weight, a=LEAKY_SLOPE)
                 with torch.no_grad():
                     block.expand.weight.mul_(len(up.blocks) ** -0.5 * 0.5)
-        nn.init.xavier_normal_(self.to_color.weight)
+        nn.init.xavier_normal_(self.to_color.weight, gain=0.02 if self.residual else 1.0)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Colour a picture.
@@ -86,7 +91,13 @@ class ResNeXtUNet(nn.Module):
             if index:
                 x = torch.cat([skips.pop()[1], x], dim=1)
             x = up(x)
-        return torch.tanh(self.to_color(torch.cat([first, self.last(x)], dim=1)))
+        color = torch.tanh(self.to_color(torch.cat([first, self.last(x)], dim=1)))
+        if not self.residual:
+            return color
+        # Twice, for a correction must reach from black to white.
+        corrected = inputs[-1] + 2 * color
+        # The gradient passes as if nothing were cut off: a pixel that overshot could otherwise never come back.
+        return corrected + (corrected.clamp(-1, 1) - corrected).detach()
 
 
 def _convolution(in_channels: int, out_channels: int, kernel: int, stride: int) -> nn.Sequential:

@@ -100,11 +100,12 @@ def test_the_authors_counts_have_the_published_distribution():
     assert drawn.mean() == pytest.approx(22, rel=0.08)
 
 
-def test_samples_without_hints_keep_their_colours():
+def test_samples_without_hints_keep_their_colours_and_their_paper():
     for index in range(200):
         recipe = draw(settings(), key(str(index)))
         if recipe["hint_count"] == 0:
             assert (recipe["hue"], recipe["saturation"], recipe["gamma"]) == (0, 1, 1)
+            assert not recipe["background_on"]
 
 
 def test_nothing_is_changed_when_every_chance_is_zero():

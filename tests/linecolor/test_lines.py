@@ -110,6 +110,21 @@ def test_reduce_keeps_size_range_and_white_paper(height, width, new_height, new_
     assert (lines.reduce(white, (new_height, new_width)) == 255).all()
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 60), st.integers(1, 60), st.data())
+def test_reduce_looks_for_the_darkest_pixel_in_every_cell(height, width, data):
+    new_height, new_width = data.draw(st.integers(1, height)), data.draw(st.integers(1, width))
+    line = np.random.default_rng(height * width).integers(0, 256, (height, width), dtype=np.uint8)
+    mean = cv2.resize(line, (new_width, new_height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    pull = np.float32(lines.reduce_pull(float(np.sqrt(height / new_height * width / new_width))))
+    expected = np.empty((new_height, new_width), np.uint8)
+    for y, x in np.ndindex(expected.shape):
+        rows = slice(y * height // new_height, -(-(y + 1) * height // new_height))
+        columns = slice(x * width // new_width, -(-(x + 1) * width // new_width))
+        expected[y, x] = np.rint(mean[y, x] + pull * (line[rows, columns].min() - mean[y, x]))
+    np.testing.assert_array_equal(lines.reduce(line, (new_height, new_width)), expected)
+
+
 def test_reduce_is_never_lighter_than_the_area_mean():
     line = np.random.default_rng(1).integers(0, 256, (120, 96), dtype=np.uint8)
     mean = cv2.resize(line, (24, 30), interpolation=cv2.INTER_AREA)

@@ -116,3 +116,19 @@ def test_impossible_sizes_are_refused_in_words():
         Discriminator(100, 4)
     with pytest.raises(ValueError, match="levels=0"):
         ResNeXtUNet(5, 8, 0, 1, 4)
+
+
+def test_a_residual_network_starts_from_its_draft_and_can_reach_any_colour():
+    torch.manual_seed(0)
+    network = ResNeXtUNet(4, 8, 2, 1, 4, residual=True)
+    line, draft = torch.ones(1, 1, 16, 16), torch.rand(1, 3, 16, 16) * 1.6 - 0.8
+    start = network(line, draft)
+    assert (start - draft).abs().mean() < 0.1
+    assert start.abs().max() <= 1 + 1e-6
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(120):
+        loss = (network(line, draft) + 0.9).abs().mean()  # nearly black, whatever the draft says
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.05

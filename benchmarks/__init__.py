@@ -1,0 +1,1 @@
+"""Speed and memory: prints a table, writes JSON; never a test."""

@@ -1,0 +1,79 @@
+"""make bench: every measurement of this folder as a table and as JSON in benchmarks/results/."""
+
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from benchmarks import blending, startup, training
+from linecolor.run_folder import commit, versions
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """Measure, print and write; 1 if a bar is missed."""
+    rows: list[tuple[str, float, float | None, bool]] = []  # what, figure, bar, whether more is better
+    step = training.measure()
+    rows += [
+        ("pair synthesis / small draft training step", step["synthesis_share"], 0.10, False),
+        ("our training step / bare PyTorch loop", step["step_ratio"], 1.10, False),
+        ("loading at 1 worker / training consumes", step["loader_ratio"], 1.0, True),
+        ("small draft training step, s", step["step_s"], None, False),
+    ]
+    blend = blending.measure()
+    rows += [
+        (f"blend={mode} at 4096 / cv2 resize + blur", blend[f"{mode}_ratio"], 2.5, False) for mode in ("clean", "paper")
+    ]
+    seconds = startup.measure()
+    rows += [(f"linecolor-{name} --help, s", seconds[name], bar, False) for name, bar in startup.BARS.items()]
+    figures: dict[str, object] = {"training": step, "blending": blend, "startup": seconds}
+    if torch.cuda.is_available():
+        from benchmarks import paper_size
+
+        figures["paper_size"] = paper = paper_size.measure()
+        rows += [(f"model=paper {name}", value, None, True) for name, value in paper.items()]
+
+    missed = False
+    print(f"\n{'':52}{'figure':>9} {'bar':>9}")
+    for what, figure, bar, more in rows:
+        good = bar is None or (figure >= bar if more else figure <= bar)
+        missed |= not good
+        limit = "" if bar is None else f"{'>=' if more else '<='} {bar:g}"
+        print(f"{what:52}{figure:9.3f} {limit:>9}  {'' if good else 'MISSED'}")
+    machine = {
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "processor": _processor(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    name = "gpu" if torch.cuda.is_available() else "cpu"
+    path = RESULTS / f"{name}.json"
+    result = {
+        "date": time.strftime("%Y-%m-%d"),
+        "command": "make bench",
+        "commit": commit(),
+        "machine": machine,
+        "versions": versions(),
+        **figures,
+    }
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"\n{machine}\nwritten to {path}")
+    return int(missed)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""FID and KID between sets of pictures, on features that give the figure its name."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
+from torchmetrics.utilities import dim_zero_cat
+
+
+class _Passthrough(nn.Module):
+    """Stands in for the extractor where the features are there already."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
+
+
+class FeatureDistance(Metric):
+    """FID and KID between two sets of pictures, with one pass of one extractor for both.
+
+    FID is biased upwards for few pictures; so its n and KID, which is not biased, always come with it. The
+    features of every picture are kept (5 kB a picture for 1,280 features). The extractor follows
+    `.to(device)`, but is in neither `state_dict()` nor `parameters()`.
+
+    Args:
+        extractor: a module with `name` and `num_features`, that maps (B, 3, H, W) uint8 RGB to (B,
+            num_features); see `linecolor.networks.distance_features.make_feature_extractor`.
+        subset_size: pictures in each of KID's random subsets, at most; a smaller set is compared as a whole.
+        subsets: how many such subsets are averaged.
+
+    Raises:
+        ValueError: the extractor has no name or number of features.
+    """
+
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+    real_features: list[Tensor]
+    generated_features: list[Tensor]
+
+    def __init__(self, extractor: nn.Module, subset_size: int = 1000, subsets: int = 100, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        name, num_features = getattr(extractor, "name", None), getattr(extractor, "num_features", None)
+        if not isinstance(name, str) or not isinstance(num_features, int):
+            raise ValueError(
+                f"{type(extractor).__name__} cannot name its metric: an extractor needs `name` (str) and "
+                "`num_features` (int)"
+            )
+        # In a tuple, torch does not register it as a submodule.
+        self._extractor = (extractor.eval(),)
+        self.num_features = num_features
+        # Plain "fid" belongs to the Inception network of the literature alone.
+        self.suffix = "" if name == "inception" else "_" + name.replace("-", "_")
+        self.subset_size = subset_size
+        self.subsets = subsets
+        self.add_state("real_features", [], dist_reduce_fx="cat")
+        self.add_state("generated_features", [], dist_reduce_fx="cat")
+
+    def _apply(self, fn: Callable, exclude_state: Any = "") -> nn.Module:
+        self._extractor[0]._apply(fn)
+        return super()._apply(fn, exclude_state)
+
+    @torch.no_grad()
+    def update(self, images: Tensor, real: bool) -> None:
+        """Add pictures to one of the sets.
+
+        Args:
+            images: (B, 3, H, W) RGB, uint8 in [0, 255] or float in [0, 1], as the extractor takes them.
+            real: whether they belong to the real set or to the generated one.
+
+        Raises:
+            ValueError: the extractor refuses the pictures, or returns another shape than it promised.
+        """
+        features = self._extractor[0](images)
+        if features.shape != (len(images), self.num_features):
+            raise ValueError(
+                f"the extractor promised ({len(images)}, {self.num_features}) features, gave {tuple(features.shape)}"
+            )
+        # Flat, because a rank without pictures takes part in the gathering with a placeholder of one
+        # dimension.
+        (self.real_features if real else self.generated_features).append(features.float().flatten())
+
+    def compute(self) -> dict[str, float]:
+        """Distances between the two sets of all ranks.
+
+        Returns:
+            fid_EXTRACTOR and kid_EXTRACTOR (`fid` and `kid` for Inception), n (generated pictures) and
+            n_real.
+
+        Raises:
+            ValueError: a set has fewer than two pictures.
+        """
+        real, generated = self._set(self.real_features), self._set(self.generated_features)
+        smaller = min(len(real), len(generated))
+        if smaller < 2:
+            raise ValueError(
+                f"FID and KID need at least 2 pictures in each set, got {len(real)} real and {len(generated)} generated"
+            )
+        size = min(self.subset_size, smaller)
+        # A subset that is the whole of both sets is always the same one.
+        subsets = 1 if len(real) == len(generated) == size else self.subsets
+        passthrough = _Passthrough(self.num_features)
+        fid = FrechetInceptionDistance(feature=passthrough, sync_on_compute=False).to(self.device)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*will save all extracted features in buffer.*")
+            kid = KernelInceptionDistance(
+                feature=passthrough, subsets=subsets, subset_size=size, sync_on_compute=False
+            ).to(self.device)
+        # KID shuffles with the global generator: fixed, so that the figure repeats, and put back, so that
+        # measuring does not change how training goes on.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            for metric in (fid, kid):
+                metric.update(real, real=True)
+                metric.update(generated, real=False)
+            fid_value, kid_value = fid.compute().item(), kid.compute()[0].item()
+        return {
+            f"fid{self.suffix}": fid_value,
+            f"kid{self.suffix}": kid_value,
+            "n": len(generated),
+            "n_real": len(real),
+        }
+
+    def _set(self, features: list[Tensor]) -> Tensor:
+        flat = dim_zero_cat(features) if len(features) else torch.empty(0, device=self.device)
+        return flat.double().reshape(-1, self.num_features)

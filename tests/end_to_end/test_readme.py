@@ -1,0 +1,79 @@
+"""The README's commands do what it says: each is run, made tiny."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted(set(re.findall(r"^(?:\| `)?(linecolor-[a-z]+ [^`\n]+?)`?(?: \|.*)?$", README, re.MULTILINE)))
+
+
+def made_tiny(words: list[str], pictures: Path) -> list[str]:
+    """The same command on ten small drawings, for two steps."""
+    replaced = [word.replace("/my/illustrations", str(pictures / "color")) for word in words[1:]]
+    if words[:3] == ["linecolor-data", "prepare", "openmoji"]:
+        return [*replaced, "--limit", "2", "--test-limit", "1", "--size", "64", "--test-size", "64"]
+    if words[:3] == ["linecolor-data", "prepare", "characters"]:
+        return [*replaced, "--count", "2", "--size", "64", "--test-size", "64"]
+    if words[0] == "linecolor-evaluate":
+        return [word.replace("runs/demo", "runs/tiny") for word in replaced]
+    if not any(word.startswith("data.root=") for word in replaced):
+        replaced.append(f"data.root={pictures / 'color'}")
+    if "debug=overfit" in replaced:
+        # Its promise of 25 dB takes minutes: `make overfit`. Here: does it run?
+        steps = [f"stage.{stage}.steps=1" for stage in ("draft", "colorizer")]
+        small = ["model.resolution=64", "model.draft.width=8", "model.draft.cardinality=2", "evaluation.must_reach_psnr=0"]
+        return [*replaced, *steps, *small, "evaluation.enabled=false", "data.workers=0"]
+    tiny = [] if "debug=tiny" in replaced else ["debug=tiny"]
+    return [*replaced, *tiny, "data.test_share=0.3"]
+
+
+def test_the_readme_names_commands():
+    assert len(COMMANDS) >= 8
+    assert {command.split()[0] for command in COMMANDS} == {"linecolor-data", "linecolor-train", "linecolor-evaluate"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+# linecolor-train comes before linecolor-evaluate needs its run.
+@pytest.mark.parametrize("line", sorted(COMMANDS, key=lambda line: ("evaluate" in line, line)))
+def test_a_command_of_the_readme_runs(line, home, picture_folder):
+    words = line.split()
+    module = words[0].removeprefix("linecolor-")
+    arguments = made_tiny(words, picture_folder)
+    if module == "train" and "debug=tiny" in arguments and "name=mine" not in arguments:
+        arguments.append(f"name=tiny{'' if 'debug=tiny' in words else COMMANDS.index(line)}")
+    done = subprocess.run(
+        [sys.executable, "-m", f"linecolor.cli.{module}", *arguments],
+        cwd=home,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, f"{line}\n{done.stdout[-500:]}\n{done.stderr[-2000:]}"
+
+
+def test_the_layout_section_names_what_is_there():
+    layout = README.split("## How the code is laid out")[1].split("## ")[0]
+    block = layout.split("```")[1]
+    room, missing = Path(), []
+    for text in block.splitlines():
+        match = re.match(r"^(\s*)([a-z_]+(?:/|\.py))", text)
+        if not match:
+            continue
+        indent, name = match.groups()
+        if not indent:
+            room = Path(name)
+        path = ROOT / (room / name if indent else Path(name))
+        if not path.exists():
+            missing.append(str(path.relative_to(ROOT)))
+    assert not missing

@@ -1,0 +1,234 @@
+"""What a user types: linecolor-train, linecolor-evaluate and linecolor-data preview, each in a process of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from linecolor.cli.configuration import configuration_folder, register_resolvers
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+
+
+def command(module: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a console script's module as the script would, in another folder than the repository."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    line = [sys.executable, "-m", f"linecolor.cli.{module}", *arguments]
+    return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240)
+
+
+def data(folder: Path) -> list[str]:
+    return ["data=folder", f"data.root={folder / 'color'}", f"data.lines={folder / 'line'}", "data.test_share=0.3"]
+
+
+@pytest.fixture(scope="module")
+def trained(picture_folder, tmp_path_factory) -> Path:
+    """A whole tiny run of experiment=demo; the folder it was started in."""
+    home = tmp_path_factory.mktemp("home")
+    done = command("train", "experiment=demo", "debug=tiny", *data(picture_folder), cwd=home)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Open the report" in done.stdout
+    return home
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+
+def test_a_run_leaves_everything_where_the_design_says(trained):
+    run = trained / "runs" / "tiny"
+    for name in (
+        "config.yaml",
+        "run.json",
+        "report.html",
+        "bundle/linecolor.safetensors",
+        "bundle/bundle.yaml",
+        "draft/metrics.jsonl",
+        "draft/checkpoints/last.ckpt",
+        "colorizer/metrics.jsonl",
+        "evaluation/evaluation.json",
+    ):
+        assert (run / name).stat().st_size > 0, name
+    for stage in ("draft", "colorizer"):
+        assert len(list((run / stage / "samples").glob("*.png"))) == 1
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_the_evaluation_has_every_figure(trained):
+    result = json.loads((trained / "runs/tiny/evaluation/evaluation.json").read_text())
+    figures = result["figures"]
+    assert figures["n"] == 2
+    for count in (0, 4):
+        for name in ("psnr_{}_mean", "psnr_{}_foreground_mean", "ssim_{}_mean", "fid_efficientnet_lite0_{}"):
+            assert figures[name.format(count)] > 0
+        assert f"kid_efficientnet_lite0_{count}" in figures
+    assert set(result["references"]) == {"bare line", "mean colour", "mean paint"}
+    assert 0 <= result["obedience"]["obeyed"] <= 1
+    assert len(result["rows"]) == 4
+
+
+def test_the_record_holds_the_full_size_metrics(trained):
+    for stage in ("draft", "colorizer"):
+        lines = [json.loads(line) for line in (trained / f"runs/tiny/{stage}/metrics.jsonl").read_text().splitlines()]
+        assert any("full_size/psnr_32_mean" in line for line in lines)
+        assert any("full_size/fid_efficientnet_lite0_0" in line for line in lines)
+        assert any("reconstruction" in line for line in lines)
+
+
+def test_the_report_is_one_self_contained_file_with_the_sheets(trained):
+    page = (trained / "runs/tiny/report.html").read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(page)
+    pictures = [attributes["src"] for tag, attributes in tags.found if tag == "img" and attributes.get("src")]
+    assert len(pictures) >= 2 * 2 * 6
+    assert all(source.startswith("data:image/") for source in pictures)
+    assert not any(attributes.get("src", "").startswith("http") for _, attributes in tags.found)
+    for word in ("PSNR", "bare line", "resolution: 64", "torch"):
+        assert word in page
+
+
+def test_what_is_complete_is_not_run_again(trained, picture_folder):
+    before = {p: p.stat().st_mtime_ns for p in (trained / "runs/tiny").rglob("*.safetensors")}
+    again = command("train", "experiment=demo", "debug=tiny", *data(picture_folder), cwd=trained)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert again.stdout.count("nothing to do") == 3
+    assert before == {p: p.stat().st_mtime_ns for p in (trained / "runs/tiny").rglob("*.safetensors")}
+
+
+def test_other_settings_for_a_begun_run_are_refused_with_the_difference(trained, picture_folder):
+    done = command("train", "experiment=demo", "debug=tiny", "seed=5", *data(picture_folder), cwd=trained)
+    assert done.returncode == 2
+    assert "seed: 0 then, 5 now" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_trained_run_is_evaluated_again_with_other_hints(trained):
+    done = command("evaluate", "run=runs/tiny", "evaluation.hints=[0,2,3]", "evaluation.drawings=1", cwd=trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    result = json.loads((trained / "runs/tiny/evaluation/evaluation.json").read_text())
+    assert "psnr_3_mean" in result["figures"]
+    assert result["figures"]["n"] == 1
+
+
+def test_preview_writes_the_sheet(picture_folder, tmp_path):
+    from linecolor.images import read_color
+
+    done = command(
+        "data", "preview", "-o", "sheet.png", "experiment=demo", "debug=tiny", *data(picture_folder), cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    sheet, _ = read_color(tmp_path / "sheet.png")
+    assert sheet.shape[1] > 9 * 192
+    assert sheet.std() > 20
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_composes(experiment):
+    register_resolvers()
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        config = compose("train", [f"experiment={experiment}", "data.root=pictures"])
+    assert OmegaConf.to_container(config, resolve=True)["name"] == experiment
+
+
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if name != "demo"])
+def test_every_experiment_runs_two_steps(experiment, picture_folder, tmp_path):
+    done = command("train", f"experiment={experiment}", "debug=tiny", *data(picture_folder), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for stage in ("draft", "colorizer"):
+        lines = (tmp_path / f"runs/tiny/{stage}/metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["step"] for line in lines if "reconstruction" in line] == [1, 2]
+
+
+def paper() -> dict:
+    register_resolvers()
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        config = compose("train", ["experiment=paper", "data=folder", "data.root=x"])
+    return OmegaConf.to_container(config, resolve=True)
+
+
+def test_experiment_paper_is_the_papers_run_to_the_number():
+    config = paper()
+    assert config["model"]["weights"] == {"adversarial": 0.05, "reconstruction": 1.0, "content": 0.1}
+    assert config["model"]["resolution"] == 512
+    assert config["model"]["hint_spread"] == "none"
+    assert config["model"]["draft"]["in_channels"] == 5
+    assert config["model"]["discriminator"]["resolution"] == 256
+    for stage in ("draft", "colorizer"):
+        settings = config["stage"][stage]
+        assert settings["steps"] == 280_000
+        assert settings["batch_size"] == 64
+        assert settings["optimizer"] == {"lr": 1e-4, "betas": [0.5, 0.9]}
+        assert settings["schedule"] == {
+            "warmup": 0,
+            "drop_at": 112_000,
+            "drop_to": 0.1,
+            "cosine_steps": 0,
+            "cosine_to": 1.0,
+        }
+        assert (settings["ema_images"], settings["clip"]) == (0, 0)
+    pairs = config["pairs"]
+    assert pairs["crop"]["scale"] == "native"
+    assert pairs["line"]["sigmas"] == [0.3, 0.4, 0.5]
+    assert pairs["line"]["kernels"] == [4, 5]
+    assert pairs["line"]["jitter"] == [1.0, 1.0]
+    assert pairs["line"]["real"] == 0
+    assert pairs["color"]["background"] == 0
+    assert config["stage"]["draft"]["content_every"] == 1
+
+
+# --- bad input: one clear message, non-zero exit, nothing half-written -----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["experiment=demo", "moddel.resolution=64"], "moddel"),
+        (["experiment=unheard"], "unheard"),
+        (["experiment=demo", "data.root=nowhere"], "data.root=nowhere: there is no such folder"),
+        (["experiment=demo", "name=../../etc"], "is no folder name"),
+        (["experiment=demo", "stages=[colorizer]"], "use [draft, colorizer] or [draft]"),
+        (["experiment=demo", "model.resolution=100"], "use a multiple of 32"),
+        (["experiment=demo", "resume=perhaps"], "use auto, must or never"),
+        (["experiment=demo", "pairs.hints.count=lots"], "log_uniform, alac or authors"),
+        (["experiment=demo", "stage.draft.batch_size=0"], "batch_size=0"),
+        (["experiment=demo", "stage.draft.accumulate=3"], "accumulate=3"),
+        (["experiment=demo", "model.draft.cardinality=3"], "cardinality 3 does not divide"),
+        (["experiment=demo", "evaluation.features=resnet"], "resnet"),
+    ],
+)
+def test_wrong_input_ends_with_one_clear_message(arguments, said, picture_folder, tmp_path):
+    root = [] if any("data.root" in a for a in arguments) else data(picture_folder)
+    done = command("train", *arguments, *root, cwd=tmp_path)
+    assert done.returncode != 0
+    assert said in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_an_empty_folder_is_told_what_it_lacks(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "broken.png").write_bytes(b"\x89PNG nonsense")
+    done = command("train", "experiment=demo", "data=folder", "data.root=pictures", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "broken.png" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_help_shows_examples(tmp_path):
+    for module in ("train", "evaluate"):
+        done = command(module, "--help", cwd=tmp_path)
+        assert done.returncode == 0
+        assert re.search(r"Examples\n\s+linecolor-", done.stdout)

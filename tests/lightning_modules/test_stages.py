@@ -1,0 +1,260 @@
+"""Both stages on a fixed batch, and through a real Trainer."""
+
+import math
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from datamodules.line_art import LineArtDataModule
+from datamodules.recipe import PairSettings
+from datamodules.sources.folder import scan_folder
+from lightning_modules.callbacks.stage_checkpoint import LAST, StageCheckpoint, load_checkpoint
+from lightning_modules.colorizer import Colorizer
+from lightning_modules.draft_gan import DraftGAN
+from lightning_modules.jsonl_logger import JsonlLogger
+from lightning_modules.schedule import learning_rate_factor
+from lightning_modules.stage import StageSettings, TrainingDiverged
+from linecolor.networks.discriminator import Discriminator
+from linecolor.networks.features import VGG16Relu22
+from linecolor.networks.unet import ResNeXtUNet
+from linecolor.training_record import read_record
+
+CONF = Path(__file__).parents[2] / "conf" / "pairs"
+SIDE = 32
+
+
+def stepping(**changes) -> StageSettings:
+    settings = {
+        "optimizer": {"lr": 1e-3, "betas": [0.5, 0.9]},
+        "schedule": {"warmup": 0, "drop_at": 0, "drop_to": 1.0, "cosine_steps": 0, "cosine_to": 1.0},
+        "ema_images": 0,
+        "clip": 0.0,
+        "accumulate": 1,
+        "record_every": 1,
+    }
+    return StageSettings(**(settings | changes))
+
+
+def generator(channels: int = 5) -> ResNeXtUNet:
+    torch.manual_seed(1)
+    return ResNeXtUNet(channels, 8, 2, 1, 2)
+
+
+def draft_gan(**changes) -> DraftGAN:
+    torch.manual_seed(2)
+    weights = {"adversarial": 0.05, "reconstruction": 1.0, "content": 0.1}
+    return DraftGAN(generator(), Discriminator(SIDE // 2, 4), VGG16Relu22(), weights, 1, stepping(**changes))
+
+
+def colorizer(**changes) -> Colorizer:
+    return Colorizer(generator(4), generator(), stepping(**changes))
+
+
+def data(folder: Path, stage: str, steps: int, batch_size: int = 4) -> LineArtDataModule:
+    drawings = scan_folder(folder / "color", folder / "line", test_share=0.0, progress=False).drawings
+    pairs = PairSettings.from_config(OmegaConf.to_container(OmegaConf.load(CONF / "rich.yaml")))
+    return LineArtDataModule(drawings, pairs, SIDE, "none", stage, batch_size, steps, 0, 0, 0)
+
+
+def fit(
+    module, folder: Path, out: Path, steps: int, callbacks=(), batch_size: int = 4, stage: str = "draft", consumed=0
+):
+    datamodule = data(folder, stage, steps, batch_size)
+    datamodule.consumed = consumed
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=JsonlLogger(out / "metrics.jsonl"),
+        callbacks=list(callbacks),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        log_every_n_steps=1,
+        default_root_dir=str(out),
+    )
+    trainer.fit(module, datamodule=datamodule)
+    return trainer
+
+
+def losses(out: Path, name: str) -> list[float]:
+    return [line[name] for line in read_record(out / "metrics.jsonl") if name in line]
+
+
+# Steps 1, 2, 10 and 20. A change here is a change of what training does: say why in the commit that renews them.
+GOLDEN_DRAFT = {
+    "reconstruction": [0.64471, 0.7433, 0.82882, 0.61587],
+    "adversarial": [0.65279, 0.64135, 0.66352, 0.52801],
+    "content": [6.96552, 8.97966, 6.2812, 6.78194],
+    "discriminator_loss": [1.38264, 1.37711, 1.30471, 1.27247],
+}
+GOLDEN_COLORIZER = [0.65886, 0.67685, 0.56793, 0.46349]
+
+
+def test_golden_losses_of_20_steps_of_draft_gan(picture_folder, tmp_path):
+    fit(draft_gan(), picture_folder, tmp_path, 20)
+    for name, golden in GOLDEN_DRAFT.items():
+        recorded = losses(tmp_path, name)
+        assert len(recorded) == 20
+        np.testing.assert_allclose([recorded[i] for i in (0, 1, 9, 19)], golden, rtol=2e-3, err_msg=name)
+
+
+def test_golden_losses_of_20_steps_of_colorizer(picture_folder, tmp_path):
+    fit(colorizer(), picture_folder, tmp_path, 20, stage="colorizer")
+    recorded = losses(tmp_path, "reconstruction")
+    assert len(recorded) == 20
+    np.testing.assert_allclose([recorded[i] for i in (0, 1, 9, 19)], GOLDEN_COLORIZER, rtol=2e-3)
+
+
+def test_progress_counts_steps_and_images_not_lightnings_doubled_steps(picture_folder, tmp_path):
+    module = draft_gan()
+    trainer = fit(module, picture_folder, tmp_path, 3)
+    assert (module.steps, module.images_seen) == (3, 12)
+    assert trainer.global_step == 6
+    assert trainer.datamodule.consumed == 12
+    assert [line["images_seen"] for line in read_record(tmp_path / "metrics.jsonl")] == [4, 8, 12]
+
+
+def test_the_average_trails_the_generator_and_is_what_colours(picture_folder, tmp_path):
+    module = draft_gan(ema_images=100)
+    start = [p.clone() for p in module.generator.parameters()]
+    fit(module, picture_folder, tmp_path, 4)
+    assert module.inference_networks[0] is module.averaged
+    for first, mean, now in zip(start, module.averaged.parameters(), module.generator.parameters(), strict=True):
+        assert not torch.equal(mean, now)
+        assert (mean - first).abs().sum() < (now - first).abs().sum()
+    assert not any(p.requires_grad for p in module.averaged.parameters())
+
+
+def test_without_an_average_the_final_weights_colour():
+    module = draft_gan()
+    assert module.averaged is None
+    assert module.inference_networks[0] is module.generator
+
+
+def test_accumulated_parts_step_as_the_whole_batch_does(picture_folder, tmp_path):
+    whole, parts = draft_gan(), draft_gan(accumulate=2)
+    fit(whole, picture_folder, tmp_path / "whole", 2)
+    fit(parts, picture_folder, tmp_path / "parts", 2)
+    for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+        # Adam's first steps have the size of the rate whatever the gradient's, so rounding shows only here.
+        torch.testing.assert_close(one, other, rtol=0, atol=2e-4)
+
+
+def test_a_batch_that_cannot_be_accumulated_is_refused(picture_folder, tmp_path):
+    with pytest.raises(ValueError, match="a batch of 4 cannot be accumulated in 3 equal parts"):
+        fit(draft_gan(accumulate=3), picture_folder, tmp_path, 1)
+
+
+def test_clipping_bounds_the_generators_gradient_and_not_the_discriminators(picture_folder, tmp_path, monkeypatch):
+    norms: list[float] = []
+    step = torch.optim.Adam.step
+
+    def watched(optimizer, closure=None):
+        def with_norm():
+            result = closure()  # backward is over, and clipping with it
+            gradients = [p.grad.norm() for group in optimizer.param_groups for p in group["params"]]
+            norms.append(float(torch.stack(gradients).norm()))
+            return result
+
+        return step(optimizer, with_norm)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    fit(draft_gan(clip=0.01), picture_folder, tmp_path, 3)
+    generators, discriminators = norms[::2], norms[1::2]
+    assert max(generators) <= 0.01 * 1.001
+    assert max(discriminators) > 0.01
+
+
+def test_the_discriminator_learns_and_the_frozen_networks_do_not(picture_folder, tmp_path):
+    module = draft_gan()
+    before = [p.clone() for p in module.discriminator.parameters()]
+    fit(module, picture_folder, tmp_path / "draft", 2)
+    assert all(not torch.equal(a, b) for a, b in zip(before, module.discriminator.parameters(), strict=True))
+    assert not any("content" in name for name in module.state_dict())
+
+    stage2 = colorizer()
+    draft_before = [p.clone() for p in stage2.draft.parameters()]
+    fit(stage2, picture_folder, tmp_path / "colorizer", 2, stage="colorizer")
+    assert all(torch.equal(a, b) for a, b in zip(draft_before, stage2.draft.parameters(), strict=True))
+    assert not any("draft" in name for name in stage2.state_dict())
+    assert not stage2.draft.training
+
+
+def test_the_papers_schedule_drops_to_a_tenth_at_112000():
+    factor = learning_rate_factor(warmup=0, drop_at=112_000, drop_to=0.1, cosine_steps=0, cosine_to=1.0)
+    assert [factor(step) for step in (0, 111_999, 112_000, 279_999)] == [1.0, 1.0, 0.1, 0.1]
+
+
+def test_warm_up_rises_and_the_cosine_ends_where_it_should():
+    factor = learning_rate_factor(warmup=10, drop_at=0, drop_to=1.0, cosine_steps=100, cosine_to=0.02)
+    assert factor(0) < factor(4) < factor(9)
+    assert factor(100) == pytest.approx(0.02)
+    assert factor(50) == pytest.approx(0.51)
+
+
+def test_a_nan_loss_stops_the_run_with_its_name(picture_folder, tmp_path):
+    module = draft_gan()
+    with torch.no_grad():
+        next(module.generator.parameters()).fill_(math.nan)
+    with pytest.raises(TrainingDiverged, match=r"reconstruction.* is nan at step 1"):
+        fit(module, picture_folder, tmp_path, 2)
+
+
+def weights_of(module: nn.Module) -> list[torch.Tensor]:
+    return [p.detach().clone() for p in module.parameters()]
+
+
+def checkpoint(folder: Path, every: int = 100) -> StageCheckpoint:
+    return StageCheckpoint(folder, every, {"width": 8})
+
+
+def test_a_stage_continues_from_its_checkpoint_as_if_it_had_not_stopped(picture_folder, tmp_path):
+    straight = draft_gan(ema_images=50)
+    fit(straight, picture_folder, tmp_path / "straight", 6)
+    first = draft_gan(ema_images=50)
+    fit(first, picture_folder, tmp_path / "first", 3, [checkpoint(tmp_path / "ckpt")])
+    second = draft_gan(ema_images=50)
+    resume = checkpoint(tmp_path / "ckpt")
+    seen = resume.find()
+    assert seen == 12
+    fit(second, picture_folder, tmp_path / "second", 6, [resume], consumed=seen)
+    assert second.steps == 6
+    for one, other in zip(weights_of(straight), weights_of(second), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_checkpoints_load_without_running_code_and_the_one_before_is_kept(picture_folder, tmp_path):
+    fit(draft_gan(), picture_folder, tmp_path, 4, [checkpoint(tmp_path / "ckpt", every=2)])
+    assert load_checkpoint(tmp_path / "ckpt" / LAST)["steps"] == 4
+    assert sorted(p.name for p in (tmp_path / "ckpt").iterdir()) == ["last.ckpt", "previous.ckpt"]
+
+
+class Exploit:
+    def __reduce__(self):
+        return (Path("/tmp/linecolor-exploit").touch, ())
+
+
+@pytest.mark.parametrize("damage", ["empty", "noise", "truncated", "code"])
+def test_a_damaged_checkpoint_is_named_and_nothing_in_it_runs(picture_folder, tmp_path, damage):
+    fit(draft_gan(), picture_folder, tmp_path, 1, [checkpoint(tmp_path / "ckpt")])
+    path = tmp_path / "ckpt" / LAST
+    if damage == "code":
+        torch.save({"steps": Exploit()}, path)
+    else:
+        whole = path.read_bytes()
+        path.write_bytes({"empty": b"", "noise": bytes(1000), "truncated": whole[: len(whole) // 2]}[damage])
+    with pytest.raises(ValueError, match="cannot be read as a checkpoint"):
+        checkpoint(tmp_path / "ckpt").find()
+    assert not Path("/tmp/linecolor-exploit").exists()
+
+
+def test_a_checkpoint_of_another_architecture_is_refused_with_the_difference(picture_folder, tmp_path):
+    fit(draft_gan(), picture_folder, tmp_path, 1, [checkpoint(tmp_path / "ckpt")])
+    with pytest.raises(ValueError, match="width: 8 there, 16 here"):
+        StageCheckpoint(tmp_path / "ckpt", 1, {"width": 16}).find()

@@ -1,0 +1,156 @@
+import numpy as np
+import pytest
+import torch
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from linecolor.line_colorizer import CARD, WEIGHTS, LineColorizer, read_card, save_bundle
+from linecolor.networks.unet import ResNeXtUNet
+
+ARCHITECTURES = {
+    "draft": {"in_channels": 5, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
+    "colorizer": {"in_channels": 4, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
+}
+
+
+def networks() -> dict[str, nn.Module]:
+    torch.manual_seed(0)
+    return {name: ResNeXtUNet(**architecture) for name, architecture in ARCHITECTURES.items()}
+
+
+class PaintsTheHints(nn.Module):
+    """A draft that copies hints, so that what comes out tells where they went."""
+
+    multiple = 4
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.where(inputs[:, 4:5] > 0, inputs[:, 1:4], torch.ones_like(inputs[:, 1:4]))
+
+
+class KeepsTheDraft(nn.Module):
+    multiple = 4
+
+    def forward(self, line: torch.Tensor, draft: torch.Tensor) -> torch.Tensor:
+        return draft
+
+
+def page(height: int, width: int) -> np.ndarray:
+    line = np.full((height, width), 255, np.uint8)
+    line[height // 3] = 0
+    return line
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 200), st.integers(1, 200))
+def test_any_size_in_the_same_size_out(height, width):
+    made = networks()
+    colored = LineColorizer(made["draft"], made["colorizer"], 32, "none").color(page(height, width))
+    assert colored.full.shape == (height, width, 3)
+    assert colored.full.dtype == np.uint8
+    assert colored.colorized.shape[:2] == colored.line.shape
+    assert colored.draft.shape[:2] == (colored.line.shape[0] // 2, colored.line.shape[1] // 2)
+
+
+@pytest.mark.parametrize("shape", [(90, 120), (400, 60), (60, 400), (64, 64)])
+def test_a_hint_is_painted_where_it_was_put(shape):
+    layer = np.zeros((*shape, 4), np.uint8)
+    y, x = shape[0] * 2 // 3, shape[1] // 4
+    layer[y - 4 : y + 4, x - 4 : x + 4] = (250, 0, 0, 255)
+    result = LineColorizer(PaintsTheHints(), KeepsTheDraft(), 32, "none")(np.full(shape, 255, np.uint8), layer)
+    ys, xs = np.nonzero(result[..., 1] < 128)
+    assert abs(ys.mean() - (y - 0.5)) < 2.5
+    assert abs(xs.mean() - (x - 0.5)) < 2.5
+    assert result[y, x, 0] > 200
+
+
+def test_white_stays_white_through_the_whole_chain():
+    result = LineColorizer(PaintsTheHints(), KeepsTheDraft(), 32, "none")(np.full((77, 301), 255, np.uint8))
+    assert (result == 255).all()
+
+
+def test_overlapping_windows_leave_no_seam():
+    """A network that looks at single pixels must give the same picture with windows as in one piece."""
+    line = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (320, 1))
+    whole = LineColorizer(PaintsTheHints(), GreyLine(), 32, "none", "none").color(line)
+    assert whole.colorized.shape == (160, 32, 3)
+    np.testing.assert_array_equal(whole.colorized[..., 0], whole.line)
+
+
+class GreyLine(nn.Module):
+    multiple = 4
+
+    def forward(self, line: torch.Tensor, draft: torch.Tensor) -> torch.Tensor:
+        return line.expand(-1, 3, -1, -1)
+
+
+def test_colouring_leaves_live_networks_in_training_mode():
+    made = networks()
+    made["draft"].train()
+    made["colorizer"].eval()
+    LineColorizer(made["draft"], made["colorizer"], 32, "none")(page(32, 32))
+    assert made["draft"].training
+    assert not made["colorizer"].training
+
+
+def test_a_spread_draft_gets_three_more_channels():
+    torch.manual_seed(0)
+    draft = ResNeXtUNet(8, 4, 2, 1, 2)
+    layer = np.zeros((40, 40, 4), np.uint8)
+    layer[30, 30] = (0, 200, 0, 255)
+    assert LineColorizer(draft, None, 32, "watershed")(page(40, 40), layer).shape == (40, 40, 3)
+
+
+def test_a_bundle_colours_as_the_live_networks_do(tmp_path):
+    made = networks()
+    save_bundle(tmp_path, made, ARCHITECTURES, 32, "none", {"run": "test"})
+    loaded = LineColorizer.from_bundle(tmp_path)
+    live = LineColorizer(made["draft"], made["colorizer"], 32, "none")
+    np.testing.assert_array_equal(loaded(page(50, 70)), live(page(50, 70)))
+    assert read_card(tmp_path)["provenance"] == {"run": "test"}
+
+
+def test_a_missing_bundle_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no bundle here"):
+        LineColorizer.from_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00" * 100, b"not weights"])
+def test_damaged_weights_are_named(tmp_path, damage):
+    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    (tmp_path / WEIGHTS).write_bytes(damage)
+    with pytest.raises(ValueError, match=WEIGHTS):
+        LineColorizer.from_bundle(tmp_path)
+
+
+def test_weights_of_another_architecture_are_named(tmp_path):
+    other = {**ARCHITECTURES, "draft": {**ARCHITECTURES["draft"], "levels": 3}}
+    save_bundle(tmp_path, networks(), other, 32, "none", {})
+    with pytest.raises(ValueError, match="does not hold the draft network"):
+        LineColorizer.from_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 99},
+        {"networks": {"draft": {"in_channels": 5, "width": 100000, "levels": 2, "blocks": 1, "cardinality": 2}}},
+        {"networks": {"draft": {"in_channels": 5}}},
+        {"networks": []},
+        {"resolution": 10**9},
+        {"hint_spread": "magic"},
+    ],
+)
+def test_a_hostile_card_is_refused_before_anything_is_built(tmp_path, change):
+    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    card = yaml.safe_load((tmp_path / CARD).read_text())
+    (tmp_path / CARD).write_text(yaml.safe_dump(card | change))
+    with pytest.raises(ValueError, match=CARD):
+        LineColorizer.from_bundle(tmp_path)
+
+
+def test_what_is_no_line_is_refused():
+    made = networks()
+    with pytest.raises(ValueError, match="a line is"):
+        LineColorizer(made["draft"], None, 32, "none")(np.zeros((4, 4, 3), np.uint8))

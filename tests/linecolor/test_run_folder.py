@@ -1,0 +1,62 @@
+import json
+import math
+
+import pytest
+
+from linecolor.run_folder import RunFolder, versions
+from linecolor.training_record import append_record, cut_back, read_record
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../elsewhere", "a/b", "/tmp/x"])
+def test_a_run_never_lands_outside_its_folder(tmp_path, name):
+    with pytest.raises(ValueError, match="is no folder name"):
+        RunFolder.create(str(tmp_path), name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_changed_settings_are_refused_with_every_difference(tmp_path):
+    run = RunFolder.create(str(tmp_path), "a")
+    run.hold("draft", {"seed": 0, "stage": {"steps": 10, "batch_size": 4}})
+    run.hold("draft", {"seed": 0, "stage": {"steps": 10, "batch_size": 4}})
+    with pytest.raises(ValueError, match=r"seed: 0 then, 1 now; stage\.steps: 10 then, 20 now"):
+        run.hold("draft", {"seed": 1, "stage": {"steps": 20, "batch_size": 4}})
+
+
+def test_completion_is_remembered(tmp_path):
+    run = RunFolder.create(str(tmp_path), "a")
+    assert not run.is_complete("draft")
+    assert run.facts("draft") == {}
+    run.stage("draft").mkdir()
+    run.complete("draft", {"steps": 7})
+    again = RunFolder.create(str(tmp_path), "a")
+    assert again.is_complete("draft")
+    assert again.facts("draft")["steps"] == 7
+
+
+def test_a_run_records_what_it_was_made_with(tmp_path):
+    run = RunFolder.create(str(tmp_path), "a")
+    run.record({"seed": 3}, ["linecolor-train", "seed=3"])
+    facts = json.loads((run.path / "run.json").read_text())
+    assert facts["versions"] == versions()
+    assert facts["versions"]["torch"].startswith("2.")
+    assert facts["machine"]["threads"] >= 1
+    assert "seed: 3" in (run.path / "config.yaml").read_text()
+
+
+def test_the_record_keeps_whole_lines_and_turns_nan_into_null(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    append_record(path, 8, {"loss": 0.5, "broken": math.nan})
+    append_record(path, 16, {"loss": 0.25})
+    with path.open("a") as file:
+        file.write('{"images_seen": 24, "lo')
+    assert read_record(path) == [{"images_seen": 8, "loss": 0.5, "broken": None}, {"images_seen": 16, "loss": 0.25}]
+
+
+def test_the_record_is_cut_back_to_a_checkpoint(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    for seen in (8, 16, 24):
+        append_record(path, seen, {"loss": 1.0})
+    cut_back(path, 16)
+    assert [line["images_seen"] for line in read_record(path)] == [8, 16]
+    cut_back(tmp_path / "none.jsonl", 0)
+    assert read_record(tmp_path / "none.jsonl") == []
