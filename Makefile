@@ -35,7 +35,7 @@ preview: $(VENV)/.user  ## preview.png: a sheet of what training sees
 	@$(BIN)/linecolor-data preview -o preview.png experiment=demo data.root=$(DATA)
 
 test: lint  ## lint, types, import rules and the whole test suite
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.developer  ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

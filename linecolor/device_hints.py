@@ -29,21 +29,27 @@ def paint(line: Tensor, color: Tensor, positions: Tensor, dabs: Tensor, sides: T
         (B, 4, h, w) uint8 RGBA: alpha 255 where there is a hint, all 0 elsewhere.
     """
     batch, _, height, width = color.shape
-    candidates, trail = positions.shape[1:3]
+    blocked = _blocked(line).flatten(1)  # (B, 3 * h * w), one map a side
     y = (positions[..., 0] * height).long().clamp_(0, height - 1)
     x = (positions[..., 1] * width).long().clamp_(0, width - 1)
-    cell = (y * width + x).flatten(1)  # (B, K * P)
+    cell = y * width + x  # (B, K, P)
+    map_start = (sides.long() - 1) * height * width
 
-    blocked = _blocked(line).flatten(1)  # (B, 3 * h * w), one map a side
-    off_ink = ~blocked.gather(1, cell + (sides.long() - 1).repeat_interleave(trail, 1) * height * width)
-    shades = color.flatten(2).gather(2, cell[:, None].expand(-1, 3, -1)).view(batch, 3, candidates, trail)
+    usable = ~blocked.gather(1, cell[..., 0] + map_start)
+    rank = usable.long().cumsum(1)
+    chosen = usable & (rank <= counts[:, None])
+    # Of the ranked candidates only the first few are wanted: what comes after the last chosen one is not painted.
+    needed = max(1, int(chosen.any(0).nonzero().max()) + 1) if chosen.any() else 1
+    y, x, cell, chosen, sides, dabs, map_start = (
+        part[:, :needed] for part in (y, x, cell, chosen, sides, dabs, map_start)
+    )
+    candidates, trail = cell.shape[1:]
+
+    off_ink = ~blocked.gather(1, (cell + map_start[..., None]).flatten(1)).view_as(cell)
+    shades = color.flatten(2).gather(2, cell.flatten(1)[:, None].expand(-1, 3, -1)).view(batch, 3, *cell.shape[1:])
     same = (shades.float() - shades[..., :1].float()).abs().amax(1) <= STROKE_TOLERANCE
     within = torch.arange(trail, device=line.device) < dabs[..., None]
-    painted = (off_ink.view(batch, candidates, trail) & same & within).long().cumprod(-1).bool()
-
-    usable = painted[..., 0]
-    chosen = usable & (usable.long().cumsum(1) <= counts[:, None])
-    painted &= chosen[..., None]
+    painted = (off_ink & same & within).long().cumprod(-1).bool() & chosen[..., None]
 
     # Where dabs overlap the later candidate wins; a maximum over indices is the same in any order of execution.
     span = torch.arange(LARGEST_SIDE, device=line.device)

@@ -77,10 +77,9 @@ def spread(grid: Picture, line: Picture) -> NDArray[np.float32]:
     hinted = grid[..., 3] > 0
     if not hinted.any():
         return np.zeros((3, *line.shape), np.float32)
-    red, green, blue = (grid[..., channel].astype(np.int32) for channel in range(3))
-    code = np.where(hinted, (red << 16 | green << 8 | blue) + 1, 0)
+    # RGB and alpha of a cell as one number: touching cells of one colour are one hint, and alpha makes it non-zero.
+    code = np.where(hinted, np.ascontiguousarray(grid).view(np.uint32)[..., 0], 0)
     markers = label(code, background=0, connectivity=2)
-    palette = np.zeros((markers.max() + 1, 3), np.uint8)
-    palette[markers[hinted]] = grid[hinted, :3]
-    flooded = watershed(255 - line, markers)
-    return (palette[flooded].astype(np.float32) / 127.5 - 1).transpose(2, 0, 1).copy()
+    palette = np.zeros((3, markers.max() + 1), np.float32)
+    palette[:, markers[hinted]] = grid[hinted, :3].T
+    return np.take(palette / 127.5 - 1, watershed(255 - line, markers), axis=1).astype(np.float32)

@@ -47,6 +47,7 @@ def train(config: DictConfig) -> Path:
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     _check(plain)
+    _check_machine(plain["trainer"])
     scan = load_drawings(plain["data"])
     run = RunFolder.create(plain["runs_dir"], plain["name"])
     run.record(plain, sys.argv)
@@ -90,6 +91,23 @@ def _check(plain: dict[str, Any]) -> None:
         raise ValueError(
             f"model.resolution={plain['model']['resolution']} cannot be halved as often as the networks need: "
             f"use a multiple of {multiple}"
+        )
+
+
+def _check_machine(trainer: dict[str, Any]) -> None:
+    """Refuse what this machine cannot do before anything is read or written."""
+    import torch
+
+    if trainer["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise ValueError(
+            "trainer.accelerator=gpu, but torch sees no GPU here: use trainer=cpu, or install a CUDA torch"
+        )
+    on_gpu = trainer["accelerator"] != "cpu" and torch.cuda.is_available()
+    # The usual probe says yes on cards that only emulate bf16 and have no convolutions for it (a 2080 Ti).
+    if on_gpu and "bf16" in str(trainer["precision"]) and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ValueError(
+            f"trainer.precision={trainer['precision']}: {torch.cuda.get_device_name()} has no bf16; "
+            "use trainer.precision=16-mixed"
         )
 
 

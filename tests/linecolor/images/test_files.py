@@ -33,7 +33,7 @@ def test_find_images_names_a_missing_folder(tmp_path):
 
 @pytest.mark.parametrize("shape", [(3, 4), (3, 4, 3), (3, 4, 4)])
 def test_written_png_is_read_back_exactly(tmp_path, shape):
-    array = RNG.integers(0, 256, shape, dtype=np.uint8)
+    array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     path = tmp_path / "new" / "folder" / "a.png"
     write_png(path, array)
     assert np.array_equal(np.asarray(Image.open(path)), array)

@@ -1,0 +1,81 @@
+"""Picture files on disk: finding them in folders, and writing them whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def find_images(root: str | Path) -> list[Path]:
+    """Every picture file below a folder, sorted by path; chosen by suffix (.png .jpg .jpeg .webp, any case).
+
+    Hidden files and folders are skipped. Links to folders are followed, each real folder once, so that a loop
+    of links ends.
+
+    Raises:
+        NotADirectoryError: root is missing or no folder.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise NotADirectoryError(f"{root}: no such folder")
+    seen = {os.path.realpath(root)}
+    found: list[Path] = []
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        kept = []
+        for name in sorted(subfolders):
+            real = os.path.realpath(Path(folder) / name)
+            if not name.startswith(".") and real not in seen:
+                seen.add(real)
+                kept.append(name)
+        subfolders[:] = kept
+        for name in names:
+            path = Path(folder) / name
+            if not name.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file():
+                found.append(path)
+    return sorted(found)
+
+
+def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
+    """Write a PNG in one step: the file is either whole or not there. Compression is fast, not small.
+
+    Args:
+        path: the file; missing folders are made.
+        array: uint8, (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha.
+
+    Raises:
+        ValueError: another dtype or shape.
+    """
+    if (
+        array.dtype != np.uint8
+        or array.size == 0
+        or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)))
+    ):
+        raise ValueError(
+            f"{path}: a PNG is written from uint8 (H, W), (H, W, 3) or (H, W, 4); this is {array.dtype} {array.shape}"
+        )
+    buffer = BytesIO()
+    Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG", compress_level=1)
+    write_atomically(path, buffer.getvalue())
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Write bytes in one step, through a hidden temporary file beside the target, making its folders."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        # Not tempfile: its files are readable by their owner only, and the mode would stay with the picture.
+        with temporary.open("xb") as file:
+            file.write(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
