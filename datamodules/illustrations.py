@@ -170,6 +170,28 @@ class KeyedBatches(Sampler[list[tuple[int, int]]]):
             yield positions
 
 
+SMALLEST_SIDE = 16
+"""Pixels a held-out drawing has at least: below, neither SSIM's window nor a hint has room."""
+
+
+def readable(drawings: Sequence[Drawing], count: int) -> list[Drawing]:
+    """The first `count` drawings that can be evaluated; what cannot is named and skipped, so that it ends no run."""
+    found: list[Drawing] = []
+    for drawing in drawings:
+        if len(found) == count:
+            break
+        try:
+            height, width = read_page(drawing).color.shape[:2]
+        except images.UnreadableImage as unreadable:
+            log.warning("skipped in evaluation: %s", unreadable)
+            continue
+        if min(height, width) < SMALLEST_SIDE:
+            log.warning("skipped in evaluation: %s: only %d x %d px", drawing.color, width, height)
+            continue
+        found.append(drawing)
+    return found
+
+
 class FullDrawings(Dataset[FullDrawing]):
     """Held-out drawings, whole, for evaluation; where there is no real line XDoG (sigma 0.4) draws it."""
 
@@ -178,6 +200,9 @@ class FullDrawings(Dataset[FullDrawing]):
 
     def __len__(self) -> int:
         return len(self.drawings)
+
+    def __iter__(self) -> Iterator[FullDrawing]:
+        return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> FullDrawing:
         """Decode the drawing at this place."""

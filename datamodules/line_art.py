@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from datamodules.illustrations import FullDrawings, Illustrations, KeyedBatches
+from datamodules.illustrations import FullDrawings, Illustrations, KeyedBatches, readable
 from datamodules.pairs import PairSynthesizer
 from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing
@@ -89,14 +89,18 @@ class LineArtDataModule(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """Held-out drawings one by one, shared out over the devices without padding: no picture counts twice."""
         rank, world_size = self._place()
-        count = min(self.validation_drawings, len(self.test_drawings))
-        mine = Subset(FullDrawings(self.test_drawings), range(rank, count, world_size))
+        drawings = readable(self.test_drawings, self.validation_drawings)
+        if len(drawings) < world_size:
+            raise ValueError(
+                f"{len(drawings)} held-out drawings cannot be shared by {world_size} devices: raise "
+                "stage.*.validation_drawings or data.test_share, or set stage.*.validation_drawings=0"
+            )
+        mine = Subset(FullDrawings(drawings), range(rank, len(drawings), world_size))
         return DataLoader(mine, batch_size=None, num_workers=0, collate_fn=None)
 
     def sample_drawings(self, count: int) -> list[FullDrawing]:
         """The first held-out drawings, the same ones through the whole run."""
-        drawings = FullDrawings(self.test_drawings)
-        return [drawings[index] for index in range(min(count, len(drawings)))]
+        return list(FullDrawings(readable(self.test_drawings, count)))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> LineArtBatch | FullDrawing:
         """Crops and recipes -> pairs, on the device; whole drawings pass."""

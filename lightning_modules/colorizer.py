@@ -59,5 +59,7 @@ class Colorizer(TrainingStage):
     def faulty_draft(self, batch: LineArtBatch) -> Tensor:
         """The draft (B, 3, S, S) in [-1, 1] as the colorizer gets it in training: with artifacts, enlarged."""
         draft = self.draft(batch.draft_line, batch.hint, batch.spread).float()
-        faulty = artifacts.simulate(draft, batch.artifacts)
+        # Coordinates in half precision would snap to half a pixel.
+        with torch.autocast(self.device.type, enabled=False):
+            faulty = artifacts.simulate(draft, batch.artifacts)
         return F.interpolate(faulty, scale_factor=2, mode="bilinear", align_corners=False)

@@ -143,7 +143,7 @@ def measure_references(drawings: Iterable[FullDrawing]) -> dict[str, dict[str, f
 
 
 def measure_obedience(
-    colorizer: LineColorizer, drawings: Sequence[FullDrawing], count: int, seed: int = 0
+    colorizer: LineColorizer, drawings: Iterable[FullDrawing], count: int, seed: int = 0
 ) -> dict[str, float]:
     """Do hints rule the result? The same hints with exchanged colours must move it towards the new colours.
 

@@ -29,23 +29,22 @@ class RunFolder:
     """runs/NAME: config.yaml, run.json, a folder a stage, bundle/, evaluation/, report.html.
 
     Args:
-        path: the folder; `create` makes it.
+        path: the folder; `record` makes it.
     """
 
     path: Path
 
     @classmethod
-    def create(cls, runs_dir: str, name: str) -> "RunFolder":
-        """Make a run's folder.
+    def named(cls, runs_dir: str, name: str) -> "RunFolder":
+        """The folder of a run; nothing is written before `record`.
 
         Raises:
             ValueError: if the name is a path or nothing: a run must not land outside of runs_dir.
         """
+        name = str(name)
         if not name or name != Path(name).name or name in (".", ".."):
             raise ValueError(f"name={name!r} is no folder name: use letters, digits, - and _, without slashes")
-        folder = Path(runs_dir) / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder)
+        return cls(Path(str(runs_dir)).expanduser() / name)
 
     @property
     def bundle(self) -> Path:
@@ -67,7 +66,8 @@ class RunFolder:
         return self.path / name
 
     def record(self, config: dict[str, Any], command: list[str]) -> None:
-        """Write config.yaml and run.json: what was asked for, and with what."""
+        """Make the folder and write config.yaml and run.json: what was asked for, and with what."""
+        self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False).encode())
         facts = {"command": command, "versions": versions(), "commit": commit(), "machine": machine()}
         write_atomically(self.path / "run.json", json.dumps(facts, indent=2).encode())
@@ -84,32 +84,56 @@ class RunFolder:
     def facts(self, stage: str) -> dict[str, Any]:
         """What `complete` was told; empty for a stage that is not complete."""
         path = self.stage(stage) / "complete.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return read_settings(path) if path.is_file() else {}
 
-    def hold(self, stage: str, decisive: dict[str, Any]) -> None:
-        """Keep the settings that decide a stage's result, and refuse others later.
+    def check(self, stage: str, decisive: dict[str, Any]) -> None:
+        """Refuse to continue a stage with other settings than it was begun with.
+
+        A stage without a checkpoint has nothing to lose and is not held to anything.
 
         Args:
             stage: name of the stage.
-            decisive: plain settings; devices, workers and loggers do not belong here.
+            decisive: the settings its weights depend on; devices, workers and loggers do not belong here.
 
         Raises:
-            ValueError: if the stage was begun with other settings; every difference is named.
+            ValueError: naming every difference.
         """
         path = self.stage(stage) / "settings.yaml"
-        if path.is_file():
-            before = _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-            now = _flat(decisive)
-            changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
-            if changed:
-                listed = "; ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
-                raise ValueError(
-                    f"{self.stage(stage)} was begun with other settings ({listed}). "
-                    f"Give this run another name=..., or delete {self.stage(stage)} to train it anew"
-                )
+        begun = self.is_complete(stage) or (self.stage(stage) / "checkpoints").is_dir()
+        if not begun or not path.is_file():
             return
+        before, now = _flat(read_settings(path)), _flat(decisive)
+        changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
+        if changed:
+            listed = "; ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
+            raise ValueError(
+                f"{self.stage(stage)} was begun with other settings ({listed}). "
+                f"Give this run another name=..., or delete {self.stage(stage)} to train it anew"
+            )
+
+    def hold(self, stage: str, decisive: dict[str, Any]) -> None:
+        """Keep the settings of a stage that begins, for `check`."""
+        path = self.stage(stage) / "settings.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, yaml.safe_dump(decisive, sort_keys=False).encode())
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """A YAML or JSON file of a run.
+
+    Raises:
+        FileNotFoundError: if it is missing.
+        ValueError: if it is damaged; the message says what to do.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: is missing; is {path.parent} the folder of a run?")
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: is damaged ({type(error).__name__}); delete {path.parent} and train anew") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path}: is damaged (empty or no mapping); delete {path.parent} and train anew")
+    return settings
 
 
 def versions() -> dict[str, str]:

@@ -41,7 +41,10 @@ class StageCheckpoint(L.Callback):
         """
         path = self.folder / LAST
         if not path.is_file():
-            return None
+            path = self.folder / PREVIOUS
+            if not path.is_file():
+                return None
+            log.warning("%s is missing; continuing from %s", LAST, path)
         self._restored = load_checkpoint(path)
         theirs = self._restored["architecture"]
         if theirs != self.architecture:
@@ -61,14 +64,21 @@ class StageCheckpoint(L.Callback):
         if self._restored is None:
             return
         assert isinstance(pl_module, TrainingStage)
-        state, self._restored = self._restored, None
-        pl_module.load_state_dict(state["state_dict"])
+        state = self._restored
+        self.restore(trainer, pl_module)
+        trainer.precision_plugin.load_state_dict(state["precision"])
         for optimizer, saved in zip(trainer.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         for config, saved in zip(trainer.lr_scheduler_configs, state["schedules"], strict=True):
             config.scheduler.load_state_dict(saved)
-        pl_module.steps, pl_module.images_seen = state["steps"], state["images_seen"]
         log.info("continuing at step %d, %d images seen", pl_module.steps, pl_module.images_seen)
+
+    def restore(self, trainer: L.Trainer, stage: TrainingStage) -> None:
+        """Take up the weights and counters that `find` found."""
+        assert self._restored is not None, "find() found no checkpoint"
+        state, self._restored = self._restored, None
+        stage.load_state_dict(state["state_dict"])
+        stage.steps, stage.images_seen = state["steps"], state["images_seen"]
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Save when it is time."""
@@ -90,6 +100,7 @@ class StageCheckpoint(L.Callback):
             "state_dict": stage.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in trainer.optimizers],
             "schedules": [_plain(config.scheduler.state_dict()) for config in trainer.lr_scheduler_configs],
+            "precision": trainer.precision_plugin.state_dict(),
             "steps": stage.steps,
             "images_seen": stage.images_seen,
         }
@@ -99,6 +110,7 @@ class StageCheckpoint(L.Callback):
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
+        # At every moment one of the two names leads to a whole checkpoint.
         if (self.folder / LAST).exists():
             (self.folder / LAST).replace(self.folder / PREVIOUS)
         partial.replace(self.folder / LAST)
@@ -112,7 +124,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        complete = {"architecture", "state_dict", "optimizers", "schedules", "steps", "images_seen"} <= set(state)
+        complete = {
+            "architecture",
+            "state_dict",
+            "optimizers",
+            "schedules",
+            "precision",
+            "steps",
+            "images_seen",
+        } <= set(state)
     except Exception as error:  # torch raises a different kind for each way of being damaged
         raise ValueError(
             f"{path}: cannot be read as a checkpoint ({type(error).__name__}); delete it to start the stage anew, or "

@@ -4,6 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,11 +48,14 @@ def is_for_people(error: BaseException) -> bool:
     House rule: `ValueError`, `FileNotFoundError` and their kin raised in our packages are for users, `assert` is for
     invariants; the same kinds raised inside a library are faults, and keep their traceback.
     """
+    if isinstance(error, OSError) and error.filename is not None:
+        return True  # a read-only folder, a full disk, a file in a folder's place: the system's message names it
     if not isinstance(error, (ValueError, OSError, RuntimeError, ImportError)):
         return False
     frames = traceback.extract_tb(error.__traceback__)
-    rooms = ("linecolor", "lightning_modules", "datamodules")
-    return bool(frames) and any(f"{os.sep}{room}{os.sep}" in frames[-1].filename for room in rooms)
+    specs = (find_spec(room) for room in ("linecolor", "lightning_modules", "datamodules"))
+    rooms = [Path(folder).resolve() for spec in specs if spec for folder in spec.submodule_search_locations or ()]
+    return bool(frames) and any(Path(frames[-1].filename).resolve().is_relative_to(room) for room in rooms)
 
 
 def _cause(error: Exception) -> BaseException:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from linecolor.cli.configuration import configuration_folder, register_resolvers, run_command
 
 if TYPE_CHECKING:
+    from datamodules.illustrations import FullDrawings
     from datamodules.sources.folder import FolderScan
     from linecolor.line_art import FullDrawing
     from linecolor.line_colorizer import Coloring, LineColorizer
@@ -34,19 +35,18 @@ def _hydra_main(config: DictConfig) -> None:
 
 def evaluate(config: DictConfig) -> Path:
     """Evaluate a trained run on its own data or on another data set; returns the report."""
-    import yaml
-
+    from linecolor.cli.checks import check_settings
     from linecolor.cli.sources import load_drawings
-    from linecolor.run_folder import RunFolder
+    from linecolor.run_folder import RunFolder, read_settings
 
     asked: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     run = RunFolder(Path(asked["run"]))
-    settings = run.path / "config.yaml"
-    if not settings.is_file():
+    if not (run.path / "config.yaml").is_file():
         raise FileNotFoundError(f"run={run.path}: there is no run here; give a folder such as runs/demo")
-    plain = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    plain = read_settings(run.path / "config.yaml")
     plain["evaluation"] |= {key: value for key, value in asked["evaluation"].items() if value is not None}
     plain["data"] |= {key: value for key, value in asked["data"].items() if value is not None}
+    check_settings(plain)
     report = evaluate_run(run, plain, load_drawings(plain["data"]))
     print(f"Open the report: {report}")
     return report
@@ -59,45 +59,63 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
     """
     import torch
 
-    from datamodules.illustrations import FullDrawings
+    from datamodules.illustrations import FullDrawings, readable
     from linecolor.images import write_atomically
     from linecolor.line_colorizer import WEIGHTS, LineColorizer
     from linecolor.run_report import write_run_report
 
     settings = plain["evaluation"]
+    if not (run.bundle / WEIGHTS).is_file():
+        raise FileNotFoundError(f"{run.path} has no bundle: its training is not complete; start its command again")
     with (run.bundle / WEIGHTS).open("rb") as file:
         bundle = hashlib.file_digest(file, "sha256").hexdigest()
-    asked = {"settings": settings, "data": plain["data"]["root"], "bundle": bundle}
-    if run.evaluation.is_file() and run.report.is_file():
-        done = json.loads(run.evaluation.read_text(encoding="utf-8"))
-        if done["asked"] == asked:
-            print("Evaluation: complete; nothing to do")
-            return run.report
+    held_out = [drawing for drawing in scan.drawings if drawing.split == "test"]
+    drawings = readable(held_out, settings["drawings"])
+    if not drawings:
+        raise ValueError(
+            f"{plain['data']['root']}: holds no readable test drawing to evaluate on; raise data.test_share or add "
+            "pictures"
+        )
+    pictures = [(drawing.id, str(drawing.color), str(drawing.line)) for drawing in drawings]
+    asked = {"settings": settings, "bundle": bundle, "pictures": hashlib.sha256(repr(pictures).encode()).hexdigest()}
+    result = _finished(run, asked)
+    if result:
+        print("Evaluation: complete; nothing to do")
+    else:
+        device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
+        colorizer = LineColorizer.from_bundle(run.bundle, settings["blend"], device)
+        started = time.perf_counter()
+        result, pages, colorings = _measure(run, colorizer, FullDrawings(drawings), settings)
+        result |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}
+        write_atomically(run.evaluation, json.dumps(result, indent=1).encode())
+        write_run_report(run, plain, result, pages, colorings)
+    _check_reached(result["figures"], settings, run)
+    return run.report
 
-    drawings = FullDrawings([drawing for drawing in scan.drawings if drawing.split == "test"][: settings["drawings"]])
-    if not len(drawings):
+
+def _finished(run: "RunFolder", asked: dict[str, Any]) -> dict[str, Any] | None:
+    """The result of an evaluation that was asked for in the same way; a damaged one counts as none."""
+    if not run.evaluation.is_file() or not run.report.is_file():
+        return None
+    try:
+        result = json.loads(run.evaluation.read_text(encoding="utf-8"))
+        return result if result["asked"] == asked and result["figures"] else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _check_reached(figures: dict[str, float], settings: dict[str, Any], run: "RunFolder") -> None:
+    most = max(settings["hints"])
+    reached, wanted = figures[f"psnr_{most}_mean"], settings["must_reach_psnr"]
+    if reached < wanted:
         raise ValueError(
-            f"{plain['data']['root']}: holds no test drawings to evaluate on; raise data.test_share, add pictures or "
-            "train with evaluation.enabled=false"
+            f"PSNR with {most} hints is {reached:.1f} dB, evaluation.must_reach_psnr asks for {wanted:.1f}; "
+            f"look at {run.report}"
         )
-    device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
-    colorizer = LineColorizer.from_bundle(run.bundle, settings["blend"], device)
-    started = time.perf_counter()
-    result, pages, colorings = _measure(run, colorizer, [drawings[i] for i in range(len(drawings))], settings)
-    result |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}
-    write_atomically(run.evaluation, json.dumps(result, indent=1).encode())
-    report = write_run_report(run, plain, result, pages, colorings)
-    reached = result["figures"][f"psnr_{max(settings['hints'])}_mean"]
-    if reached < settings["must_reach_psnr"]:
-        raise ValueError(
-            f"PSNR with {max(settings['hints'])} hints is {reached:.1f} dB, evaluation.must_reach_psnr asks for "
-            f"{settings['must_reach_psnr']:.1f}; look at {report}"
-        )
-    return report
 
 
 def _measure(
-    run: "RunFolder", colorizer: "LineColorizer", drawings: list["FullDrawing"], settings: dict[str, Any]
+    run: "RunFolder", colorizer: "LineColorizer", drawings: "FullDrawings", settings: dict[str, Any]
 ) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "Coloring"]]]:
     from tqdm import tqdm
 
@@ -107,12 +125,13 @@ def _measure(
 
     evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
     colorings: dict[str, dict[int, Coloring]] = {}
+    pages: list[FullDrawing] = []
     for drawing in tqdm(drawings, desc="Colouring held-out drawings", unit="drawing"):
         colored = evaluation.to(colorizer.device).add(colorizer, drawing)
         for count, coloring in colored.items():
-            stem = PurePosixPath(drawing.name).name
-            write_png(run.evaluation.parent / f"hints_{count:03d}" / f"{stem}.png", coloring.full)
-        if len(colorings) < settings["sheet"]:
+            write_png(run.evaluation.parent / f"hints_{count:03d}" / f"{drawing.name}.png", coloring.full)
+        if len(pages) < settings["sheet"]:
+            pages.append(drawing)
             colorings[drawing.name] = colored
     most = max(settings["hints"])
     result = {
@@ -121,7 +140,7 @@ def _measure(
         "obedience": measure_obedience(colorizer, drawings, most) if most else None,
         "rows": evaluation.rows,
     }
-    return result, drawings[: settings["sheet"]], colorings
+    return result, pages, colorings
 
 
 if __name__ == "__main__":

@@ -42,12 +42,16 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     from datamodules.illustrations import Illustrations, KeyedBatches
     from datamodules.pairs import PairSynthesizer
     from datamodules.recipe import PairSettings
+    from linecolor.cli.checks import check_settings
     from linecolor.cli.sources import load_drawings
     from linecolor.images import write_png
     from linecolor.sheets import sheet
 
     config = _compose(overrides)
+    check_settings(config)
     drawings = [drawing for drawing in load_drawings(config["data"]).drawings if drawing.split == "train"]
+    if not drawings:
+        raise ValueError(f"{config['data']['root']}: every picture is held out; lower data.test_share")
     pairs = PairSettings.from_config(config["pairs"])
     stage, seed = config["stages"][0], config["seed"]
     dataset = Illustrations(drawings, pairs, config["model"]["resolution"], seed, stage)

@@ -24,14 +24,14 @@ def load_drawings(data: dict[str, Any]) -> "FolderScan":
     """
     from datamodules.sources.folder import scan_folder
 
-    root = Path(data["root"])
+    root = Path(data["root"]).expanduser()
     if not root.is_dir():
         source = root.name if root.name in ("openmoji", "characters") else "openmoji"
         raise FileNotFoundError(
             f"data.root={root}: there is no such folder. Point data.root at your illustrations "
             f"(data=folder data.root=...), or make real pairs with: linecolor-data prepare {source} --out {root}"
         )
-    lines = Path(data["lines"]) if data["lines"] else None
+    lines = Path(data["lines"]).expanduser() if data["lines"] else None
     scan = scan_folder(root, lines, data["test_share"], data["verify"])
     if data["overfit"]:
         few = [drawing for drawing in scan.drawings if drawing.split == "test"][: data["overfit"]]

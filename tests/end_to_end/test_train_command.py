@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -204,7 +205,14 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
         (["experiment=demo", "model.resolution=100"], "use a multiple of 32"),
         (["experiment=demo", "resume=perhaps"], "use auto, must or never"),
         (["experiment=demo", "pairs.hints.count=lots"], "log_uniform, alac or authors"),
-        (["experiment=demo", "stage.draft.batch_size=0"], "batch_size=0"),
+        (["experiment=demo", "stage.draft.batch_size=0"], "batch_size=0 must be a whole number, 1 or more"),
+        (["experiment=demo", "stage.draft.steps=abc"], "steps=abc must be a whole number"),
+        (["experiment=demo", "data.workers=-1"], "data.workers=-1"),
+        (["experiment=demo", "data.test_share=0.0"], "raise data.test_share"),
+        (["experiment=demo", "evaluation.hints=[]"], "evaluation.hints=[] must be a list"),
+        (["experiment=demo", "evaluation.blend=soft"], "use clean or paper or none"),
+        (["experiment=demo", "trainer.precision=foo"], "trainer settings"),
+        (["-m", "experiment=demo", "seed=1,2"], "sweeps are not supported yet"),
         (["experiment=demo", "stage.draft.accumulate=3"], "accumulate=3"),
         (["experiment=demo", "model.draft.cardinality=3"], "cardinality 3 does not divide"),
         (["experiment=demo", "evaluation.features=resnet"], "resnet"),
@@ -217,11 +225,77 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
 )
 def test_wrong_input_ends_with_one_clear_message(arguments, said, picture_folder, tmp_path):
     root = [] if any("data.root" in a for a in arguments) else data(picture_folder)
-    done = command("train", *arguments, *root, cwd=tmp_path)
+    # Flags come first; what the test is about comes last and wins.
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    done = command("train", *flags, *root, *[a for a in arguments if a not in flags], cwd=tmp_path)
     assert done.returncode != 0
     assert said in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("*.safetensors"))
+    assert not list(tmp_path.rglob("settings.yaml"))
+
+
+def test_after_a_mistake_the_right_command_starts_in_the_same_run(picture_folder, tmp_path):
+    wrong = command(
+        "train", "experiment=demo", "debug=tiny", "pairs.hints.count=lots", *data(picture_folder), cwd=tmp_path
+    )
+    assert wrong.returncode == 2
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_stage_stopped_before_its_weights_were_written_is_finished_and_not_begun_again(
+    trained, tmp_path, picture_folder
+):
+    shutil.copytree(trained / "runs", tmp_path / "runs")
+    run = tmp_path / "runs" / "tiny"
+    before = (run / "colorizer" / "generator.safetensors").read_bytes()
+    for name in ("complete.json", "generator.safetensors"):
+        (run / "colorizer" / name).unlink()
+    done = command("train", "experiment=demo", "debug=tiny", *data(picture_folder), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (run / "colorizer" / "generator.safetensors").read_bytes() == before
+    assert json.loads((run / "colorizer" / "complete.json").read_text())["steps"] == 2
+
+
+def test_a_new_draft_does_not_get_the_old_colorizer(trained, tmp_path, picture_folder):
+    shutil.copytree(trained / "runs", tmp_path / "runs")
+    weights = tmp_path / "runs" / "tiny" / "draft" / "generator.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
+    done = command("train", "experiment=demo", "debug=tiny", *data(picture_folder), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "draft_weights" in done.stderr
+
+
+def test_never_refuses_a_begun_run_and_must_a_fresh_one(trained, picture_folder, tmp_path):
+    again = command("train", "experiment=demo", "debug=tiny", "resume=never", *data(picture_folder), cwd=trained)
+    assert again.returncode == 2
+    assert "give the run another name" in again.stderr
+    fresh = command("train", "experiment=demo", "debug=tiny", "resume=must", *data(picture_folder), cwd=tmp_path)
+    assert fresh.returncode == 2
+    assert "there is no checkpoint" in fresh.stderr
+
+
+def test_weights_and_biases_offline_and_csv_record_both_stages(picture_folder, tmp_path):
+    options = ["experiment=demo", "debug=tiny", "evaluation.enabled=false"]
+    done = command("train", *options, "logger=wandb", *data(picture_folder), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    runs = list((tmp_path / "runs/tiny/wandb").glob("offline-run-*"))
+    assert len(runs) == 2
+    ids = {(tmp_path / "runs/tiny" / stage / "wandb_id").read_text() for stage in ("draft", "colorizer")}
+    assert {run.name.rsplit("-", 1)[1] for run in runs} == ids
+    done = command("train", *options, "logger=csv", "name=table", *data(picture_folder), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(list((tmp_path / "runs/table/csv").rglob("metrics.csv"))) == 2
+
+
+def test_a_users_own_configuration_folder_is_added(tmp_path):
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    text = "# @package _global_\ndefaults: [demo]\nname: mine\nseed: 7\n"
+    (tmp_path / "mine" / "experiment" / "house.yaml").write_text(text)
+    done = command("train", "--config-dir", "mine", "experiment=house", "--cfg", "job", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "seed: 7" in done.stdout
+    assert "name: mine" in done.stdout
 
 
 def test_an_empty_folder_is_told_what_it_lacks(tmp_path):

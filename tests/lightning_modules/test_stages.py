@@ -218,6 +218,16 @@ def test_a_nan_loss_stops_the_run_with_its_name(picture_folder, tmp_path):
         fit(module, picture_folder, tmp_path, 2)
 
 
+def test_running_out_of_memory_is_told_apart_from_other_failures():
+    from linecolor.cli.stages import is_out_of_memory
+
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+    assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not is_out_of_memory(RuntimeError("size mismatch"))
+
+
 def weights_of(module: nn.Module) -> list[torch.Tensor]:
     return [p.detach().clone() for p in module.parameters()]
 

@@ -10,31 +10,43 @@ from linecolor.training_record import append_record, cut_back, read_record
 @pytest.mark.parametrize("name", ["", ".", "..", "../elsewhere", "a/b", "/tmp/x"])
 def test_a_run_never_lands_outside_its_folder(tmp_path, name):
     with pytest.raises(ValueError, match="is no folder name"):
-        RunFolder.create(str(tmp_path), name)
+        RunFolder.named(str(tmp_path), name)
     assert not list(tmp_path.iterdir())
 
 
 def test_changed_settings_are_refused_with_every_difference(tmp_path):
-    run = RunFolder.create(str(tmp_path), "a")
-    run.hold("draft", {"seed": 0, "stage": {"steps": 10, "batch_size": 4}})
-    run.hold("draft", {"seed": 0, "stage": {"steps": 10, "batch_size": 4}})
+    run = RunFolder.named(str(tmp_path), "a")
+    settings = {"seed": 0, "stage": {"steps": 10, "batch_size": 4}}
+    run.hold("draft", settings)
+    run.check("draft", {"seed": 1})  # nothing was trained yet: nothing to protect
+    (run.stage("draft") / "checkpoints").mkdir()
+    run.check("draft", settings)
     with pytest.raises(ValueError, match=r"seed: 0 then, 1 now; stage\.steps: 10 then, 20 now"):
-        run.hold("draft", {"seed": 1, "stage": {"steps": 20, "batch_size": 4}})
+        run.check("draft", {"seed": 1, "stage": {"steps": 20, "batch_size": 4}})
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b"- 1"])
+def test_damaged_files_of_a_run_are_named(tmp_path, damage):
+    run = RunFolder.named(str(tmp_path), "a")
+    run.stage("draft").mkdir(parents=True)
+    (run.stage("draft") / "complete.json").write_bytes(damage)
+    with pytest.raises(ValueError, match=r"complete\.json: is damaged"):
+        run.facts("draft")
 
 
 def test_completion_is_remembered(tmp_path):
-    run = RunFolder.create(str(tmp_path), "a")
+    run = RunFolder.named(str(tmp_path), "a")
     assert not run.is_complete("draft")
     assert run.facts("draft") == {}
-    run.stage("draft").mkdir()
+    run.stage("draft").mkdir(parents=True)
     run.complete("draft", {"steps": 7})
-    again = RunFolder.create(str(tmp_path), "a")
+    again = RunFolder.named(str(tmp_path), "a")
     assert again.is_complete("draft")
     assert again.facts("draft")["steps"] == 7
 
 
 def test_a_run_records_what_it_was_made_with(tmp_path):
-    run = RunFolder.create(str(tmp_path), "a")
+    run = RunFolder.named(str(tmp_path), "a")
     run.record({"seed": 3}, ["linecolor-train", "seed=3"])
     facts = json.loads((run.path / "run.json").read_text())
     assert facts["versions"] == versions()

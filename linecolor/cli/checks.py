@@ -1,0 +1,139 @@
+"""Wrong settings, told before anything is read, built or written."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+STAGES = ("draft", "colorizer")
+
+# Whole numbers of each section and the least they may be.
+_STAGE_NUMBERS = {
+    "steps": 1,
+    "batch_size": 1,
+    "accumulate": 1,
+    "record_every": 1,
+    "validate_every": 1,
+    "validation_drawings": 0,
+    "checkpoint_every": 1,
+}
+_EVALUATION_NUMBERS = {"drawings": 1, "sheet": 0}
+_DATA_NUMBERS = {"workers": 0, "overfit": 0}
+
+
+def check_settings(plain: dict[str, Any]) -> None:
+    """Refuse values that cannot work.
+
+    Raises:
+        ValueError: naming the option, its value and what to use instead.
+    """
+    stages = plain["stages"]
+    if not isinstance(stages, list) or not stages or stages != list(STAGES[: len(stages)]):
+        raise ValueError(f"stages={stages} cannot be run: use [draft, colorizer] or [draft]")
+    if plain["resume"] not in ("auto", "must", "never"):
+        raise ValueError(f"resume={plain['resume']} is unknown: use auto, must or never")
+    _numbers("", plain, {"seed": 0})
+    _numbers("data.", plain["data"], _DATA_NUMBERS)
+    _numbers("evaluation.", plain["evaluation"], _EVALUATION_NUMBERS)
+    for stage in stages:
+        settings = plain["stage"][stage]
+        _numbers(f"stage.{stage}.", settings, _STAGE_NUMBERS)
+        if settings["batch_size"] % settings["accumulate"]:
+            raise ValueError(
+                f"stage.{stage}.accumulate={settings['accumulate']} does not divide "
+                f"stage.{stage}.batch_size={settings['batch_size']} into equal parts"
+            )
+    _check_evaluation(plain["evaluation"])
+    _check_model(plain["model"])
+    if not isinstance(plain["data"]["root"], str):
+        raise ValueError(f"data.root={plain['data']['root']} is no folder: give the folder of your pictures")
+
+
+def check_machine(trainer: dict[str, Any]) -> None:
+    """Refuse what this machine cannot do; `accelerator: auto` becomes gpu or cpu.
+
+    Raises:
+        ValueError: for a GPU that is not there, or bf16 on a card without it.
+    """
+    import torch
+
+    gpu = torch.cuda.is_available()
+    if trainer["accelerator"] == "auto":
+        # Not Apple's: the metrics need float64, which it lacks.
+        trainer["accelerator"] = "gpu" if gpu else "cpu"
+    if trainer["accelerator"] in ("gpu", "cuda") and not gpu:
+        raise ValueError(
+            "trainer.accelerator=gpu, but torch sees no GPU here: use trainer=cpu, or install a CUDA torch"
+        )
+    # The usual probe says yes on cards that only emulate bf16 and have no convolutions for it (a 2080 Ti).
+    on_gpu = trainer["accelerator"] != "cpu"
+    if on_gpu and "bf16" in str(trainer["precision"]) and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ValueError(
+            f"trainer.precision={trainer['precision']}: {torch.cuda.get_device_name()} has no bf16; "
+            "use trainer.precision=16-mixed"
+        )
+
+
+def check_buildable(plain: dict[str, Any], config: Any) -> None:
+    """Build every network without memory, and the pair settings: a wrong width shows before the first stage.
+
+    Raises:
+        ValueError: what the constructors say.
+    """
+    import torch
+    from hydra.utils import instantiate
+
+    from datamodules.pairs import PairSynthesizer
+    from datamodules.recipe import PairSettings
+
+    PairSynthesizer(PairSettings.from_config(plain["pairs"]), plain["model"]["hint_spread"])
+    with torch.device("meta"):
+        for network in ("draft", "discriminator", "colorizer"):
+            instantiate(config.model[network])
+
+
+def _check_evaluation(settings: dict[str, Any]) -> None:
+    from linecolor.blending import BlendMode
+    from linecolor.networks.distance_features import ExtractorName
+
+    hints = settings["hints"]
+    if not isinstance(hints, list) or not hints or not all(type(n) is int and n >= 0 for n in hints):
+        raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0, such as [0,8,32]")
+    for option, known in (("blend", get_args(BlendMode)), ("features", get_args(ExtractorName))):
+        if settings[option] not in known:
+            raise ValueError(f"evaluation.{option}={settings[option]} is unknown: use {' or '.join(known)}")
+
+
+def _check_model(model: dict[str, Any]) -> None:
+    _numbers("model.", model, {"resolution": 32})
+    for network in ("draft", "colorizer"):
+        _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 1, "blocks": 0, "cardinality": 1})
+    # The draft has half the resolution, and the discriminator halves four times.
+    multiple = 2 ** (1 + max(model["draft"]["levels"], model["colorizer"]["levels"] - 1, 4))
+    if model["resolution"] % multiple:
+        raise ValueError(
+            f"model.resolution={model['resolution']} cannot be halved as often as the networks need: "
+            f"use a multiple of {multiple}"
+        )
+
+
+def _numbers(prefix: str, settings: dict[str, Any], least: dict[str, int]) -> None:
+    for name, smallest in least.items():
+        value = settings[name]
+        if type(value) is not int or value < smallest:
+            raise ValueError(f"{prefix}{name}={value} must be a whole number, {smallest} or more")
+
+
+def check_pictures(drawings: list[Any], plain: dict[str, Any]) -> None:
+    """Refuse a data set that the run could not be finished with.
+
+    Raises:
+        ValueError: if there is nothing to train on, or nothing to evaluate on.
+    """
+    root = Path(plain["data"]["root"])
+    splits = {drawing.split for drawing in drawings}
+    if "train" not in splits:
+        raise ValueError(f"{root}: every one of the {len(drawings)} pictures is held out; lower data.test_share")
+    if plain["evaluation"]["enabled"] and "test" not in splits:
+        raise ValueError(
+            f"{root}: none of the {len(drawings)} pictures is held out for the evaluation; raise data.test_share "
+            f"(now {plain['data']['test_share']}), add pictures, or train with evaluation.enabled=false"
+        )

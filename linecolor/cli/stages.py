@@ -1,0 +1,262 @@
+"""One training stage from its settings to its weights."""
+
+import hashlib
+import logging
+import os
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from linecolor.cli.checks import STAGES
+
+if TYPE_CHECKING:
+    import lightning as L
+    from torch import nn
+
+    from datamodules.line_art import LineArtDataModule
+    from datamodules.sources.folder import FolderScan
+    from lightning_modules.stage import TrainingStage
+    from linecolor.run_folder import RunFolder
+
+log = logging.getLogger("linecolor")
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes files: of several devices' processes, rank 0."""
+    return all(int(os.environ.get(name, 0)) == 0 for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
+def run_stage(
+    stage: str,
+    config: DictConfig,
+    plain: dict[str, Any],
+    run: "RunFolder",
+    scan: "FolderScan",
+    networks: dict[str, "nn.Module"],
+) -> tuple["nn.Module", bool]:
+    """Train a stage, or load what it left if it is complete.
+
+    Returns:
+        The network to colour with, and whether it was trained now.
+    """
+    from hydra.utils import instantiate
+    from safetensors.torch import load_file, save_file
+
+    weights = run.stage(stage) / "generator.safetensors"
+    decisive = decisive_settings(stage, plain, run)
+    run.check(stage, decisive)
+    if run.is_complete(stage):
+        if plain["resume"] == "never":
+            raise ValueError(f"{run.stage(stage)} is complete and resume=never: give the run another name=...")
+        print(f"  complete since {run.facts(stage)['finished']}; nothing to do")
+        network = instantiate(config.model[stage])
+        network.load_state_dict(load_file(weights))
+        return network, False
+
+    started = time.perf_counter()
+    module, trainer = _fit(stage, config, plain, run, scan, networks, decisive)
+    network = module.inference_generator.cpu()
+    if is_first_process():
+        partial = weights.with_suffix(".tmp")
+        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, partial)
+        partial.replace(weights)
+        seconds = round(time.perf_counter() - started, 1)
+        run.complete(stage, {"steps": module.steps, "images_seen": module.images_seen, "seconds": seconds})
+    trainer.strategy.barrier()
+    return network, True
+
+
+def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder") -> dict[str, Any]:
+    """The settings a stage's weights depend on; for the second stage also which draft it was given."""
+    idle = ("record_every", "validate_every", "validation_drawings", "checkpoint_every")
+    own = {key: value for key, value in plain["stage"][stage].items() if key not in idle}
+    data = {key: value for key, value in plain["data"].items() if key not in ("workers", "verify")}
+    model = {key: value for key, value in plain["model"].items() if stage == "colorizer" or key != "colorizer"}
+    decisive = {"seed": plain["seed"], "data": data, "pairs": plain["pairs"], "model": model, "stage": own}
+    draft = run.stage("draft") / "generator.safetensors"
+    if stage == "colorizer" and draft.is_file():
+        decisive["draft_weights"] = hashlib.sha256(draft.read_bytes()).hexdigest()
+    return decisive
+
+
+def _fit(
+    stage: str,
+    config: DictConfig,
+    plain: dict[str, Any],
+    run: "RunFolder",
+    scan: "FolderScan",
+    networks: dict[str, "nn.Module"],
+    decisive: dict[str, Any],
+) -> tuple["TrainingStage", "L.Trainer"]:
+    import lightning as L
+
+    from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
+    from linecolor.training_record import cut_back
+
+    L.seed_everything(plain["seed"] * len(STAGES) + STAGES.index(stage), verbose=False)
+    settings = plain["stage"][stage]
+    folder = run.stage(stage)
+    data = _data(stage, plain, scan)
+    module = build_stage(stage, config, plain, networks)
+    architecture = {key: value for key, value in plain["model"][stage].items() if key != "_target_"}
+    checkpoint = StageCheckpoint(folder / "checkpoints", settings["checkpoint_every"], architecture)
+    seen = checkpoint.find()
+    if plain["resume"] == "never" and seen is not None:
+        raise ValueError(f"{checkpoint.folder} holds a begun stage and resume=never: give the run another name=...")
+    if plain["resume"] == "must" and seen is None:
+        raise ValueError(f"resume=must, but there is no checkpoint in {checkpoint.folder}")
+    data.consumed = seen or 0
+    remaining = settings["steps"] - data.consumed // settings["batch_size"]
+    trainer = _trainer(stage, config, plain, run, data, remaining, checkpoint)
+    if is_first_process():
+        run.hold(stage, decisive)
+        cut_back(folder / "metrics.jsonl", data.consumed)
+    if remaining <= 0:
+        # Stopped between its last step and its weights' being written: only the writing is left to do.
+        checkpoint.restore(trainer, module)
+        return module, trainer
+    try:
+        trainer.fit(module, datamodule=data)
+    except SystemExit:
+        # Lightning's answer to Ctrl-C, after it has shut down its loaders.
+        raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ValueError(
+            f"out of memory in stage {stage} with stage.{stage}.batch_size={settings['batch_size']} in "
+            f"{settings['accumulate']} parts: raise stage.{stage}.accumulate (same result, less memory), or lower "
+            f"stage.{stage}.batch_size or model.resolution, or use trainer.precision=16-mixed on a GPU"
+        ) from None
+    finally:
+        for logger in trainer.loggers:
+            if hasattr(logger, "log_image"):  # W&B: else the next stage would write on in this one's run
+                logger.experiment.finish()  # type: ignore[attr-defined]
+    return module, trainer
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory, on a GPU or on the CPU."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _data(stage: str, plain: dict[str, Any], scan: "FolderScan") -> "LineArtDataModule":
+    from datamodules.line_art import LineArtDataModule
+    from datamodules.recipe import PairSettings
+
+    settings = plain["stage"][stage]
+    return LineArtDataModule(
+        scan.drawings,
+        PairSettings.from_config(plain["pairs"]),
+        resolution=plain["model"]["resolution"],
+        hint_spread=plain["model"]["hint_spread"],
+        stage=stage,
+        batch_size=settings["batch_size"],
+        steps=settings["steps"],
+        seed=plain["seed"],
+        workers=plain["data"]["workers"],
+        validation_drawings=settings["validation_drawings"],
+    )
+
+
+def _trainer(
+    stage: str,
+    config: DictConfig,
+    plain: dict[str, Any],
+    run: "RunFolder",
+    data: "LineArtDataModule",
+    remaining: int,
+    checkpoint: "L.Callback",
+) -> "L.Trainer":
+    import lightning as L
+    from hydra.utils import instantiate
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+    from lightning.pytorch.callbacks import TQDMProgressBar
+
+    from lightning_modules.jsonl_logger import JsonlLogger
+
+    folder = run.stage(stage)
+    callbacks = [instantiate(callback) for name, callback in config.callbacks.items() if name != "sample_sheet"]
+    if "sample_sheet" in config.callbacks:
+        callbacks.append(instantiate(config.callbacks.sample_sheet, folder=str(folder / "samples")))
+    own = {name: value for name, value in plain["trainer"].items() if name not in ("compile", "channels_last")}
+    settings = plain["stage"][stage]
+    loggers = [JsonlLogger(folder / "metrics.jsonl"), *_loggers(config, stage, folder)]
+    try:
+        return L.Trainer(
+            **own,
+            max_epochs=1,
+            logger=loggers,
+            callbacks=[*callbacks, checkpoint, TQDMProgressBar(refresh_rate=5)],
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            limit_val_batches=1.0 if data.test_drawings and settings["validation_drawings"] else 0,
+            val_check_interval=min(settings["validate_every"], max(1, remaining)),
+            log_every_n_steps=1,
+            use_distributed_sampler=False,
+            default_root_dir=str(run.path),
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise ValueError(f"trainer settings {own} are refused: {error}") from None
+
+
+def build_stage(
+    stage: str, config: DictConfig, plain: dict[str, Any], networks: dict[str, "nn.Module"]
+) -> "TrainingStage":
+    """The LightningModule of a stage, with its networks in the memory format and compiled as asked for."""
+    import torch
+    from hydra.utils import instantiate
+
+    from lightning_modules.colorizer import Colorizer
+    from lightning_modules.draft_gan import DraftGAN
+    from lightning_modules.stage import StageSettings
+
+    settings = plain["stage"][stage]
+    names = ("optimizer", "schedule", "ema_images", "clip", "accumulate", "record_every")
+    stepping = StageSettings(**{name: settings[name] for name in names})
+    module: TrainingStage
+    if stage == "draft":
+        module = DraftGAN(
+            instantiate(config.model.draft),
+            instantiate(config.model.discriminator),
+            instantiate(config.model.features),
+            plain["model"]["weights"],
+            settings["content_every"],
+            stepping,
+        )
+        trained = [module.generator, module.discriminator]
+    else:
+        module = Colorizer(instantiate(config.model.colorizer), networks["draft"], stepping)
+        trained = [module.generator, networks["draft"]]
+    for network in trained:
+        if plain["trainer"]["channels_last"]:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if plain["trainer"]["compile"]:
+            network.compile()
+    return module
+
+
+def _loggers(config: DictConfig, stage: str, folder: Path) -> list[Any]:
+    """The configured loggers; two stages of one run are two W&B runs of one group, each with an id it keeps."""
+    from hydra.utils import instantiate
+
+    found = []
+    for name, logger in config.logger.items():
+        extra = {}
+        if name == "wandb":
+            known = folder / "wandb_id"
+            if not known.is_file() and is_first_process():
+                folder.mkdir(parents=True, exist_ok=True)
+                known.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
+            identity = known.read_text(encoding="utf-8").strip()
+            extra = {"name": f"{config.name}-{stage}", "job_type": stage, "id": identity, "resume": "allow"}
+        elif name == "csv":
+            extra = {"name": f"csv/{stage}"}
+        found.append(instantiate(logger, **extra))
+    return found
