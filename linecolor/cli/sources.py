@@ -15,8 +15,8 @@ def load_drawings(data: dict[str, Any]) -> "FolderScan":
         data: `root`, `lines`, `test_share`, `verify`, `overfit`.
 
     Returns:
-        The drawings with their splits and what was skipped; with `overfit` = n the first n drawings are both
-        training and test split.
+        The drawings with their splits and what was skipped; with `overfit` = n the first n training drawings are
+        both splits.
 
     Raises:
         FileNotFoundError: if the folder is missing; the message says how to get it.
@@ -34,8 +34,7 @@ def load_drawings(data: dict[str, Any]) -> "FolderScan":
     lines = Path(data["lines"]).expanduser() if data["lines"] else None
     scan = scan_folder(root, lines, data["test_share"], data["verify"])
     if data["overfit"]:
-        few = [drawing for drawing in scan.drawings if drawing.split == "test"][: data["overfit"]]
-        few = few or scan.drawings[: data["overfit"]]
+        few = [drawing for drawing in scan.drawings if drawing.split == "train"][: data["overfit"]]
         twice = [replace(drawing, split=split) for split in ("train", "test") for drawing in few]
         scan = replace(scan, drawings=twice)
     return scan
