@@ -1,6 +1,7 @@
 """Both stages on a fixed batch, and through a real Trainer."""
 
 import math
+import os
 from pathlib import Path
 
 import lightning as L
@@ -258,8 +259,13 @@ def test_checkpoints_load_without_running_code_and_the_one_before_is_kept(pictur
 
 
 class Exploit:
+    """Whoever unpickles it makes a folder."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
     def __reduce__(self):
-        return (Path("/tmp/linecolor-exploit").touch, ())
+        return (os.mkdir, (str(self.trace),))
 
 
 @pytest.mark.parametrize("damage", ["empty", "noise", "truncated", "code"])
@@ -267,13 +273,13 @@ def test_a_damaged_checkpoint_is_named_and_nothing_in_it_runs(picture_folder, tm
     fit(draft_gan(), picture_folder, tmp_path, 1, [checkpoint(tmp_path / "ckpt")])
     path = tmp_path / "ckpt" / LAST
     if damage == "code":
-        torch.save({"steps": Exploit()}, path)
+        torch.save({"steps": Exploit(tmp_path / "trace")}, path)
     else:
         whole = path.read_bytes()
         path.write_bytes({"empty": b"", "noise": bytes(1000), "truncated": whole[: len(whole) // 2]}[damage])
     with pytest.raises(ValueError, match="cannot be read as a checkpoint"):
         checkpoint(tmp_path / "ckpt").find()
-    assert not Path("/tmp/linecolor-exploit").exists()
+    assert not (tmp_path / "trace").exists()
 
 
 def test_a_checkpoint_of_another_architecture_is_refused_with_the_difference(picture_folder, tmp_path):
