@@ -32,6 +32,15 @@ def _mean_fill(drawing: FullDrawing, ink: bool) -> Picture:
     return protocol.mean_color_fill(drawing.line, drawing.color, drawing.foreground, ink)
 
 
+STEPS = ("line", "hints", "draft", "colorized", "full size", "truth")
+"""What `steps` returns, in words."""
+
+
+def steps(drawing: FullDrawing, coloring: Coloring) -> list[Picture]:
+    """The pictures on the way from the line to the result, and the truth beside it: one row of a sheet."""
+    return [drawing.line, coloring.hint, coloring.draft, coloring.colorized, coloring.full, drawing.color]
+
+
 def drawing_hints(drawing: FullDrawing, count: int, seed: int = 0) -> list[protocol.Hint]:
     """The protocol's hints of a drawing; its key is the file's name without folders."""
     name = PurePosixPath(drawing.name).name + ".png"

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from linecolor.evaluation import REFERENCES
+from linecolor.evaluation import REFERENCES, STEPS, steps
 from linecolor.line_art import FullDrawing
 from linecolor.line_colorizer import Coloring, read_card
 from linecolor.metrics import psnr
@@ -159,21 +159,15 @@ def _sheet(count: int, drawings: Sequence[FullDrawing], colorings: Mapping[str, 
         coloring = colorings[drawing.name][count]
         whole = psnr(coloring.full, drawing.color)
         part = psnr(coloring.full, drawing.color, drawing.foreground)
-        images = [
-            drawing.line,
-            coloring.hint,
-            coloring.draft,
-            coloring.colorized,
-            coloring.full,
-            drawing.color,
-        ]
         size = f"{drawing.line.shape[1]} x {drawing.line.shape[0]} px"
-        rows.append(SheetRow(drawing.name, f"{size}; PSNR {whole:.1f} dB, foreground {part:.1f}", images))
+        rows.append(
+            SheetRow(drawing.name, f"{size}; PSNR {whole:.1f} dB, foreground {part:.1f}", steps(drawing, coloring))
+        )
     hints = "no hints: the automatic mode" if count == 0 else f"{count} hints by the protocol"
     return Sheet(
         title=f"With {count} hints" if count else "Without hints",
         note=f"Held-out drawings, {hints}. Select a picture to look at it in full size; arrow keys change the column "
         "in place.",
-        columns=["line", "hints", "draft", "colorized", "full size", "truth"],
+        columns=list(STEPS),
         rows=rows,
     )

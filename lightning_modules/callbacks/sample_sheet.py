@@ -8,7 +8,7 @@ import numpy as np
 from lightning_modules.callbacks.full_resolution_metrics import live_colorizer
 from lightning_modules.stage import TrainingStage
 from linecolor.blending import BlendMode
-from linecolor.evaluation import color_by_protocol
+from linecolor.evaluation import color_by_protocol, steps
 from linecolor.images import write_png
 from linecolor.sheets import sheet
 
@@ -43,16 +43,7 @@ class SampleSheet(L.Callback):
         rows = []
         for drawing in data.sample_drawings(self.drawings):
             coloring = color_by_protocol(colorizer, drawing, self.hints)
-            rows.append(
-                [
-                    drawing.line,
-                    coloring.hint,
-                    coloring.draft,
-                    coloring.colorized,
-                    coloring.full,
-                    drawing.color,
-                ]
-            )
+            rows.append(steps(drawing, coloring))
         picture = sheet(rows, self.side)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_png(self.folder / f"{pl_module.images_seen:09d}.png", picture)

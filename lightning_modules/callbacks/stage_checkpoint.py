@@ -65,7 +65,7 @@ class StageCheckpoint(L.Callback):
             return
         assert isinstance(pl_module, TrainingStage)
         state = self._restored
-        self.restore(trainer, pl_module)
+        self.restore(pl_module)
         trainer.precision_plugin.load_state_dict(state["precision"])
         for optimizer, saved in zip(trainer.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -73,7 +73,7 @@ class StageCheckpoint(L.Callback):
             config.scheduler.load_state_dict(saved)
         log.info("continuing at step %d, %d images seen", pl_module.steps, pl_module.images_seen)
 
-    def restore(self, trainer: L.Trainer, stage: TrainingStage) -> None:
+    def restore(self, stage: TrainingStage) -> None:
         """Take up the weights and counters that `find` found."""
         assert self._restored is not None, "find() found no checkpoint"
         state, self._restored = self._restored, None

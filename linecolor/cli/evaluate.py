@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from linecolor.line_art import FullDrawing
     from linecolor.line_colorizer import Coloring, LineColorizer
     from linecolor.run_folder import RunFolder
-
-log = logging.getLogger("linecolor")
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """One training stage from its settings to its weights."""
 
 import hashlib
-import logging
 import os
 import time
 import uuid
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from datamodules.sources.folder import FolderScan
     from lightning_modules.stage import TrainingStage
     from linecolor.run_folder import RunFolder
-
-log = logging.getLogger("linecolor")
 
 
 def is_first_process() -> bool:
@@ -69,6 +66,11 @@ def run_stage(
     return network, True
 
 
+def architecture(plain: dict[str, Any], stage: str) -> dict[str, Any]:
+    """The constructor arguments of a stage's generator."""
+    return {key: value for key, value in plain["model"][stage].items() if key != "_target_"}
+
+
 def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder") -> dict[str, Any]:
     """The settings a stage's weights depend on; for the second stage also which draft it was given."""
     idle = ("record_every", "validate_every", "validation_drawings", "checkpoint_every")
@@ -101,8 +103,7 @@ def _fit(
     folder = run.stage(stage)
     data = _data(stage, plain, scan)
     module = build_stage(stage, config, plain, networks)
-    architecture = {key: value for key, value in plain["model"][stage].items() if key != "_target_"}
-    checkpoint = StageCheckpoint(folder / "checkpoints", settings["checkpoint_every"], architecture)
+    checkpoint = StageCheckpoint(folder / "checkpoints", settings["checkpoint_every"], architecture(plain, stage))
     seen = checkpoint.find()
     if plain["resume"] == "never" and seen is not None:
         raise ValueError(f"{checkpoint.folder} holds a begun stage and resume=never: give the run another name=...")
@@ -116,7 +117,7 @@ def _fit(
         cut_back(folder / "metrics.jsonl", data.consumed)
     if remaining <= 0:
         # Stopped between its last step and its weights' being written: only the writing is left to do.
-        checkpoint.restore(trainer, module)
+        checkpoint.restore(module)
         return module, trainer
     try:
         trainer.fit(module, datamodule=data)

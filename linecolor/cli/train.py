@@ -95,12 +95,11 @@ def _leave_process_group() -> None:
 
 def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
     from datamodules.sources.folder import read_licence
+    from linecolor.cli.stages import architecture
     from linecolor.line_colorizer import save_bundle
     from linecolor.run_folder import commit, versions
 
-    architectures = {
-        name: {key: value for key, value in plain["model"][name].items() if key != "_target_"} for name in networks
-    }
+    architectures = {name: architecture(plain, name) for name in networks}
     provenance = {
         "run": plain["name"],
         "seed": plain["seed"],
