@@ -1,15 +1,14 @@
 """One training stage from its settings to its weights."""
 
 import hashlib
-import os
 import time
-import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from linecolor.cli.checks import STAGES
+from linecolor.cli.processes import is_first_process
+from linecolor.cli.tracking import finish_loggers, make_loggers
 
 if TYPE_CHECKING:
     import lightning as L
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
     from datamodules.sources.folder import FolderScan
     from lightning_modules.stage import TrainingStage
     from linecolor.run_folder import RunFolder
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one that writes files: of several devices' processes, rank 0."""
-    return all(int(os.environ.get(name, 0)) == 0 for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
 def run_stage(
@@ -133,9 +127,7 @@ def _fit(
             f"stage.{stage}.batch_size or model.resolution, or use trainer.precision=16-mixed on a GPU"
         ) from None
     finally:
-        for logger in trainer.loggers:
-            if hasattr(logger, "log_image"):  # W&B: else the next stage would write on in this one's run
-                logger.experiment.finish()  # type: ignore[attr-defined]
+        finish_loggers(trainer.loggers)
     return module, trainer
 
 
@@ -187,7 +179,7 @@ def _trainer(
         callbacks.append(instantiate(config.callbacks.sample_sheet, folder=str(folder / "samples")))
     own = {name: value for name, value in plain["trainer"].items() if name not in ("compile", "channels_last")}
     settings = plain["stage"][stage]
-    loggers = [JsonlLogger(folder / "metrics.jsonl"), *_loggers(config, stage, folder)]
+    loggers = [JsonlLogger(folder / "metrics.jsonl"), *make_loggers(config, stage, folder)]
     try:
         return L.Trainer(
             **own,
@@ -241,23 +233,3 @@ def build_stage(
         if plain["trainer"]["compile"]:
             network.compile()
     return module
-
-
-def _loggers(config: DictConfig, stage: str, folder: Path) -> list[Any]:
-    """The configured loggers; two stages of one run are two W&B runs of one group, each with an id it keeps."""
-    from hydra.utils import instantiate
-
-    found = []
-    for name, logger in config.logger.items():
-        extra = {}
-        if name == "wandb":
-            known = folder / "wandb_id"
-            if not known.is_file() and is_first_process():
-                folder.mkdir(parents=True, exist_ok=True)
-                known.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
-            identity = known.read_text(encoding="utf-8").strip()
-            extra = {"name": f"{config.name}-{stage}", "job_type": stage, "id": identity, "resume": "allow"}
-        elif name == "csv":
-            extra = {"name": f"csv/{stage}"}
-        found.append(instantiate(logger, **extra))
-    return found

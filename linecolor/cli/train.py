@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 def main() -> None:
     """The console script."""
     register_resolvers()
+    # Hydra reads an unquoted true as a boolean, which cannot name an option of a group.
+    sys.argv[1:] = [
+        f"preflight='{word[10:]}'" if word in ("preflight=true", "preflight=false") else word for word in sys.argv[1:]
+    ]
     _hydra_main()
 
 
@@ -37,8 +41,9 @@ def train(config: DictConfig) -> Path:
     _refuse_sweeps()
 
     from linecolor.cli.checks import check_buildable, check_machine, check_pictures, check_settings
+    from linecolor.cli.processes import is_first_process
     from linecolor.cli.sources import load_drawings
-    from linecolor.cli.stages import decisive_settings, is_first_process, run_stage
+    from linecolor.cli.stages import decisive_settings, run_stage
     from linecolor.run_folder import RunFolder
 
     # Everything that can be refused is refused before the run's folder is touched.
@@ -47,6 +52,10 @@ def train(config: DictConfig) -> Path:
     check_buildable(plain, config)
     scan = load_drawings(plain["data"])
     check_pictures(scan.drawings, plain)
+    if plain["preflight"]["enabled"]:
+        from linecolor.cli.preflight import run_preflight
+
+        return run_preflight(config, plain, scan)
     run = RunFolder.named(plain["runs_dir"], plain["name"])
     for stage in plain["stages"]:
         run.check(stage, decisive_settings(stage, plain, run))
