@@ -171,7 +171,7 @@ def _data(config: dict[str, Any], folder: Path, batch_size: int | None) -> LineA
 def _module(config: dict[str, Any]) -> DraftGAN:
     torch.manual_seed(0)
     model, settings = config["raw"].model, config["stage"]["draft"]
-    names = ("optimizer", "schedule", "ema_images", "clip", "accumulate", "record_every")
+    names = ("steps", "optimizer", "schedule", "ema_images", "clip", "accumulate", "record_every", "validate_every")
     module = DraftGAN(
         instantiate(model.draft),
         instantiate(model.discriminator),

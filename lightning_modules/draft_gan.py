@@ -43,6 +43,10 @@ class DraftGAN(TrainingStage):
         """The draft to colour with; there is no second stage yet."""
         return self.inference_generator, None
 
+    def trained_networks(self) -> dict[str, nn.Module]:
+        """Generator and discriminator."""
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         """Adam and its schedule for each of the two networks."""
         pairs = [self.make_optimizer(network) for network in (self.generator, self.discriminator)]

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_modules.schedule import learning_rate_factor
+from lightning_modules.stop_signals import StopSignals
 
 PROGRESS_EVERY = 5
 """Steps between two refreshes of the progress bar's numbers: telling them costs a millisecond each."""
@@ -20,6 +21,9 @@ PROGRESS_EVERY = 5
 
 MOST_SKIPPED = 20
 """Steps in a row that mixed precision may skip before the run counts as diverged."""
+
+NEVER = 10**12
+"""Batches: more than any stage has."""
 
 
 class TrainingDiverged(RuntimeError):
@@ -31,30 +35,42 @@ class StageSettings:
     """How a stage steps; `conf/stage` mirrors it.
 
     Attributes:
+        steps: optimizer steps of the whole stage.
         optimizer: `lr`, `betas` of Adam.
         schedule: arguments of `learning_rate_factor`.
         ema_images: half-life, in images, of the running average of the generator's weights; 0 keeps none.
         clip: largest norm of the generator's gradient; 0 does not clip.
         accumulate: parts a batch is processed in, one after the other, for want of memory.
         record_every: steps between two lines of the record.
+        validate_every: steps between two looks at the held-out drawings.
     """
 
+    steps: int
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     ema_images: float
     clip: float
     accumulate: int
     record_every: int
+    validate_every: int
 
 
 class TrainingStage(L.LightningModule):
     """A generator, its running average and its progress, under manual optimization.
 
-    Progress counts in optimizer steps and images of its own: Lightning's `global_step` counts every optimizer.
+    Progress counts in optimizer steps and images of its own: Lightning's `global_step` counts every optimizer, and
+    its batch index starts anew with every start of the program.
 
     Args:
         generator: the network the stage trains.
         settings: how it steps.
+
+    Attributes:
+        steps: optimizer steps done.
+        images_seen: by all devices together.
+        last_values: the numbers of the last step, means over the devices.
+        signals: whether somebody asks this process to stop.
+        stop_agreed: whether somebody asked any of the devices' processes to stop; the same in all of them.
     """
 
     def __init__(self, generator: nn.Module, settings: StageSettings) -> None:
@@ -62,9 +78,14 @@ class TrainingStage(L.LightningModule):
         self.automatic_optimization = False
         self.generator = generator
         self.settings = settings
-        self._skipped = 0
         self.steps = 0
         self.images_seen = 0
+        self.last_values: dict[str, float] = {}
+        self.signals = StopSignals()
+        self.stop_agreed = False
+        self._overflowed = False
+        self._skipped = 0
+        self._gradients: dict[str, Tensor] = {}
         self.averaged = copy.deepcopy(generator).requires_grad_(False) if settings.ema_images else None
 
     @property
@@ -97,14 +118,24 @@ class TrainingStage(L.LightningModule):
         before = scaler.get_scale() if scaler else 1.0
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return not scaler or scaler.get_scale() >= before
+        stepped = not scaler or scaler.get_scale() >= before
+        self._overflowed |= not stepped
+        return stepped
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip the generator's gradient; here, because mixed precision has just unscaled it."""
-        own = {id(parameter) for parameter in self.generator.parameters()}
-        parameters = [p for group in optimizer.param_groups for p in group["params"] if id(p) in own]
-        if parameters and self.settings.clip:
-            torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip)
+        """Note the norm of the gradient and clip the generator's; here: mixed precision has just unscaled it."""
+        stepping = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+        for name, network in self.trained_networks().items():
+            own = [p for p in network.parameters() if id(p) in stepping and p.grad is not None]
+            if own:
+                norm = torch.nn.utils.get_total_norm([p.grad for p in own])
+                self._gradients[f"{name}_gradient"] = norm.detach()
+                if name == "generator" and self.settings.clip:
+                    torch.nn.utils.clip_grads_with_norm_(own, self.settings.clip, norm)
+
+    def trained_networks(self) -> dict[str, nn.Module]:
+        """The networks this stage trains, by name."""
+        return {"generator": self.generator}
 
     def finish_step(self, images: int, losses: dict[str, Tensor], stepped: bool) -> None:
         """Advance counters, schedules and the average, check the losses and record them.
@@ -115,33 +146,62 @@ class TrainingStage(L.LightningModule):
             stepped: whether the generator's weights were changed.
 
         Raises:
-            TrainingDiverged: if a loss is not finite.
+            TrainingDiverged: if a loss or a gradient is not finite, on any device, hence on all.
         """
+        images *= self.trainer.world_size
         self.steps += 1
-        self.images_seen += images * self.trainer.world_size
+        self.images_seen += images
         if stepped:
             for config in self.trainer.lr_scheduler_configs:
                 assert isinstance(config.scheduler, LambdaLR)
                 config.scheduler.step()
-            self._average(images * self.trainer.world_size)
+            self._average(images)
         datamodule = getattr(self.trainer, "datamodule", None)
         if datamodule is not None:
             datamodule.consumed = self.images_seen
-        # One wait for the device, not one a number.
-        values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
-        broken = [name for name, value in values.items() if not math.isfinite(value)]
-        self._skipped = 0 if stepped else self._skipped + 1
-        # In fp16 an overflow now and then is how the scale is found; those steps change nothing.
-        if broken and (stepped or self._skipped >= MOST_SKIPPED):
-            raise TrainingDiverged(
-                f"{', '.join(broken)} is {values[broken[0]]} at step {self.steps} ({self.images_seen} images): "
-                "lower stage.*.optimizer.lr, lengthen stage.*.schedule.warmup or set stage.*.clip=1"
-            )
+        values = self._agree({**losses, **self._gradients})
+        self._skipped = self._skipped + 1 if self._overflowed else 0
+        self.last_values = {**values, "skipped_steps": self._skipped}
+        self._check_finite(values)
+        self._gradients, self._overflowed = {}, False
         if self.steps == 1 or self.steps % PROGRESS_EVERY == 0:
             self.log_dict(values, prog_bar=True, logger=False)
         if self.steps == 1 or self.steps % self.settings.record_every == 0:
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-            self.record({**values, "learning_rate": rate})
+            self.record({**self.last_values, "learning_rate": rate})
+
+    def _agree(self, numbers: dict[str, Tensor]) -> dict[str, float]:
+        """Means over the devices, and whether anybody wants to stop: one message and one wait, not one a number."""
+        asked = torch.tensor(float(self.signals.received is not None), device=self.device)
+        reduced = torch.stack([*(number.float() for number in numbers.values()), asked])
+        if self.trainer.world_size > 1:
+            reduced = self.trainer.strategy.reduce(reduced, reduce_op="mean")
+        *values, somebody = reduced.tolist()
+        self.stop_agreed = somebody > 0
+        return dict(zip(numbers, values, strict=True))
+
+    def _check_finite(self, values: dict[str, float]) -> None:
+        broken = [name for name, value in values.items() if not math.isfinite(value)]
+        # In fp16 an overflow now and then is how the scale is found; those steps change nothing.
+        if broken and (not self._overflowed or self._skipped >= MOST_SKIPPED):
+            raise TrainingDiverged(
+                f"{', '.join(broken)} is {values[broken[0]]} at step {self.steps} ({self.images_seen} images): "
+                "lower stage.*.optimizer.lr, lengthen stage.*.schedule.warmup or set stage.*.clip=1"
+            )
+
+    @property
+    def validation_is_due(self) -> bool:
+        """Whether the held-out drawings are to be looked at after this step."""
+        last = self.steps == self.settings.steps
+        return bool(self.trainer.limit_val_batches) and (self.steps % self.settings.validate_every == 0 or last)
+
+    def on_train_start(self) -> None:
+        """Lightning would validate by the batches since this start; `validation_is_due` decides."""
+        self.trainer.val_check_batch = NEVER
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Tell Lightning whether to validate now."""
+        self.trainer.val_check_batch = 1 if self.validation_is_due else NEVER
 
     def record(self, values: dict[str, float]) -> None:
         """Write numbers to every logger against images seen, under the stage's steps."""

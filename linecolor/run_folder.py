@@ -72,14 +72,24 @@ class RunFolder:
         facts = {"command": command, "versions": versions(), "commit": commit(), "machine": machine()}
         write_atomically(self.path / "run.json", json.dumps(facts, indent=2).encode())
 
-    def is_complete(self, stage: str) -> bool:
-        """Whether a stage was trained to its end."""
-        return (self.stage(stage) / "complete.json").is_file()
+    def is_complete(self, stage: str, steps: int) -> bool:
+        """Whether a stage was trained to its end, which may have been put off since.
+
+        Raises:
+            ValueError: if it was trained for longer than these steps.
+        """
+        done = self.facts(stage).get("steps", 0)
+        if done > steps:
+            raise ValueError(
+                f"{self.stage(stage)} was trained for {done} steps, more than stage.{stage}.steps={steps}: give this "
+                "run another name=..., or ask for as many or more"
+            )
+        return done == steps
 
     def complete(self, stage: str, facts: dict[str, Any]) -> None:
         """Mark a stage as trained to its end."""
         facts = {**facts, "finished": time.strftime("%Y-%m-%d %H:%M:%S")}
-        write_atomically(self.stage(stage) / "complete.json", json.dumps(facts, indent=2).encode())
+        write_atomically(self.stage(stage) / "complete.json", json.dumps(facts, indent=2).encode(), durable=True)
 
     def facts(self, stage: str) -> dict[str, Any]:
         """What `complete` was told; empty for a stage that is not complete."""
@@ -99,7 +109,7 @@ class RunFolder:
             ValueError: naming every difference.
         """
         path = self.stage(stage) / "settings.yaml"
-        begun = self.is_complete(stage) or (self.stage(stage) / "checkpoints").is_dir()
+        begun = (self.stage(stage) / "complete.json").is_file() or (self.stage(stage) / "checkpoints").is_dir()
         if not begun or not path.is_file():
             return
         before, now = _flat(read_settings(path)), _flat(decisive)
@@ -115,7 +125,7 @@ class RunFolder:
         """Keep the settings of a stage that begins, for `check`."""
         path = self.stage(stage) / "settings.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, yaml.safe_dump(decisive, sort_keys=False).encode())
+        write_atomically(path, yaml.safe_dump(decisive, sort_keys=False).encode(), durable=True)
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,27 @@ def read_record(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if _images_seen(line) < math.inf]
 
 
-def cut_back(path: Path, images_seen: int) -> None:
-    """Drop what was recorded after a checkpoint that training goes back to."""
+def secured_size(path: Path) -> int:
+    """Bytes of a record, all of them on the disk; 0 if there is none."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
+
+
+def cut_back(path: Path, size: int) -> None:
+    """Drop what was recorded after a checkpoint that training goes back to.
+
+    Args:
+        path: of the record.
+        size: its bytes when the checkpoint was taken; a line that was cut off goes, too.
+    """
     if not path.is_file():
         return
-    lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if _images_seen(line) <= images_seen]
-    partial = path.with_suffix(".tmp")
-    partial.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-    partial.replace(path)
+    with path.open("r+b") as file:
+        kept = file.read(size)
+        file.truncate(kept.rfind(b"\n") + 1)
 
 
 def _images_seen(line: str) -> float:

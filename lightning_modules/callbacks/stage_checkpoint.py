@@ -1,71 +1,110 @@
 """Checkpoints of a stage: its own format of tensors and numbers, written atomically."""
 
+import contextlib
 import logging
 import os
+import signal
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 
 from lightning_modules.stage import TrainingStage
+from lightning_modules.stop_signals import StageStopped
+from linecolor.training_record import secured_size
 
 log = logging.getLogger("linecolor")
 
-LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+LAST, PREVIOUS, DAMAGED = "last.ckpt", "previous.ckpt", "damaged.ckpt"
 
 
 class StageCheckpoint(L.Callback):
-    """Saves networks, average, optimizers, schedules and counters every so many steps and at the end.
+    """Saves networks, average, optimizers, schedules and counters: by steps, by time, at the end, when asked to stop.
 
-    Only at the end of a training step, so that nothing is half-stepped; the newest file and the one before it are
+    Only between two optimizer steps, so that nothing is half-stepped; the newest file and the one before it are
     kept. It holds tensors, numbers and strings only and loads with `weights_only=True`.
+
+    Where held-out drawings are to be looked at after a step, it is written twice: before, with the note that they
+    are still to be looked at, and after.
 
     Args:
         folder: checkpoints/ of the stage.
         every: steps between two checkpoints.
+        minutes: and the longest time between two; 0 goes by steps alone.
         architecture: the networks' constructor arguments, kept to name the difference when they do not fit.
+        record: the stage's metrics.jsonl; how long it is belongs to the state that training goes back to.
     """
 
-    def __init__(self, folder: Path, every: int, architecture: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, every: int, minutes: float, architecture: dict[str, Any], record: Path) -> None:
         self.folder = folder
         self.every = every
+        self.minutes = minutes
         self.architecture = architecture
+        self.record = record
         self._restored: dict[str, Any] | None = None
+        self._saved: tuple[int, bool] | None = None
+        self._saved_at = time.monotonic()
 
-    def find(self) -> int | None:
-        """Images seen by the newest checkpoint, which `on_train_start` will restore; None if there is none.
+    def find(self, stage: TrainingStage) -> dict[str, Any] | None:
+        """The newest checkpoint that can be used, which training will start from; None if the stage was not begun.
+
+        What cannot be used is named, put aside as damaged.ckpt and the one before it used: nothing is overwritten.
+
+        Args:
+            stage: whose networks it must fit.
+
+        Returns:
+            Of the checkpoint: `steps`, `images_seen`, `record_bytes`, `validation_pending`.
 
         Raises:
-            ValueError: if the checkpoint is damaged or of another architecture.
+            ValueError: if there are checkpoints, but none that can be used; the message says why.
         """
-        path = self.folder / LAST
-        if not path.is_file():
-            path = self.folder / PREVIOUS
+        faults = []
+        for name in (LAST, PREVIOUS):
+            path = self.folder / name
             if not path.is_file():
-                return None
-            log.warning("%s is missing; continuing from %s", LAST, path)
-        self._restored = load_checkpoint(path)
-        theirs = self._restored["architecture"]
-        if theirs != self.architecture:
-            differing = [
-                f"{name}: {theirs.get(name)} there, {self.architecture.get(name)} here"
-                for name in sorted({*theirs, *self.architecture})
-                if theirs.get(name) != self.architecture.get(name)
-            ]
+                continue
+            try:
+                self._restored = self._fitting(path, stage)
+            except ValueError as fault:
+                faults.append(str(fault))
+                continue
+            if faults:
+                log.warning("%s; continuing from %s", faults[0], path)
+                self._put_aside(self.folder / LAST)
+            told = ("steps", "images_seen", "record_bytes", "validation_pending")
+            return {name: self._restored[name] for name in told}
+        if faults:
             raise ValueError(
-                f"{path}: is of another architecture ({'; '.join(differing)}); "
-                "give the run another name=..., or delete the checkpoint"
+                f"{'; '.join(faults)}. There is no checkpoint to continue from: give the run another name=..., or "
+                f"delete {self.folder.parent} to train the stage anew"
             )
-        return int(self._restored["images_seen"])
+        return None
+
+    def restore(self, stage: TrainingStage) -> None:
+        """Take up the weights and counters that `find` found."""
+        assert self._restored is not None, "find() found no checkpoint"
+        stage.load_state_dict(self._restored["state_dict"])
+        stage.steps, stage.images_seen = self._restored["steps"], self._restored["images_seen"]
+
+    def last_good(self) -> str:
+        """Which checkpoint training could be taken up from, in words."""
+        if self._saved is None:
+            return "there is no checkpoint from before it"
+        return f"the last good checkpoint is {self.folder / LAST}, of step {self._saved[0]}"
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take up the state that `find` found."""
+        """Take up the optimizers, schedules and gradient scale that `find` found, and listen to signals."""
+        assert isinstance(pl_module, TrainingStage)
+        pl_module.signals.watch()
+        self._saved_at = time.monotonic()
         if self._restored is None:
             return
-        assert isinstance(pl_module, TrainingStage)
-        state = self._restored
-        self.restore(pl_module)
+        state, self._restored = self._restored, None
         trainer.precision_plugin.load_state_dict(state["precision"])
         for optimizer, saved in zip(trainer.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -73,27 +112,49 @@ class StageCheckpoint(L.Callback):
             config.scheduler.load_state_dict(saved)
         log.info("continuing at step %d, %d images seen", pl_module.steps, pl_module.images_seen)
 
-    def restore(self, stage: TrainingStage) -> None:
-        """Take up the weights and counters that `find` found."""
-        assert self._restored is not None, "find() found no checkpoint"
-        state, self._restored = self._restored, None
-        stage.load_state_dict(state["state_dict"])
-        stage.steps, stage.images_seen = state["steps"], state["images_seen"]
-
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
-        """Save when it is time."""
+        """Save when it is time, and stop where that was asked for."""
         assert isinstance(pl_module, TrainingStage)
-        if pl_module.steps % self.every == 0:
-            self.save(trainer, pl_module)
+        pending, agreed = pl_module.validation_is_due, pl_module.stop_agreed
+        by_steps = pl_module.steps % self.every == 0
+        if by_steps:
+            check_devices_agree(trainer, pl_module)
+        by_time = self.minutes and time.monotonic() - self._saved_at >= 60 * self.minutes
+        if by_steps or by_time or pending or agreed:
+            self.save(trainer, pl_module, pending, must=agreed)
+        if agreed:
+            trainer.strategy.barrier()  # nobody leaves before the file is written
+            self._stop(pl_module)
+
+    def on_validation_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        """A signal need not wait for the rest of the drawings: the checkpoint before them is written."""
+        assert isinstance(pl_module, TrainingStage)
+        if pl_module.signals.received is not None and trainer.world_size == 1:
+            self._stop(pl_module)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save that the drawings were looked at."""
+        assert isinstance(pl_module, TrainingStage)
+        if trainer.state.fn == TrainerFn.FITTING:
+            self.save(trainer, pl_module, validation_pending=False)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the final state."""
         assert isinstance(pl_module, TrainingStage)
-        self.save(trainer, pl_module)
+        self.save(trainer, pl_module, validation_pending=False, must=True)
 
-    def save(self, trainer: L.Trainer, stage: TrainingStage) -> None:
-        """Write the newest checkpoint; the one before it is kept beside it."""
-        if not trainer.is_global_zero:
+    def save(self, trainer: L.Trainer, stage: TrainingStage, validation_pending: bool, must: bool = False) -> None:
+        """Write the newest checkpoint; the one before it is kept beside it.
+
+        A full disk is told and does not end the training, for the next one may find room.
+
+        Args:
+            trainer: whose optimizers are saved.
+            stage: what is saved.
+            validation_pending: whether the held-out drawings are still to be looked at after this step.
+            must: raise if it cannot be written.
+        """
+        if not trainer.is_global_zero or self._saved == (stage.steps, validation_pending):
             return
         state = {
             "architecture": self.architecture,
@@ -103,7 +164,20 @@ class StageCheckpoint(L.Callback):
             "precision": trainer.precision_plugin.state_dict(),
             "steps": stage.steps,
             "images_seen": stage.images_seen,
+            "record_bytes": secured_size(self.record),
+            "validation_pending": validation_pending,
         }
+        self._saved_at = time.monotonic()
+        try:
+            self._write(state)
+        except OSError as error:
+            if must:
+                raise
+            log.error("step %d: no checkpoint could be written (%s); training goes on", stage.steps, error)
+            return
+        self._saved = (stage.steps, validation_pending)
+
+    def _write(self, state: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / (LAST + ".tmp")
         with partial.open("wb") as file:
@@ -114,6 +188,39 @@ class StageCheckpoint(L.Callback):
         if (self.folder / LAST).exists():
             (self.folder / LAST).replace(self.folder / PREVIOUS)
         partial.replace(self.folder / LAST)
+        folder = os.open(self.folder, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+    def _stop(self, stage: TrainingStage) -> None:
+        if stage.signals.received is not None:
+            stage.signals.hand_on()
+        else:
+            raise StageStopped(signal.SIGTERM)  # another device's process was asked
+
+    def _fitting(self, path: Path, stage: TrainingStage) -> dict[str, Any]:
+        state = load_checkpoint(path)
+        theirs = state["architecture"]
+        differing = [
+            f"{name}: {theirs.get(name)} there, {self.architecture.get(name)} here"
+            for name in sorted({*theirs, *self.architecture})
+            if theirs.get(name) != self.architecture.get(name)
+        ]
+        there, here = (
+            {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+            for tensors in (state["state_dict"], stage.state_dict())
+        )
+        if not differing and there != here:
+            odd = sorted(name for name in {*there, *here} if there.get(name) != here.get(name))
+            differing = [f"{odd[0]}: {there.get(odd[0])} there, {here.get(odd[0])} here"]
+        if differing:
+            raise ValueError(f"{path}: is of another architecture ({'; '.join(differing)})")
+        return state
+
+    def _put_aside(self, path: Path) -> None:
+        """Out of the way of the next checkpoint, which would take the good one's place for the damaged one's."""
+        with contextlib.suppress(FileNotFoundError):  # of several devices' processes, one does it
+            path.replace(self.folder / DAMAGED)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -123,6 +230,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ValueError: if it is damaged or holds more than tensors, numbers and strings.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            # torch itself reads past a flipped bit.
+            broken = archive.testzip()
+        if broken is not None:
+            raise zipfile.BadZipFile(f"{broken} has changed")
         state = torch.load(path, map_location="cpu", weights_only=True)
         complete = {
             "architecture",
@@ -132,15 +244,33 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             "precision",
             "steps",
             "images_seen",
+            "record_bytes",
+            "validation_pending",
         } <= set(state)
     except Exception as error:  # torch raises a different kind for each way of being damaged
-        raise ValueError(
-            f"{path}: cannot be read as a checkpoint ({type(error).__name__}); delete it to start the stage anew, or "
-            f"put {PREVIOUS} in its place"
-        ) from None
+        raise ValueError(f"{path}: cannot be read as a checkpoint ({type(error).__name__})") from None
     if not complete:
         raise ValueError(f"{path}: is no checkpoint of a linecolor stage")
     return state
+
+
+def check_devices_agree(trainer: L.Trainer, stage: TrainingStage) -> None:
+    """Compare the weights of all devices bit by bit: a fault in their exchange must not go unseen for days.
+
+    Raises:
+        RuntimeError: if they differ.
+    """
+    if trainer.world_size == 1:
+        return
+    with torch.no_grad():
+        # Bits, not values: a sum of floats would hide small differences.
+        bits = torch.stack([p.contiguous().view(torch.int32).sum(dtype=torch.int64) for p in stage.parameters()])
+    every = stage.all_gather(bits)
+    if not bool((every == every[0]).all()):
+        raise RuntimeError(
+            f"the devices' weights differ at step {stage.steps}: an exchange between them went wrong; continue from "
+            "the last checkpoint, and check the interconnect"
+        )
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Wrong settings, told before anything is read, built or written."""
 
+import os
 from pathlib import Path
 from typing import Any, get_args
 
@@ -33,28 +34,63 @@ def check_settings(plain: dict[str, Any]) -> None:
     _numbers("", plain, {"seed": 0})
     _numbers("data.", plain["data"], _DATA_NUMBERS)
     _numbers("evaluation.", plain["evaluation"], _EVALUATION_NUMBERS)
+    devices = world_size(plain["trainer"])
     for stage in stages:
         settings = plain["stage"][stage]
         _numbers(f"stage.{stage}.", settings, _STAGE_NUMBERS)
-        if settings["batch_size"] % settings["accumulate"]:
-            raise ValueError(
-                f"stage.{stage}.accumulate={settings['accumulate']} does not divide "
-                f"stage.{stage}.batch_size={settings['batch_size']} into equal parts"
-            )
+        minutes = settings["checkpoint_minutes"]
+        if type(minutes) not in (int, float) or not minutes >= 0:
+            raise ValueError(f"stage.{stage}.checkpoint_minutes={minutes} must be a number of minutes, or 0 for none")
+        _check_batch(stage, settings, devices)
     _check_evaluation(plain["evaluation"])
     _check_model(plain["model"])
     if not isinstance(plain["data"]["root"], str):
         raise ValueError(f"data.root={plain['data']['root']} is no folder: give the folder of your pictures")
 
 
+def world_size(trainer: dict[str, Any]) -> int:
+    """How many processes train together, by torchrun's word or by the trainer's settings."""
+    if os.environ.get("WORLD_SIZE", "").isdigit():
+        return int(os.environ["WORLD_SIZE"])
+    devices = trainer["devices"]
+    if isinstance(devices, list):
+        number = len(devices)
+    elif str(devices) in ("auto", "-1"):
+        import torch
+
+        number = 1 if trainer["accelerator"] == "cpu" else max(1, torch.cuda.device_count())
+    else:
+        number = int(devices) if str(devices).isdigit() else 1
+    return number * int(trainer.get("num_nodes", 1))
+
+
+def _check_batch(stage: str, settings: dict[str, Any], devices: int) -> None:
+    batch, parts = settings["batch_size"], settings["accumulate"]
+    if batch % parts:
+        raise ValueError(f"stage.{stage}.accumulate={parts} does not divide stage.{stage}.batch_size={batch}")
+    if batch % (devices * parts):
+        each = devices * parts
+        below, above = batch // each * each, -(-batch // each) * each
+        raise ValueError(
+            f"stage.{stage}.batch_size={batch} is of all devices together and cannot be shared by {devices} devices in "
+            f"{parts} accumulated parts each: use {f'{below} or ' if below else ''}{above}, or another "
+            f"stage.{stage}.accumulate"
+        )
+
+
 def check_machine(trainer: dict[str, Any]) -> None:
-    """Refuse what this machine cannot do; `accelerator: auto` becomes gpu or cpu.
+    """Refuse what this machine cannot do; `accelerator: auto` becomes gpu or cpu; torchrun's word on devices holds.
 
     Raises:
         ValueError: for a GPU that is not there, or bf16 on a card without it.
     """
     import torch
 
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        trainer["devices"] = int(os.environ["LOCAL_WORLD_SIZE"])
+        trainer["num_nodes"] = int(os.environ["WORLD_SIZE"]) // trainer["devices"]
+        if trainer["strategy"] == "auto":
+            trainer["strategy"] = "ddp_find_unused_parameters_true"
     gpu = torch.cuda.is_available()
     if trainer["accelerator"] == "auto":
         # Not Apple's: the metrics need float64, which it lacks.

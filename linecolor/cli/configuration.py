@@ -10,6 +10,8 @@ from typing import NoReturn
 
 from omegaconf import OmegaConf
 
+from linecolor.cli.processes import RunStopped, is_first_process
+
 
 def configuration_folder() -> str:
     """conf/: inside the package where it was installed, beside it in a checkout."""
@@ -29,10 +31,15 @@ def register_resolvers() -> None:
 def run_command(command: Callable[[], object]) -> None:
     """Run a command; what a user can mend ends it with one clear message and exit code 2, not a traceback.
 
+    A run that a signal stopped ends with 128 + the signal's number: 130 Ctrl-C, 138 SIGUSR1, 143 SIGTERM.
     LINECOLOR_TRACEBACK=1 shows the traceback all the same.
     """
     try:
         command()
+    except RunStopped as stopped:
+        # Of several devices' processes one speaks; the others' exit must not look like a failure of theirs.
+        if is_first_process():
+            _stop(str(stopped), code=128 + stopped.signum)
     except KeyboardInterrupt:
         _stop("interrupted; start the same command again to continue", code=130)
     except Exception as error:

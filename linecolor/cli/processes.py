@@ -1,4 +1,4 @@
-"""Which of several processes this one is."""
+"""Which of several processes this one is, and that it was asked to stop."""
 
 import os
 
@@ -6,3 +6,16 @@ import os
 def is_first_process() -> bool:
     """Whether this process is the one that writes files: of several devices' processes, rank 0."""
     return all(int(os.environ.get(name, 0)) == 0 for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
+class RunStopped(RuntimeError):
+    """A signal stopped a run; nothing is lost, and the same command continues it.
+
+    Args:
+        message: for people.
+        signum: the signal.
+    """
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.signum = signum

@@ -1,13 +1,17 @@
 """One training stage from its settings to its weights."""
 
 import hashlib
+import json
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from linecolor.cli.checks import STAGES
-from linecolor.cli.processes import is_first_process
+from linecolor.cli.checks import STAGES, world_size
+from linecolor.cli.processes import RunStopped, is_first_process
 from linecolor.cli.tracking import finish_loggers, make_loggers
 
 if TYPE_CHECKING:
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
     from datamodules.line_art import LineArtDataModule
     from datamodules.sources.folder import FolderScan
+    from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
     from lightning_modules.stage import TrainingStage
     from linecolor.run_folder import RunFolder
 
@@ -27,37 +32,34 @@ def run_stage(
     run: "RunFolder",
     scan: "FolderScan",
     networks: dict[str, "nn.Module"],
-) -> tuple["nn.Module", bool]:
-    """Train a stage, or load what it left if it is complete.
-
-    Returns:
-        The network to colour with, and whether it was trained now.
-    """
+) -> "nn.Module":
+    """Train a stage, or load what it left if it is complete; returns the network to colour with."""
     from hydra.utils import instantiate
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file, save
+
+    from linecolor.images import write_atomically
 
     weights = run.stage(stage) / "generator.safetensors"
-    decisive = decisive_settings(stage, plain, run)
+    decisive = decisive_settings(stage, plain, run, scan)
     run.check(stage, decisive)
-    if run.is_complete(stage):
+    if run.is_complete(stage, plain["stage"][stage]["steps"]):
         if plain["resume"] == "never":
             raise ValueError(f"{run.stage(stage)} is complete and resume=never: give the run another name=...")
         print(f"  complete since {run.facts(stage)['finished']}; nothing to do")
         network = instantiate(config.model[stage])
         network.load_state_dict(load_file(weights))
-        return network, False
+        return network
 
     started = time.perf_counter()
     module, trainer = _fit(stage, config, plain, run, scan, networks, decisive)
     network = module.inference_generator.cpu()
     if is_first_process():
-        partial = weights.with_suffix(".tmp")
-        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, partial)
-        partial.replace(weights)
+        tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+        write_atomically(weights, save(tensors), durable=True)
         seconds = round(time.perf_counter() - started, 1)
         run.complete(stage, {"steps": module.steps, "images_seen": module.images_seen, "seconds": seconds})
     trainer.strategy.barrier()
-    return network, True
+    return network
 
 
 def architecture(plain: dict[str, Any], stage: str) -> dict[str, Any]:
@@ -65,17 +67,36 @@ def architecture(plain: dict[str, Any], stage: str) -> dict[str, Any]:
     return {key: value for key, value in plain["model"][stage].items() if key != "_target_"}
 
 
-def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder") -> dict[str, Any]:
-    """The settings a stage's weights depend on; for the second stage also which draft it was given."""
-    idle = ("record_every", "validate_every", "validation_drawings", "checkpoint_every")
-    own = {key: value for key, value in plain["stage"][stage].items() if key not in idle}
-    data = {key: value for key, value in plain["data"].items() if key not in ("workers", "verify")}
+def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan: "FolderScan") -> dict[str, Any]:
+    """The settings a stage's weights depend on; for the second stage also which draft it was given.
+
+    Budgets, devices, accumulation, workers, loggers and where the very same drawings lie may change between two starts.
+    """
+    free = ("steps", "accumulate", "record_every", "validate_every", "validation_drawings", "checkpoint_every")
+    settings = plain["stage"][stage]
+    own = {key: value for key, value in settings.items() if key not in (*free, "checkpoint_minutes")}
+    if settings["schedule"]["cosine_steps"] == settings["steps"]:
+        own["schedule"] = settings["schedule"] | {"cosine_steps": "the whole stage"}
     model = {key: value for key, value in plain["model"].items() if stage == "colorizer" or key != "colorizer"}
-    decisive = {"seed": plain["seed"], "data": data, "pairs": plain["pairs"], "model": model, "stage": own}
+    decisive = {
+        "seed": plain["seed"],
+        "data": _data_fingerprint(scan),
+        "pairs": plain["pairs"],
+        "model": model,
+        "stage": own,
+    }
     draft = run.stage("draft") / "generator.safetensors"
     if stage == "colorizer" and draft.is_file():
-        decisive["draft_weights"] = hashlib.sha256(draft.read_bytes()).hexdigest()
+        trained, asked = run.facts("draft").get("steps"), plain["stage"]["draft"]["steps"]
+        digest = hashlib.sha256(draft.read_bytes()).hexdigest()
+        decisive["draft_weights"] = digest if trained == asked else f"those of {asked} steps"
     return decisive
+
+
+def _data_fingerprint(scan: "FolderScan") -> str:
+    """Which drawings a data set holds and which of them have real lines; not where it lies."""
+    named = sorted(f"{drawing.id} {drawing.split} {drawing.line is not None}" for drawing in scan.drawings)
+    return f"{len(named)} drawings, {hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}"
 
 
 def _fit(
@@ -95,29 +116,77 @@ def _fit(
     L.seed_everything(plain["seed"] * len(STAGES) + STAGES.index(stage), verbose=False)
     settings = plain["stage"][stage]
     folder = run.stage(stage)
+    record = folder / "metrics.jsonl"
     data = _data(stage, plain, scan)
     module = build_stage(stage, config, plain, networks)
-    checkpoint = StageCheckpoint(folder / "checkpoints", settings["checkpoint_every"], architecture(plain, stage))
-    seen = checkpoint.find()
-    if plain["resume"] == "never" and seen is not None:
-        raise ValueError(f"{checkpoint.folder} holds a begun stage and resume=never: give the run another name=...")
-    if plain["resume"] == "must" and seen is None:
-        raise ValueError(f"resume=must, but there is no checkpoint in {checkpoint.folder}")
-    data.consumed = seen or 0
-    remaining = settings["steps"] - data.consumed // settings["batch_size"]
-    trainer = _trainer(stage, config, plain, run, data, remaining, checkpoint)
+    checkpoint = StageCheckpoint(
+        folder / "checkpoints",
+        settings["checkpoint_every"],
+        settings["checkpoint_minutes"],
+        architecture(plain, stage),
+        record,
+    )
+    begun = checkpoint.find(module)
+    _check_resume(plain["resume"], begun, checkpoint, settings)
     if is_first_process():
         run.hold(stage, decisive)
-        cut_back(folder / "metrics.jsonl", data.consumed)
-    if remaining <= 0:
-        # Stopped between its last step and its weights' being written: only the writing is left to do.
+        cut_back(record, begun["record_bytes"] if begun else 0)
+    if begun:
         checkpoint.restore(module)
-        return module, trainer
+        data.consumed = begun["images_seen"]
+    trainer = _trainer(stage, config, plain, run, data, checkpoint)
+    with _told_to_people(stage, settings, module, checkpoint), _closing(trainer.loggers):
+        if begun and begun["validation_pending"]:
+            trainer.validate(module, datamodule=data, verbose=False)
+        # Else stopped between its last step and its weights' being written: only the writing is left to do.
+        if module.steps < settings["steps"]:
+            trainer.fit(module, datamodule=data)
+    return module, trainer
+
+
+@contextmanager
+def _closing(loggers: list[Any]) -> Iterator[None]:
     try:
-        trainer.fit(module, datamodule=data)
+        yield
+    finally:
+        finish_loggers(loggers)
+
+
+def _check_resume(
+    resume: str, begun: dict[str, Any] | None, checkpoint: "StageCheckpoint", settings: dict[str, Any]
+) -> None:
+    if resume == "never" and begun:
+        raise ValueError(f"{checkpoint.folder} holds a begun stage and resume=never: give the run another name=...")
+    if resume == "must" and not begun:
+        raise ValueError(f"resume=must, but there is no checkpoint in {checkpoint.folder}")
+    if begun and begun["steps"] > settings["steps"]:
+        raise ValueError(
+            f"{checkpoint.folder} is at step {begun['steps']} already, beyond steps={settings['steps']}: ask for more, "
+            "or give the run another name=..."
+        )
+
+
+@contextmanager
+def _told_to_people(
+    stage: str, settings: dict[str, Any], module: "TrainingStage", checkpoint: "StageCheckpoint"
+) -> Iterator[None]:
+    """What can end a stage, in words: a signal, Ctrl-C, lack of memory, diverged training."""
+    from lightning_modules.stage import TrainingDiverged
+    from lightning_modules.stop_signals import StageStopped
+
+    try:
+        yield
+    except StageStopped as stopped:
+        raise RunStopped(
+            f"stopped by {stopped} at step {module.steps} of stage {stage}, saved in {checkpoint.folder}; "
+            "start the same command again to continue",
+            stopped.signum,
+        ) from None
     except SystemExit:
         # Lightning's answer to Ctrl-C, after it has shut down its loaders.
         raise KeyboardInterrupt from None
+    except TrainingDiverged as diverged:
+        raise TrainingDiverged(f"{diverged}; {checkpoint.last_good()}") from None
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -126,9 +195,6 @@ def _fit(
             f"{settings['accumulate']} parts: raise stage.{stage}.accumulate (same result, less memory), or lower "
             f"stage.{stage}.batch_size or model.resolution, or use trainer.precision=16-mixed on a GPU"
         ) from None
-    finally:
-        finish_loggers(trainer.loggers)
-    return module, trainer
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -163,13 +229,13 @@ def _trainer(
     plain: dict[str, Any],
     run: "RunFolder",
     data: "LineArtDataModule",
-    remaining: int,
     checkpoint: "L.Callback",
 ) -> "L.Trainer":
     import lightning as L
     from hydra.utils import instantiate
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch.callbacks import TQDMProgressBar
+    from lightning.pytorch.plugins.environments import SLURMEnvironment
 
     from lightning_modules.jsonl_logger import JsonlLogger
 
@@ -178,6 +244,9 @@ def _trainer(
     if "sample_sheet" in config.callbacks:
         callbacks.append(instantiate(config.callbacks.sample_sheet, folder=str(folder / "samples")))
     own = {name: value for name, value in plain["trainer"].items() if name not in ("compile", "channels_last")}
+    if SLURMEnvironment.detect() and int(os.environ["SLURM_NTASKS"]) == world_size(plain["trainer"]):
+        # Lightning's own answer to SIGUSR1 is a checkpoint of another kind, in the middle of a step.
+        own["plugins"] = [SLURMEnvironment(auto_requeue=False)]
     settings = plain["stage"][stage]
     loggers = [JsonlLogger(folder / "metrics.jsonl"), *make_loggers(config, stage, folder)]
     try:
@@ -190,7 +259,7 @@ def _trainer(
             enable_model_summary=False,
             num_sanity_val_steps=0,
             limit_val_batches=1.0 if data.test_drawings and settings["validation_drawings"] else 0,
-            val_check_interval=min(settings["validate_every"], max(1, remaining)),
+            val_check_interval=1,  # the stage itself says when: `TrainingStage.validation_is_due`
             log_every_n_steps=1,
             use_distributed_sampler=False,
             default_root_dir=str(run.path),
@@ -211,7 +280,7 @@ def build_stage(
     from lightning_modules.stage import StageSettings
 
     settings = plain["stage"][stage]
-    names = ("optimizer", "schedule", "ema_images", "clip", "accumulate", "record_every")
+    names = ("steps", "optimizer", "schedule", "ema_images", "clip", "accumulate", "record_every", "validate_every")
     stepping = StageSettings(**{name: settings[name] for name in names})
     module: TrainingStage
     if stage == "draft":

@@ -58,22 +58,20 @@ def train(config: DictConfig) -> Path:
         return run_preflight(config, plain, scan)
     run = RunFolder.named(plain["runs_dir"], plain["name"])
     for stage in plain["stages"]:
-        run.check(stage, decisive_settings(stage, plain, run))
+        run.check(stage, decisive_settings(stage, plain, run, scan))
     if is_first_process():
         run.record(plain, sys.argv)
 
     networks: dict[str, nn.Module] = {}
-    trained = False
     for number, stage in enumerate(plain["stages"], start=1):
         print(f"Stage {number} of {len(plain['stages'])}: {stage}", flush=True)
-        networks[stage], now = run_stage(stage, config, plain, run, scan, networks)
-        trained |= now
+        networks[stage] = run_stage(stage, config, plain, run, scan, networks)
     if not is_first_process():
         return run.path
     _leave_process_group()
     if scan.skipped:
         print(f"{len(scan.skipped)} of {len(scan.skipped) + len(scan.drawings)} pictures were skipped (named above)")
-    if trained or not run.bundle.is_dir():
+    if not _bundle_is_current(run, networks):
         _save_bundle(run, plain, networks, scan)
     if not plain["evaluation"]["enabled"]:
         print(f"Trained; the bundle is in {run.bundle}")
@@ -100,6 +98,17 @@ def _leave_process_group() -> None:
 
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def _bundle_is_current(run: "RunFolder", networks: dict[str, "nn.Module"]) -> bool:
+    """Whether the bundle holds these very stages; a run may have been killed before it was written, or trained on."""
+    from linecolor.line_colorizer import read_card
+
+    try:
+        held = read_card(run.bundle)["provenance"]["stages"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
+    return held == {name: run.facts(name) for name in networks}
 
 
 def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:

@@ -66,8 +66,14 @@ def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write bytes in one step, through a hidden temporary file beside the target, making its folders."""
+def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> None:
+    """Write bytes in one step, through a hidden temporary file beside the target, making its folders.
+
+    Args:
+        path: the file.
+        data: its content.
+        durable: wait until it is on the disk; for what a power failure must not take.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
@@ -75,6 +81,9 @@ def write_atomically(path: str | Path, data: bytes) -> None:
         # Not tempfile: its files are readable by their owner only, and the mode would stay with the picture.
         with temporary.open("xb") as file:
             file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from linecolor.cli.configuration import configuration_folder, register_resolvers
+from linecolor.training_record import read_record
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
@@ -115,6 +116,51 @@ def test_other_settings_for_a_begun_run_are_refused_with_the_difference(trained,
     assert done.returncode == 2
     assert "seed: 0 then, 5 now" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_longer_budget_continues_a_complete_run_and_renews_its_bundle(trained, picture_folder, tmp_path):
+    shutil.copytree(trained / "runs", tmp_path / "runs")
+    bundle = tmp_path / "runs/tiny/bundle/linecolor.safetensors"
+    before = bundle.read_bytes()
+    longer = ["experiment=demo", "debug=tiny", "stage.colorizer.steps=3", "data.workers=1", *data(picture_folder)]
+    done = command("train", *longer, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    steps = [line["step"] for line in read_record(tmp_path / "runs/tiny/colorizer/metrics.jsonl")]
+    assert max(steps) == 3
+    assert steps.count(1) == 1
+    assert bundle.read_bytes() != before
+    shorter = command("train", "experiment=demo", "debug=tiny", *data(picture_folder), cwd=tmp_path)
+    assert shorter.returncode == 2
+    assert "was trained for 3 steps, more than stage.colorizer.steps=2" in shorter.stderr
+
+
+def test_a_draft_trained_on_is_not_given_to_a_colorizer_begun_with_the_old_one(trained, picture_folder):
+    done = command("train", "experiment=demo", "debug=tiny", "stage.draft.steps=4", *data(picture_folder), cwd=trained)
+    assert done.returncode == 2
+    assert "draft_weights" in done.stderr
+    assert "those of 4 steps now" in done.stderr
+    assert json.loads((trained / "runs/tiny/draft/complete.json").read_text())["steps"] == 2
+
+
+def test_the_very_same_drawings_may_have_moved(trained, picture_folder, tmp_path):
+    shutil.copytree(picture_folder, tmp_path / "moved")
+    done = command("train", "experiment=demo", "debug=tiny", *data(tmp_path / "moved"), cwd=trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (tmp_path / "moved" / "line" / "drawing3.png").unlink()
+    done = command("train", "experiment=demo", "debug=tiny", *data(tmp_path / "moved"), cwd=trained)
+    assert done.returncode == 2
+    assert "data: 10 drawings" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("resume", "name", "message"),
+    [("never", "tiny", "resume=never: give the run another name"), ("must", "new", "there is no checkpoint in")],
+)
+def test_resume_says_what_may_be_continued(trained, picture_folder, resume, name, message):
+    wanted = ["experiment=demo", "debug=tiny", f"resume={resume}", f"name={name}"]
+    done = command("train", *wanted, *data(picture_folder), cwd=trained)
+    assert done.returncode == 2
+    assert message in done.stderr
 
 
 def test_a_trained_run_is_evaluated_again_with_other_hints(trained):

@@ -20,7 +20,7 @@ from datamodules.recipe import (
     PairSettings,
 )
 from datamodules.sources.folder import scan_folder
-from lightning_modules.callbacks.stage_checkpoint import LAST, StageCheckpoint, load_checkpoint
+from lightning_modules.callbacks.stage_checkpoint import DAMAGED, LAST, PREVIOUS, StageCheckpoint, load_checkpoint
 from lightning_modules.colorizer import Colorizer
 from lightning_modules.draft_gan import DraftGAN
 from lightning_modules.jsonl_logger import JsonlLogger
@@ -44,12 +44,14 @@ PAIRS = PairSettings(
 
 def stepping(**changes) -> StageSettings:
     settings = {
+        "steps": 10**6,
         "optimizer": {"lr": 1e-3, "betas": [0.5, 0.9]},
         "schedule": {"warmup": 0, "drop_at": 0, "drop_to": 1.0, "cosine_steps": 0, "cosine_to": 1.0},
         "ema_images": 0,
         "clip": 0.0,
         "accumulate": 1,
         "record_every": 1,
+        "validate_every": 10**6,
     }
     return StageSettings(**(settings | changes))
 
@@ -79,7 +81,13 @@ def fit(
 ):
     datamodule = data(folder, stage, steps, batch_size)
     datamodule.consumed = consumed
-    trainer = L.Trainer(
+    trainer = trainer_for(out, callbacks)
+    trainer.fit(module, datamodule=datamodule)
+    return trainer
+
+
+def trainer_for(out: Path, callbacks, limit_val_batches: float = 0) -> L.Trainer:
+    return L.Trainer(
         accelerator="cpu",
         max_epochs=1,
         logger=JsonlLogger(out / "metrics.jsonl"),
@@ -87,12 +95,12 @@ def fit(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        limit_val_batches=0,
+        limit_val_batches=limit_val_batches,
+        val_check_interval=1,
+        num_sanity_val_steps=0,
         log_every_n_steps=1,
         default_root_dir=str(out),
     )
-    trainer.fit(module, datamodule=datamodule)
-    return trainer
 
 
 def losses(out: Path, name: str) -> list[float]:
@@ -234,7 +242,7 @@ def weights_of(module: nn.Module) -> list[torch.Tensor]:
 
 
 def checkpoint(folder: Path, every: int = 100) -> StageCheckpoint:
-    return StageCheckpoint(folder, every, {"width": 8})
+    return StageCheckpoint(folder, every, 0, {"width": 8}, folder.parent / "metrics.jsonl")
 
 
 def test_a_stage_continues_from_its_checkpoint_as_if_it_had_not_stopped(picture_folder, tmp_path):
@@ -244,9 +252,10 @@ def test_a_stage_continues_from_its_checkpoint_as_if_it_had_not_stopped(picture_
     fit(first, picture_folder, tmp_path / "first", 3, [checkpoint(tmp_path / "ckpt")])
     second = draft_gan(ema_images=50)
     resume = checkpoint(tmp_path / "ckpt")
-    seen = resume.find()
-    assert seen == 12
-    fit(second, picture_folder, tmp_path / "second", 6, [resume], consumed=seen)
+    found = resume.find(second)
+    assert (found["steps"], found["images_seen"]) == (3, 12)
+    resume.restore(second)
+    fit(second, picture_folder, tmp_path / "second", 6, [resume], consumed=12)
     assert second.steps == 6
     for one, other in zip(weights_of(straight), weights_of(second), strict=True):
         assert torch.equal(one, other)
@@ -255,7 +264,31 @@ def test_a_stage_continues_from_its_checkpoint_as_if_it_had_not_stopped(picture_
 def test_checkpoints_load_without_running_code_and_the_one_before_is_kept(picture_folder, tmp_path):
     fit(draft_gan(), picture_folder, tmp_path, 4, [checkpoint(tmp_path / "ckpt", every=2)])
     assert load_checkpoint(tmp_path / "ckpt" / LAST)["steps"] == 4
+    assert load_checkpoint(tmp_path / "ckpt" / PREVIOUS)["steps"] == 2
     assert sorted(p.name for p in (tmp_path / "ckpt").iterdir()) == ["last.ckpt", "previous.ckpt"]
+
+
+def test_checkpoints_are_taken_by_time_too(picture_folder, tmp_path):
+    by_time = StageCheckpoint(tmp_path / "ckpt", 10**6, 1e-9, {}, tmp_path / "metrics.jsonl")
+    fit(draft_gan(), picture_folder, tmp_path, 3, [by_time])
+    assert load_checkpoint(tmp_path / "ckpt" / PREVIOUS)["steps"] == 2
+
+
+def test_a_full_disk_does_not_end_the_training_before_its_end(picture_folder, tmp_path, monkeypatch, caplog):
+    full = checkpoint(tmp_path / "ckpt", every=1)
+    whole, calls = full._write, []
+
+    def full_once(state):
+        calls.append(state["steps"])
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        whole(state)
+
+    monkeypatch.setattr(full, "_write", full_once)
+    fit(draft_gan(), picture_folder, tmp_path, 3, [full])
+    assert calls == [1, 2, 3]
+    assert "step 2: no checkpoint could be written" in caplog.text
+    assert load_checkpoint(tmp_path / "ckpt" / PREVIOUS)["steps"] == 1
 
 
 class Exploit:
@@ -268,21 +301,71 @@ class Exploit:
         return (os.mkdir, (str(self.trace),))
 
 
-@pytest.mark.parametrize("damage", ["empty", "noise", "truncated", "code"])
-def test_a_damaged_checkpoint_is_named_and_nothing_in_it_runs(picture_folder, tmp_path, damage):
-    fit(draft_gan(), picture_folder, tmp_path, 1, [checkpoint(tmp_path / "ckpt")])
-    path = tmp_path / "ckpt" / LAST
-    if damage == "code":
-        torch.save({"steps": Exploit(tmp_path / "trace")}, path)
+def damage(path: Path, how: str, trace: Path) -> None:
+    """Make a checkpoint what no program wrote."""
+    state, whole = torch.load(path, weights_only=True), path.read_bytes()
+    if how == "code":
+        torch.save({**state, "steps": Exploit(trace)}, path)
+    elif how == "architecture":
+        torch.save({**state, "architecture": {"width": 16}}, path)
+    elif how == "shapes":
+        name = next(iter(state["state_dict"]))
+        torch.save({**state, "state_dict": {**state["state_dict"], name: torch.zeros(1)}}, path)
+    elif how == "flipped bit":
+        middle = whole.index(b"data/0") + 2000
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     else:
-        whole = path.read_bytes()
-        path.write_bytes({"empty": b"", "noise": bytes(1000), "truncated": whole[: len(whole) // 2]}[damage])
-    with pytest.raises(ValueError, match="cannot be read as a checkpoint"):
-        checkpoint(tmp_path / "ckpt").find()
+        path.write_bytes({"empty": b"", "zeros": bytes(len(whole)), "truncated": whole[: len(whole) // 2]}[how])
+
+
+HARM = ["empty", "zeros", "truncated", "flipped bit", "code", "architecture", "shapes"]
+
+
+@pytest.mark.parametrize("how", HARM)
+def test_a_damaged_newest_checkpoint_is_named_kept_and_the_one_before_is_used(picture_folder, tmp_path, how, caplog):
+    folder = tmp_path / "ckpt"
+    fit(draft_gan(), picture_folder, tmp_path, 4, [checkpoint(folder, every=2)])
+    damage(folder / LAST, how, tmp_path / "trace")
+    harmed = (folder / LAST).read_bytes()
+    again = checkpoint(folder)
+    module = draft_gan()
+    assert again.find(module)["steps"] == 2
+    assert f"{folder / LAST}" in caplog.text
+    assert not (tmp_path / "trace").exists(), "code in a checkpoint ran"
+    again.restore(module)
+    fit(module, picture_folder, tmp_path, 4, [again], consumed=8)
+    assert module.steps == 4
+    assert load_checkpoint(folder / LAST)["steps"] == 4
+    assert (folder / DAMAGED).read_bytes() == harmed, "what was damaged is kept to be looked at"
+
+
+@pytest.mark.parametrize("how", HARM)
+def test_a_stage_without_a_usable_checkpoint_is_not_begun_anew(picture_folder, tmp_path, how):
+    folder = tmp_path / "ckpt"
+    fit(draft_gan(), picture_folder, tmp_path, 1, [checkpoint(folder)])
+    damage(folder / LAST, how, tmp_path / "trace")
+    expected = {"architecture": "width: 16 there, 8 here", "shapes": r"\(1,\) there"}
+    with pytest.raises(ValueError, match=expected.get(how, "cannot be read as a checkpoint")) as refused:
+        checkpoint(folder).find(draft_gan())
+    assert "no checkpoint to continue from" in str(refused.value)
     assert not (tmp_path / "trace").exists()
+    assert (folder / LAST).exists()
 
 
-def test_a_checkpoint_of_another_architecture_is_refused_with_the_difference(picture_folder, tmp_path):
-    fit(draft_gan(), picture_folder, tmp_path, 1, [checkpoint(tmp_path / "ckpt")])
-    with pytest.raises(ValueError, match="width: 8 there, 16 here"):
-        StageCheckpoint(tmp_path / "ckpt", 1, {"width": 16}).find()
+def test_held_out_drawings_are_looked_at_by_the_stages_own_steps_and_after_the_last(picture_folder, tmp_path):
+    looked: list[int] = []
+
+    class Look(L.Callback):
+        def on_validation_end(self, trainer, pl_module):
+            looked.append(pl_module.steps)
+
+    module = draft_gan(steps=5, validate_every=2)
+    module.steps = 1  # as after a resume: Lightning's own count of batches starts anew
+    drawings = scan_folder(picture_folder / "color", None, test_share=0.3, progress=False).drawings
+    held_out = LineArtDataModule(drawings, PAIRS, SIDE, "none", "draft", 4, 5, 0, 0, 1)
+    held_out.consumed = 4
+    trainer = trainer_for(tmp_path, [Look(), checkpoint(tmp_path / "ckpt")], limit_val_batches=1.0)
+    trainer.fit(module, datamodule=held_out)
+    assert looked == [2, 4, 5]
+    assert not load_checkpoint(tmp_path / "ckpt" / LAST)["validation_pending"]
+    assert load_checkpoint(tmp_path / "ckpt" / PREVIOUS)["validation_pending"]

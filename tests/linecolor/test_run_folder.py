@@ -4,7 +4,7 @@ import math
 import pytest
 
 from linecolor.run_folder import RunFolder, versions
-from linecolor.training_record import append_record, cut_back, read_record
+from linecolor.training_record import append_record, cut_back, read_record, secured_size
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../elsewhere", "a/b", "/tmp/x"])
@@ -36,12 +36,12 @@ def test_damaged_files_of_a_run_are_named(tmp_path, damage):
 
 def test_completion_is_remembered(tmp_path):
     run = RunFolder.named(str(tmp_path), "a")
-    assert not run.is_complete("draft")
+    assert not run.is_complete("draft", 7)
     assert run.facts("draft") == {}
     run.stage("draft").mkdir(parents=True)
     run.complete("draft", {"steps": 7})
     again = RunFolder.named(str(tmp_path), "a")
-    assert again.is_complete("draft")
+    assert again.is_complete("draft", 7)
     assert again.facts("draft")["steps"] == 7
 
 
@@ -68,7 +68,13 @@ def test_the_record_is_cut_back_to_a_checkpoint(tmp_path):
     path = tmp_path / "metrics.jsonl"
     for seen in (8, 16, 24):
         append_record(path, seen, {"loss": 1.0})
-    cut_back(path, 16)
+        if seen == 16:
+            size = secured_size(path)
+    cut_back(path, size)
     assert [line["images_seen"] for line in read_record(path)] == [8, 16]
+    cut_back(path, size - 1)
+    assert [line["images_seen"] for line in read_record(path)] == [8], "half a line is none"
+    cut_back(path, 10**6)
+    assert [line["images_seen"] for line in read_record(path)] == [8], "a record that a power failure shortened"
     cut_back(tmp_path / "none.jsonl", 0)
     assert read_record(tmp_path / "none.jsonl") == []

@@ -1,0 +1,144 @@
+"""One run on two processes, on one, and on two of torchrun's: the same samples, the same losses."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from linecolor.training_record import read_record
+
+STAGES = ("draft", "colorizer")
+CONSTANT = ("schedule.warmup=0", "schedule.cosine_steps=0", "batch_size=4", "checkpoint_every=2", "validate_every=3")
+
+
+def arguments(pictures: Path, steps: int, *more: str) -> list[str]:
+    """Both stages of a tiny run without a schedule, so that a longer budget is a mere continuation."""
+    settings = [f"stage.{stage}.{setting}" for stage in STAGES for setting in CONSTANT]
+    data = ["data=folder", f"data.root={pictures / 'color'}", f"data.lines={pictures / 'line'}", "data.test_share=0.3"]
+    tiny = ["experiment=demo", "debug=tiny", "evaluation.enabled=false", "stages=[draft]"]
+    return [*tiny, *settings, f"stage.draft.steps={steps}", f"stage.colorizer.steps={steps}", *data, *more]
+
+
+def run(line: list[str], home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    everything = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(line, cwd=home, env=everything, capture_output=True, text=True, timeout=300)
+
+
+def train(pictures: Path, home: Path, steps: int, *more: str, launcher: tuple[str, ...] = ()) -> None:
+    done = run([sys.executable, *launcher, "-m", "linecolor.cli.train", *arguments(pictures, steps, *more)], home)
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+
+
+def losses(home: Path, stage: str) -> list[dict]:
+    record = read_record(home / "runs" / "tiny" / stage / "metrics.jsonl")
+    return [line for line in record if "reconstruction" in line]
+
+
+def assert_same_losses(one: Path, other: Path, stage: str, steps: int) -> None:
+    ours, theirs = losses(one, stage), losses(other, stage)
+    assert [line["step"] for line in ours] == [line["step"] for line in theirs] == list(range(1, steps + 1))
+    for here, there in zip(ours, theirs, strict=True):
+        assert here["images_seen"] == there["images_seen"]
+        for name in ("reconstruction", "adversarial", "discriminator_loss"):
+            if name in here:
+                assert here[name] == pytest.approx(there[name], abs=1e-5), f"{stage} step {here['step']}: {name}"
+
+
+@pytest.fixture(scope="module")
+def alone(picture_folder, tmp_path_factory) -> Path:
+    home = tmp_path_factory.mktemp("alone")
+    train(picture_folder, home, 6, "stages=[draft,colorizer]")
+    return home
+
+
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+
+
+def test_a_checkpoint_of_two_processes_continues_on_one_and_on_two_of_torchruns(alone, picture_folder, tmp_path):
+    train(picture_folder, tmp_path, 2, "trainer=ddp_cpu")
+    train(picture_folder, tmp_path, 4)
+    train(picture_folder, tmp_path, 6, launcher=TORCHRUN)
+    assert_same_losses(alone, tmp_path, "draft", 6)
+
+
+def test_trainer_ddp_cpu_runs_both_stages_in_one_launch(alone, picture_folder, tmp_path):
+    train(picture_folder, tmp_path, 6, "trainer=ddp_cpu", "stages=[draft,colorizer]")
+    assert_same_losses(alone, tmp_path, "draft", 6)
+    # The second stage gets a draft that differs in its last bits.
+    assert_same_losses(alone, tmp_path, "colorizer", 6)
+    looks = [line for line in read_record(tmp_path / "runs/tiny/draft/metrics.jsonl") if "full_size/n" in line]
+    assert [line["full_size/n"] for line in looks] == [2, 2], "each held-out drawing counts once"
+
+
+def test_a_batch_that_the_devices_cannot_share_is_refused_at_once(picture_folder, tmp_path):
+    line = arguments(picture_folder, 2, "stage.draft.batch_size=5", "trainer=ddp_cpu")
+    done = run([sys.executable, "-m", "linecolor.cli.train", *line], tmp_path)
+    assert done.returncode == 2
+    assert "stage.draft.batch_size=5 is of all devices together and cannot be shared by 2 devices" in done.stderr
+    assert "use 4 or 6" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_sruns_processes_train_together(alone, picture_folder, tmp_path):
+    """What srun sets in the environment of its tasks, without a cluster."""
+    shared = {
+        "SLURM_NTASKS": "2",
+        "SLURM_NTASKS_PER_NODE": "2",
+        "SLURM_JOB_NUM_NODES": "1",
+        "SLURM_NODEID": "0",
+        "SLURM_JOB_ID": "77",
+        "SLURM_JOB_NAME": "linecolor",
+        "SLURM_NODELIST": "localhost",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "29517",
+    }
+    line = [sys.executable, "-m", "linecolor.cli.train", *arguments(picture_folder, 6, "trainer=slurm")]
+    tasks = [
+        subprocess.Popen(
+            line,
+            cwd=tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **shared, "SLURM_PROCID": rank, "SLURM_LOCALID": rank},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    told = [task.communicate(timeout=240)[0] for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0], "\n".join(text[-2000:] for text in told)
+    assert_same_losses(alone, tmp_path, "draft", 6)
+
+
+def test_devices_whose_weights_differ_are_found_out(tmp_path):
+    """Two gloo processes; one of them has lost its way."""
+    script = """
+import sys, torch, torch.distributed as dist
+from lightning_modules.callbacks.stage_checkpoint import check_devices_agree
+rank, drift = int(sys.argv[1]), float(sys.argv[2])
+dist.init_process_group("gloo", init_method="file://" + sys.argv[3], rank=rank, world_size=2)
+class Stage(torch.nn.Linear):
+    steps = 7
+    def all_gather(self, tensor):
+        found = [torch.empty_like(tensor) for _ in range(2)]
+        dist.all_gather(found, tensor)
+        return torch.stack(found)
+torch.manual_seed(0)
+stage = Stage(8, 8)
+with torch.no_grad():
+    stage.weight[0, 0] += drift * rank
+class Trainer:
+    world_size = 2
+check_devices_agree(Trainer, stage)
+"""
+    for drift, code in (("0", 0), ("1e-6", 1)):
+        meeting = tmp_path / f"meeting{drift}"
+        line = [sys.executable, "-c", script]
+        tasks = [
+            subprocess.Popen([*line, rank, drift, str(meeting)], stderr=subprocess.PIPE, text=True, cwd=Path.cwd())
+            for rank in ("0", "1")
+        ]
+        told = [task.communicate(timeout=120)[1] for task in tasks]
+        assert [task.returncode for task in tasks] == [code, code], told
+        assert code == 0 or all("weights differ at step 7" in text for text in told)
