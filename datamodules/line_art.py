@@ -1,5 +1,6 @@
 """LineArtDataModule: training crops with recipes, pairs made after the transfer, held-out drawings whole."""
 
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,7 +84,7 @@ class LineArtDataModule(L.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             persistent_workers=False,
             prefetch_factor=4 if self.workers else None,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_prepare_worker,
         )
 
     def val_dataloader(self) -> DataLoader:
@@ -118,9 +119,20 @@ class LineArtDataModule(L.LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
-def _one_thread(worker: int) -> None:
-    """OpenCV and torch would each start as many threads as there are cores, in every worker."""
+LINGER = 60
+"""Seconds a loader process outlives a SIGTERM: training, which was sent it too, finishes its step and ends it."""
+
+
+def _prepare_worker(worker: int) -> None:
+    """One thread a worker, and what is sent to the whole group of processes is for training to answer.
+
+    OpenCV and torch would each start as many threads as there are cores, in every worker. Ctrl-C in a terminal, and
+    what a cluster sends, reach every process; a worker that died of it would take the step that is under way with it.
+    """
     import cv2
 
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(LINGER))

@@ -128,13 +128,13 @@ def _fit(
     )
     begun = checkpoint.find(module)
     _check_resume(plain["resume"], begun, checkpoint, settings)
-    if is_first_process():
-        run.hold(stage, decisive)
-        cut_back(record, begun["record_bytes"] if begun else 0)
     if begun:
         checkpoint.restore(module)
         data.consumed = begun["images_seen"]
     trainer = _trainer(stage, config, plain, run, data, checkpoint)
+    if is_first_process():
+        run.hold(stage, decisive)
+        cut_back(record, begun["record_bytes"] if begun else 0)
     with _told_to_people(stage, settings, module, checkpoint), _closing(trainer.loggers):
         if begun and begun["validation_pending"]:
             trainer.validate(module, datamodule=data, verbose=False)

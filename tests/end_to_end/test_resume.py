@@ -35,7 +35,9 @@ def arguments(pictures: Path, name: str, *more: str) -> list[str]:
 def start(line: list[str], home: Path) -> subprocess.Popen:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     log = (home / "log.txt").open("a")
-    return subprocess.Popen(line, cwd=home, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        line, cwd=home, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+    )
 
 
 def finish(line: list[str], home: Path) -> None:
@@ -128,7 +130,9 @@ def test_a_run_killed_at_random_moments_equals_the_undisturbed_one_to_the_bit(un
     assert not list(run.rglob("*.tmp"))
 
 
-def test_asked_to_stop_it_saves_the_step_it_is_at(undisturbed, picture_folder, tmp_path):
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_with_all_its_workers_it_saves_the_step_it_is_at(picture_folder, tmp_path, kind):
+    """Ctrl-C in a terminal and a cluster's signals reach the loader's processes, too."""
     far = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("checkpoint_every=1000", "validate_every=7")]
     line = arguments(picture_folder, "asked", *far, "stage.draft.checkpoint_minutes=0")
     run = tmp_path / "runs" / "asked"
@@ -136,10 +140,10 @@ def test_asked_to_stop_it_saves_the_step_it_is_at(undisturbed, picture_folder, t
     while lines_recorded(run) < 3:
         assert process.poll() is None, (tmp_path / "log.txt").read_text()[-3000:]
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=120) == 128 + signal.SIGTERM
+    os.killpg(process.pid, kind)
+    assert process.wait(timeout=120) == 128 + kind
     told = (tmp_path / "log.txt").read_text()
-    assert "stopped by SIGTERM at step" in told
+    assert f"stopped by {kind.name} at step" in told
     assert "Traceback" not in told
     last = torch.load(run / "draft" / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["steps"] == max(entry["step"] for entry in read_record(run / "draft" / "metrics.jsonl")) >= 3

@@ -152,17 +152,6 @@ def test_the_very_same_drawings_may_have_moved(trained, picture_folder, tmp_path
     assert "data: 10 drawings" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("resume", "name", "message"),
-    [("never", "tiny", "resume=never: give the run another name"), ("must", "new", "there is no checkpoint in")],
-)
-def test_resume_says_what_may_be_continued(trained, picture_folder, resume, name, message):
-    wanted = ["experiment=demo", "debug=tiny", f"resume={resume}", f"name={name}"]
-    done = command("train", *wanted, *data(picture_folder), cwd=trained)
-    assert done.returncode == 2
-    assert message in done.stderr
-
-
 def test_a_trained_run_is_evaluated_again_with_other_hints(trained):
     done = command("evaluate", "run=runs/tiny", "evaluation.hints=[0,2,3]", "evaluation.drawings=1", cwd=trained)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -258,7 +247,6 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
         (["experiment=demo", "evaluation.hints=[]"], "evaluation.hints=[] must be a list"),
         (["experiment=demo", "evaluation.blend=soft"], "use clean or paper or none"),
         (["experiment=demo", "trainer.precision=foo"], "trainer settings"),
-        (["-m", "experiment=demo", "seed=1,2"], "sweeps are not supported yet"),
         (["experiment=demo", "stage.draft.accumulate=3"], "accumulate=3"),
         (["experiment=demo", "model.draft.cardinality=3"], "cardinality 3 does not divide"),
         (["experiment=demo", "evaluation.features=resnet"], "resnet"),
