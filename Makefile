@@ -6,7 +6,7 @@ PIP_QUIET := --quiet --disable-pip-version-check --no-input
 DATA := data/openmoji
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo preview test lint format overfit bench clean
+.PHONY: help install demo preview test soak lint format overfit bench clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(VENV)/.user: pyproject.toml constraints.txt
 
 $(VENV)/.developer: $(VENV)/.user
 	@echo "Installing the developers' tools ..."
-	@$(BIN)/python -m pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[data,dev]'
+	@$(BIN)/python -m pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[data,sweep,s3,dev]'
 	@touch $@
 
 install: $(VENV)/.user  ## .venv with the locked dependencies and the commands
@@ -36,6 +36,9 @@ preview: $(VENV)/.user  ## preview.png: a sheet of what training sees
 
 test: lint  ## lint, types, import rules and the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+soak: $(VENV)/.developer  ## kill a training run a hundred times; it must end as if nothing had happened
+	@LINECOLOR_KILLS=100 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/end_to_end/test_resume.py
 
 lint: $(VENV)/.developer  ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

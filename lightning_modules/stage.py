@@ -27,7 +27,16 @@ NEVER = 10**12
 
 
 class TrainingDiverged(RuntimeError):
-    """A loss became NaN or infinite; the message names it and the step."""
+    """A loss became NaN or infinite, or a network died; the message names the term and the step.
+
+    Args:
+        message: for people.
+        began: the step the trouble began in, where it is not the last one: checkpoints from then on hold it.
+    """
+
+    def __init__(self, message: str, began: int | None = None) -> None:
+        super().__init__(message)
+        self.began = began
 
 
 @dataclass
@@ -128,7 +137,7 @@ class TrainingStage(L.LightningModule):
         for name, network in self.trained_networks().items():
             own = [p for p in network.parameters() if id(p) in stepping and p.grad is not None]
             if own:
-                norm = torch.nn.utils.get_total_norm([p.grad for p in own])
+                norm = torch.nn.utils.get_total_norm([p.grad for p in own if p.grad is not None])
                 self._gradients[f"{name}_gradient"] = norm.detach()
                 if name == "generator" and self.settings.clip:
                     torch.nn.utils.clip_grads_with_norm_(own, self.settings.clip, norm)

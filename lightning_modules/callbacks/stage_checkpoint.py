@@ -91,11 +91,22 @@ class StageCheckpoint(L.Callback):
         stage.load_state_dict(self._restored["state_dict"])
         stage.steps, stage.images_seen = self._restored["steps"], self._restored["images_seen"]
 
-    def last_good(self) -> str:
-        """Which checkpoint training could be taken up from, in words."""
-        if self._saved is None:
-            return "there is no checkpoint from before it"
-        return f"the last good checkpoint is {self.folder / LAST}, of step {self._saved[0]}"
+    def last_good(self, before: int) -> str:
+        """Which checkpoint training could be taken up from, in words.
+
+        Args:
+            before: the step in which the trouble began; a checkpoint from then on holds it.
+        """
+        for name in (LAST, PREVIOUS):
+            path = self.folder / name
+            try:
+                steps = load_checkpoint(path)["steps"]
+            except ValueError:
+                continue
+            if steps < before:
+                aside = f"; delete {LAST}, which is later, to continue from it" if name == PREVIOUS else ""
+                return f"the last good checkpoint is {path}, of step {steps}{aside}"
+        return "no checkpoint is left from before it: delete the stage's folder to train it anew"
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take up the optimizers, schedules and gradient scale that `find` found, and listen to signals."""
@@ -105,7 +116,8 @@ class StageCheckpoint(L.Callback):
         if self._restored is None:
             return
         state, self._restored = self._restored, None
-        trainer.precision_plugin.load_state_dict(state["precision"])
+        if state["precision"]:  # of a gradient scaler; begun in full precision there was none
+            trainer.precision_plugin.load_state_dict(state["precision"])
         for optimizer, saved in zip(trainer.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         for config, saved in zip(trainer.lr_scheduler_configs, state["schedules"], strict=True):
@@ -266,7 +278,7 @@ def check_devices_agree(trainer: L.Trainer, stage: TrainingStage) -> None:
         # Bits, not values: a sum of floats would hide small differences.
         bits = torch.stack([p.contiguous().view(torch.int32).sum(dtype=torch.int64) for p in stage.parameters()])
     every = stage.all_gather(bits)
-    if not bool((every == every[0]).all()):
+    if not torch.equal(every, every[:1].expand_as(every)):
         raise RuntimeError(
             f"the devices' weights differ at step {stage.steps}: an exchange between them went wrong; continue from "
             "the last checkpoint, and check the interconnect"

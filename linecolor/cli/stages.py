@@ -182,11 +182,13 @@ def _told_to_people(
             "start the same command again to continue",
             stopped.signum,
         ) from None
-    except SystemExit:
-        # Lightning's answer to Ctrl-C, after it has shut down its loaders.
-        raise KeyboardInterrupt from None
+    except SystemExit as leaving:
+        # Lightning's answer to Ctrl-C, after it has shut down its loaders; a launcher's own exit passes.
+        if isinstance(leaving.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
     except TrainingDiverged as diverged:
-        raise TrainingDiverged(f"{diverged}; {checkpoint.last_good()}") from None
+        raise TrainingDiverged(f"{diverged}; {checkpoint.last_good(diverged.began or module.steps)}") from None
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

@@ -8,6 +8,8 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from linecolor.cli.configuration import configuration_folder, register_resolvers, run_command
+from linecolor.cli.sweep import in_sweep, run_job, tell_unfinished
+from linecolor.cli.sweep_plan import check_plugins
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,22 +25,33 @@ def main() -> None:
     sys.argv[1:] = [
         f"preflight='{word[10:]}'" if word in ("preflight=true", "preflight=false") else word for word in sys.argv[1:]
     ]
+    try:
+        run_command(_start)
+    finally:
+        tell_unfinished()
+
+
+def _start() -> None:
+    check_plugins(sys.argv[1:])
     _hydra_main()
 
 
 @hydra.main(version_base="1.3", config_path=configuration_folder(), config_name="train")
-def _hydra_main(config: DictConfig) -> None:
+def _hydra_main(config: DictConfig) -> float | None:
+    register_resolvers()  # a launcher of sweeps may have made a new process
+    if in_sweep():
+        return run_job(config, train)
     run_command(lambda: train(config))
+    return None
 
 
-def train(config: DictConfig) -> Path:
+def train(config: DictConfig) -> Path | None:
     """Run what the configuration asks for; what is complete is not run again.
 
     Returns:
-        The report, or the run's folder if no evaluation was asked for.
+        The report, or the run's folder if no evaluation was asked for; of preflight=true its figures, if kept.
     """
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    _refuse_sweeps()
 
     from linecolor.cli.checks import check_buildable, check_machine, check_pictures, check_settings
     from linecolor.cli.processes import is_first_process
@@ -82,14 +95,6 @@ def train(config: DictConfig) -> Path:
     report = evaluate_run(run, plain, scan)
     print(f"Done. Open the report: {report}")
     return report
-
-
-def _refuse_sweeps() -> None:
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
-    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise ValueError("-m: sweeps are not supported yet; start one command a value, each with its own name=...")
 
 
 def _leave_process_group() -> None:

@@ -1,0 +1,221 @@
+"""linecolor-train -m as a user types it: every launcher, what is skipped, what fails, what is refused."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TINY = ["-m", "experiment=demo", "debug=tiny"]
+
+
+def line(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "linecolor.cli.train", *arguments]
+
+
+def sweep(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run linecolor-train -m in another folder than the repository."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(
+        line(*TINY, *arguments), cwd=cwd, env=environment, capture_output=True, text=True, timeout=240
+    )
+
+
+def data(folder: Path) -> list[str]:
+    return ["data=folder", f"data.root={folder / 'color'}", f"data.lines={folder / 'line'}", "data.test_share=0.3"]
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "sweep.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def times(folder: Path) -> dict[Path, int]:
+    """When each job's weights were written."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob("*/*/generator.safetensors")}
+
+
+@pytest.fixture(scope="module")
+def swept(picture_folder, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A sweep by the basic launcher whose first job fails; the folder it was started in."""
+    home = tmp_path_factory.mktemp("swept")
+    return home, sweep(*data(picture_folder), "seed=1", "model.draft.cardinality=3,2", cwd=home)
+
+
+def test_a_failing_job_does_not_stop_the_rest_and_is_listed_with_its_error(swept):
+    home, done = swept
+    assert done.returncode == 1
+    assert "Job 1 of 2" in done.stdout
+    assert "model.draft.cardinality=2" in done.stdout
+    assert "Best: cardinality=2" in done.stdout
+    last = done.stderr.strip().splitlines()[-2:]
+    assert "failed: cardinality=3: cardinality 3 does not divide" in last[0]
+    assert "1 of 2 jobs are not done" in last[1]
+    rows = table(home / "runs" / "tiny-sweep")
+    assert [(row["model.draft.cardinality"], row["state"]) for row in rows] == [("2", "done"), ("3", "failed")]
+    assert "Traceback" in (home / "runs" / "tiny-sweep" / rows[1]["folder"] / "error.txt").read_text()
+
+
+def test_each_job_is_a_whole_run_that_its_own_command_finds_complete(swept):
+    home, _ = swept
+    best = table(home / "runs" / "tiny-sweep")[0]
+    run = home / "runs" / "tiny-sweep" / best["folder"]
+    for name in ("config.yaml", "report.html", "bundle/linecolor.safetensors", "draft/metrics.jsonl"):
+        assert (run / name).is_file(), name
+    figures = json.loads((run / "evaluation/evaluation.json").read_text())["figures"]
+    assert float(best["objective"]) == figures["psnr_4_foreground_mean"]
+    own = json.loads((run / "run.json").read_text())["command"]
+    assert own[0] == "linecolor-train"
+    again = subprocess.run(line(*own[1:]), cwd=home, capture_output=True, text=True, timeout=120)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert again.stdout.count("nothing to do") == 3
+
+
+def test_a_sweep_leaves_nothing_outside_of_its_folder(swept):
+    home, _ = swept
+    assert [path.name for path in home.iterdir()] == ["runs"]
+    assert [path.name for path in (home / "runs").iterdir()] == ["tiny-sweep"]
+
+
+def test_the_page_has_the_drawings_side_by_side(swept):
+    home, _ = swept
+    page = (home / "runs" / "tiny-sweep" / "sweep.html").read_text(encoding="utf-8")
+    assert "done, best" in page
+    assert "cardinality 3 does not divide" in page
+    # Two drawings with and without hints: line, the job, truth.
+    assert page.count('src="data:image/') == 2 * 2 * 3
+
+
+@pytest.fixture(scope="module")
+def grown(swept, picture_folder, tmp_path_factory) -> tuple[Path, dict[Path, int], subprocess.CompletedProcess[str]]:
+    """The same sweep with two jobs more, by joblib, two at a time; the weights' times before."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    home = tmp_path_factory.mktemp("grown")
+    shutil.copytree(swept[0] / "runs", home / "runs")
+    before = times(home / "runs" / "tiny-sweep")
+    words = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    # The order of overrides does not matter.
+    words += [*data(picture_folder), "model.draft.cardinality=2", "seed=1,2,3"]
+    return home, before, sweep(*words, cwd=home)
+
+
+def test_joblib_runs_jobs_at_once_and_a_sweep_that_is_started_again_skips_what_is_done(grown):
+    home, before, done = grown
+    folder = home / "runs" / "tiny-sweep"
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("nothing to do") == 1
+    assert {path: time for path, time in times(folder).items() if path in before} == before
+    assert len(times(folder)) == 3 * 2
+    states = sorted((row["seed"], row["state"]) for row in table(folder))
+    assert states == [("1", "done"), ("1", "failed"), ("2", "done"), ("3", "done")]
+
+
+def test_submitit_gives_each_job_a_process_and_continues_an_interrupted_one(grown, picture_folder, tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    shutil.copytree(grown[0] / "runs", tmp_path / "runs")
+    folder = tmp_path / "runs" / "tiny-sweep"
+    (row,) = [row for row in table(folder) if row["seed"] == "2"]
+    job = folder / row["folder"]
+    for name in ("colorizer/complete.json", "colorizer/generator.safetensors", "evaluation/evaluation.json"):
+        (job / name).unlink()  # as if the power had failed in the second stage
+    facts = json.loads((job / "job.json").read_text())
+    (job / "job.json").write_text(json.dumps(facts | {"state": "running"}))
+    before = times(folder)
+
+    words = [*data(picture_folder), "model.draft.cardinality=2", "seed=1,2", "hydra/launcher=submitit_local"]
+    done = sweep(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {path: time for path, time in times(folder).items() if path in before} == before
+    assert (job / "evaluation" / "evaluation.json").is_file()
+    assert {row["state"] for row in table(folder) if row["seed"] == "2"} == {"done"}
+    logs = [path.read_text() for path in folder.glob(".submitit/*/*_log.out")]
+    assert sorted(log.count("nothing to do") for log in logs) == [1, 1]  # the job that is done, and one's first stage
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_optuna_searches_for_the_objective_and_a_search_that_is_started_again_skips_what_is_done(
+    picture_folder, tmp_path
+):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    storage = "hydra.sweeper.storage='sqlite:///${hydra.sweep.dir}/optuna.db'"
+    words = [*data(picture_folder), "hparams_search=optuna", "hydra.sweeper.n_trials=2", storage]
+    words += ["model.draft.cardinality=choice(2,3)"]
+    done = sweep(*words, cwd=tmp_path)
+    folder = tmp_path / "runs" / "tiny-search"
+    rows = table(folder)
+    # A job that fails counts as bad, and the search goes on.
+    assert sorted(row["state"] for row in rows) == ["done", "failed"]
+    assert len({row["stage.draft.optimizer.lr"] for row in rows}) == 2
+    assert done.returncode == 1
+    found = (folder / "optimization_results.yaml").read_text()
+    assert f"best_value: {float(rows[0]['objective'])}" in found
+    assert rows[0]["stage.draft.optimizer.lr"] in found
+    assert (folder / "optuna.db").stat().st_size > 0
+
+    before = times(folder)
+    again = sweep(*[word for word in words if word != storage], cwd=tmp_path)
+    assert again.stdout.count("nothing to do") == 1
+    assert times(folder) == before
+
+
+def test_a_job_below_the_median_of_its_siblings_is_stopped_and_not_run_again(picture_folder, tmp_path):
+    folder = tmp_path / "runs" / "tiny-sweep"
+    for number in range(2):  # jobs of other processes, far better than two steps can be
+        (folder / f"sibling{number}" / "draft").mkdir(parents=True)
+        facts = {"state": "done", "number": 7, "overrides": [f"seed={number + 7}"]}
+        (folder / f"sibling{number}" / "job.json").write_text(json.dumps(facts))
+        record = {"images_seen": 4, "full_size/psnr_32_foreground_mean": 60.0}
+        (folder / f"sibling{number}" / "draft" / "metrics.jsonl").write_text(json.dumps(record) + "\n")
+    words = [*data(picture_folder), "callbacks=median_stop", "callbacks.median_stop.least_siblings=2", "seed=1"]
+    done = sweep(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "the median of 2 siblings there is 60" in done.stdout
+    (row,) = [row for row in table(folder) if row["seed"] == "1"]
+    assert row["state"] == "stopped"
+    assert not (folder / row["folder"] / "draft" / "complete.json").exists()
+    again = sweep(*words, cwd=tmp_path)
+    assert again.returncode == 0
+    assert "stopped before" in again.stdout
+    assert "Stage 1" not in again.stdout
+
+
+def test_ctrl_c_stops_the_whole_sweep_and_says_how_to_go_on(picture_folder, tmp_path):
+    words = [*TINY, *data(picture_folder), "stage.draft.steps=2000", "stage.draft.validate_every=2000", "seed=1,2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "told").open("w") as told:
+        process = subprocess.Popen(line(*words), cwd=tmp_path, env=environment, stdout=told, stderr=told)
+        try:
+            deadline = time.monotonic() + 120
+            while not list(tmp_path.glob("runs/*/*/draft/metrics.jsonl")) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+    assert "is not finished (1 interrupted): start the same command again" in (tmp_path / "told").read_text()
+    (job,) = tmp_path.glob("runs/*/*/job.json")
+    assert (job.parent / "draft" / "checkpoints" / "last.ckpt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["trainer.devices=2"], {}, "trainer.devices=2 cannot be shared out"),
+        ([], {"WORLD_SIZE": "2"}, "WORLD_SIZE=2 cannot be shared out"),
+        (["preflight=true"], {}, "preflight=true measures one run"),
+        (["sweep.objective=psnr_99_mean"], {}, "sweep.objective=psnr_99_mean is no figure"),
+        (["sweep.name=../up"], {}, "sweep.name='../up' is no folder name"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_before_anything_starts(arguments, environment, said, picture_folder, tmp_path):
+    done = sweep(*data(picture_folder), "seed=1,2", *arguments, cwd=tmp_path, **environment)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
