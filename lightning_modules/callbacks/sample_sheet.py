@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import lightning as L
-import numpy as np
 
 from lightning_modules.callbacks.full_resolution_metrics import live_colorizer
 from lightning_modules.stage import TrainingStage
@@ -16,7 +15,7 @@ from linecolor.sheets import sheet
 class SampleSheet(L.Callback):
     """Writes samples/IMAGES.png at each validation: the same drawings and hints, one row a drawing.
 
-    Columns: line, hints, draft, colorized, full size, truth.
+    Columns: line, hints, draft, colorized, full size, truth. Whoever tracks the run takes the sheets from there.
 
     Args:
         folder: where the sheets go.
@@ -44,13 +43,4 @@ class SampleSheet(L.Callback):
         for drawing in data.sample_drawings(self.drawings):
             coloring = color_by_protocol(colorizer, drawing, self.hints)
             rows.append(steps(drawing, coloring))
-        picture = sheet(rows, self.side)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_png(self.folder / f"{pl_module.images_seen:09d}.png", picture)
-        self._log(trainer, pl_module.images_seen, picture)
-
-    @staticmethod
-    def _log(trainer: L.Trainer, images_seen: int, picture: np.ndarray) -> None:
-        for logger in trainer.loggers:
-            if hasattr(logger, "log_image"):  # of the loggers we configure, W&B's
-                logger.log_image("samples", [picture], step=images_seen)
+        write_png(self.folder / f"{pl_module.images_seen:09d}.png", sheet(rows, self.side))

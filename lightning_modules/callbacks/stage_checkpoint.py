@@ -277,7 +277,7 @@ def check_devices_agree(trainer: L.Trainer, stage: TrainingStage) -> None:
     with torch.no_grad():
         # Bits, not values: a sum of floats would hide small differences.
         bits = torch.stack([p.contiguous().view(torch.int32).sum(dtype=torch.int64) for p in stage.parameters()])
-    every = stage.all_gather(bits)
+    every = torch.as_tensor(stage.all_gather(bits))
     if not torch.equal(every, every[:1].expand_as(every)):
         raise RuntimeError(
             f"the devices' weights differ at step {stage.steps}: an exchange between them went wrong; continue from "

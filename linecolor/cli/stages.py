@@ -242,8 +242,9 @@ def _trainer(
     from lightning_modules.jsonl_logger import JsonlLogger
 
     folder = run.stage(stage)
-    callbacks = [instantiate(callback) for name, callback in config.callbacks.items() if name != "sample_sheet"]
-    if "sample_sheet" in config.callbacks:
+    wanted = {name: callback for name, callback in config.callbacks.items() if callback is not None}
+    callbacks = [instantiate(callback) for name, callback in wanted.items() if name != "sample_sheet"]
+    if "sample_sheet" in wanted:
         callbacks.append(instantiate(config.callbacks.sample_sheet, folder=str(folder / "samples")))
     own = {name: value for name, value in plain["trainer"].items() if name not in ("compile", "channels_last")}
     if SLURMEnvironment.detect() and int(os.environ["SLURM_NTASKS"]) == world_size(plain["trainer"]):

@@ -57,6 +57,7 @@ def train(config: DictConfig) -> Path | None:
     from linecolor.cli.processes import is_first_process
     from linecolor.cli.sources import load_drawings
     from linecolor.cli.stages import decisive_settings, run_stage
+    from linecolor.cli.tracking import log_bundle
     from linecolor.run_folder import RunFolder
 
     # Everything that can be refused is refused before the run's folder is touched.
@@ -86,6 +87,7 @@ def train(config: DictConfig) -> Path | None:
         print(f"{len(scan.skipped)} of {len(scan.skipped) + len(scan.drawings)} pictures were skipped (named above)")
     if not _bundle_is_current(run, networks):
         _save_bundle(run, plain, networks, scan)
+        log_bundle(run, config)
     if not plain["evaluation"]["enabled"]:
         print(f"Trained; the bundle is in {run.bundle}")
         return run.path

@@ -369,3 +369,12 @@ def test_held_out_drawings_are_looked_at_by_the_stages_own_steps_and_after_the_l
     assert looked == [2, 4, 5]
     assert not load_checkpoint(tmp_path / "ckpt" / LAST)["validation_pending"]
     assert load_checkpoint(tmp_path / "ckpt" / PREVIOUS)["validation_pending"]
+
+
+def test_the_last_good_checkpoint_is_one_from_before_the_trouble_began(picture_folder, tmp_path):
+    folder = tmp_path / "ckpt"
+    watch = checkpoint(folder, every=2)
+    fit(draft_gan(), picture_folder, tmp_path, 4, [watch])
+    assert f"{folder / LAST}, of step 4" in watch.last_good(before=5)
+    assert f"{folder / PREVIOUS}, of step 2; delete {LAST}" in watch.last_good(before=4)
+    assert "no checkpoint is left from before it" in watch.last_good(before=2)
