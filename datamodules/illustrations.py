@@ -143,7 +143,7 @@ class KeyedBatches(Sampler[list[tuple[int, int]]]):
                 f"batch_size {batch_size} cannot be shared by {world_size} devices: choose a multiple of {world_size}"
             )
         # By name, not by place: a folder read in another order gives the same run.
-        self._by_name = sorted(range(len(names)), key=names.__getitem__)
+        self._by_name = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
         self.batch_size = batch_size
         self.batches = batches
         self.seed = seed

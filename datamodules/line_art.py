@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Subset
 from datamodules.illustrations import FullDrawings, Illustrations, KeyedBatches, readable
 from datamodules.pairs import PairSynthesizer
 from datamodules.recipe import PairSettings
-from datamodules.sources.drawing import Drawing
+from datamodules.sources.drawing import Drawing, ids_of, of_split
 from linecolor.line_art import FullDrawing, LineArtBatch
 
 
@@ -48,8 +48,8 @@ class LineArtDataModule(L.LightningDataModule):
         validation_drawings: int,
     ) -> None:
         super().__init__()
-        self.training_drawings = [drawing for drawing in drawings if drawing.split == "train"]
-        self.test_drawings = [drawing for drawing in drawings if drawing.split == "test"]
+        self.training_drawings = of_split(drawings, "train")
+        self.test_drawings = of_split(drawings, "test")
         if not self.training_drawings:
             raise ValueError("the data set has no training drawings: every picture went to the test split")
         self.pairs = pairs
@@ -68,7 +68,7 @@ class LineArtDataModule(L.LightningDataModule):
         rank, world_size = self._place()
         dataset = Illustrations(self.training_drawings, self.pairs, self.resolution, self.seed, self.stage)
         order = KeyedBatches(
-            [drawing.id for drawing in self.training_drawings],
+            ids_of(self.training_drawings),
             self.batch_size,
             self.steps,
             self.seed,

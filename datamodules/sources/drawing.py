@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linecolor.images import EncodedPicture
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """One picture to learn from or to be measured on.
 
     Attributes:
         id: stable name, the posix path relative to its folder without suffix ("girls/summer", "1F35B").
-        color: the colour picture; its alpha, where it has one, is the foreground.
+        color: the colour picture, the path of its file or a slice of a shard: what `images.read_color` takes; its
+            alpha, where it has one, is the foreground.
         line: the artist's own line art of the same size, None where lines must be extracted.
         split: "train" or "test".
         base: the drawing this one is a variant of (itself for most); variants never cross the split.
     """
 
     id: str
-    color: Path
-    line: Path | None
+    color: Path | EncodedPicture
+    line: Path | EncodedPicture | None
     split: str
     base: str
+
+
+class DrawingTable(Sequence[Drawing]):
+    """Drawings that are made from columns when they are asked for: 700,000 of them as objects take 400 MB."""
+
+    @abstractmethod
+    def of_split(self, split: str) -> DrawingTable:
+        """Those of a split, in their order."""
+
+    @abstractmethod
+    def ids(self) -> list[str]:
+        """Their ids, in their order."""
+
+
+def of_split(drawings: Sequence[Drawing], split: str) -> Sequence[Drawing]:
+    """The drawings of a split, in their order; of a table another table."""
+    if isinstance(drawings, DrawingTable):
+        return drawings.of_split(split)
+    return [drawing for drawing in drawings if drawing.split == split]
+
+
+def ids_of(drawings: Sequence[Drawing]) -> list[str]:
+    """The ids of drawings, in their order."""
+    return drawings.ids() if isinstance(drawings, DrawingTable) else [drawing.id for drawing in drawings]
 
 
 def keyed_fraction(name: str, purpose: str = "") -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import unicodedata
@@ -9,13 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from datamodules.sources.drawing import Drawing, split_of
 from datamodules.sources.rendering import MANIFEST, UNFINISHED, pair_paths, read_manifest
-from linecolor.images import MAX_PIXELS, SUFFIXES, UnreadableImage, check_image, find_images, image_size
+from linecolor.images import MAX_PIXELS, SUFFIXES, PictureSource, UnreadableImage, check_image, find_images, image_size
 
 log = logging.getLogger("linecolor")
 
@@ -36,8 +38,14 @@ class FolderScan:
         skipped: one error for each unusable picture, sorted by path.
     """
 
-    drawings: list[Drawing]
+    drawings: Sequence[Drawing]
     skipped: list[UnreadableImage]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Which drawings these are and which of them have real lines, in which split; not where they lie."""
+        named = sorted(f"{drawing.id} {drawing.split} {drawing.line is not None}" for drawing in self.drawings)
+        return f"{len(named)} drawings, {hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}"
 
 
 def scan_folder(
@@ -47,6 +55,7 @@ def scan_folder(
     verify: str = "decode",
     max_pixels: int = MAX_PIXELS,
     progress: bool = True,
+    manifest: Path | None = None,
 ) -> FolderScan:
     """Find the drawings of a folder; what cannot be used is named on the "linecolor" logger and skipped.
 
@@ -64,9 +73,12 @@ def scan_folder(
             found when it is used.
         max_pixels: larger pictures are skipped, from their header.
         progress: show a progress bar on a terminal.
+        manifest: of `linecolor-data curate`: only the pictures that it keeps are drawings; those it does not know
+            are counted on the logger and left out.
 
     Raises:
         NoPictures: no such folder, no usable picture in it, or a data set whose rendering did not finish.
+        ManifestRefused: a manifest that is damaged, or does not fit the folder.
         ValueError: a bad test_share or verify.
         RenderingRefused: a damaged manifest.
     """
@@ -88,6 +100,9 @@ def scan_folder(
             f"{root}: holds no picture ({' '.join(SUFFIXES)}); "
             f"pass a folder of illustrations, or {_how_to_prepare(root)}"
         )
+
+    if manifest is not None:
+        found = _kept_drawings(found, root, None if lines is None else Path(lines).expanduser(), manifest)
 
     measure = partial(check_image if verify == "decode" else image_size, max_pixels=max_pixels)
     drawings: list[Drawing] = []
@@ -151,13 +166,50 @@ def _loose_drawings(root: Path, lines: Path | None, test_share: float) -> Iterat
         yield Drawing(name, path, line_files.get(stem), split_of(stem, test_share), stem)
 
 
+def _kept_drawings(found: list[Drawing], root: Path, lines: Path | None, manifest: Path) -> list[Drawing]:
+    """The drawings that a manifest keeps, once it is known to be of this folder as it is now."""
+    from datamodules.curation.manifest import ManifestRefused, read_judged, row_name
+
+    if (root / MANIFEST).is_file():
+        raise ManifestRefused(
+            f"{manifest}: {root} is a prepared data set and needs no curation; leave data.manifest out"
+        )
+    rows = read_judged(manifest)
+    files = {row_name(Path(str(drawing.color)), root): drawing for drawing in found}
+    kept = {name: size for name, (size, keep) in rows.items() if keep}
+    if lines is not None and lines.resolve().is_relative_to(root.resolve()):
+        # The line art below root was curated with the rest, and is none of the colour pictures.
+        below = row_name(lines.resolve(), root.resolve()) + "/"
+        kept = {name: size for name, size in kept.items() if not name.startswith(below)}
+    again = f"run linecolor-data curate {root} again, or point data.root at the folder it was run on"
+    if missing := sorted(kept.keys() - files.keys()):
+        raise ManifestRefused(
+            f"{manifest} does not fit {root}: {len(missing):,} of the {len(kept):,} pictures it keeps are not there, "
+            f"the first is {missing[0]}; {again}"
+        )
+    for name, size in kept.items():
+        if (now := Path(str(files[name].color)).stat().st_size) != size:
+            raise ManifestRefused(
+                f"{manifest} does not fit {root}: {name} has {now:,} bytes and had {size:,} when measured; {again}"
+            )
+    if not kept:
+        raise ManifestRefused(
+            f"{manifest} keeps none of its {len(rows):,} pictures; look at its sheet, and loosen limits"
+        )
+    if unknown := len(files.keys() - rows.keys()):
+        log.warning(
+            "%d pictures of %s are not in %s and left out; run linecolor-data curate again", unknown, root, manifest
+        )
+    return [drawing for name, drawing in files.items() if name in kept]
+
+
 def _stem(path: Path, root: Path) -> str:
     """Posix path below root without suffix; NFC: some systems store an umlaut as two letters."""
     return unicodedata.normalize("NFC", path.relative_to(root).with_suffix("").as_posix())
 
 
 def _measured(
-    found: Sequence[Drawing], measure: Callable[[Path], tuple[int, int]], progress: bool
+    found: Sequence[Drawing], measure: Callable[[PictureSource], tuple[int, int]], progress: bool
 ) -> list[Drawing | UnreadableImage]:
     """Check every drawing's files in threads (decoders release Python's lock), in order."""
     from tqdm import tqdm
@@ -182,7 +234,9 @@ def _measured(
     return [drawing for drawing, _ in results]
 
 
-def _checked(drawing: Drawing, measure: Callable[[Path], tuple[int, int]]) -> tuple[Drawing | UnreadableImage, str]:
+def _checked(
+    drawing: Drawing, measure: Callable[[PictureSource], tuple[int, int]]
+) -> tuple[Drawing | UnreadableImage, str]:
     """The drawing, without its line if that cannot be used, and a complaint; or what is wrong with it."""
     try:
         size = measure(drawing.color)

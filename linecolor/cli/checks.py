@@ -1,7 +1,7 @@
 """Wrong settings, told before anything is read, built or written."""
 
 import os
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, get_args
 
 STAGES = ("draft", "colorizer")
@@ -158,17 +158,18 @@ def _numbers(prefix: str, settings: dict[str, Any], least: dict[str, int]) -> No
             raise ValueError(f"{prefix}{name}={value} must be a whole number, {smallest} or more")
 
 
-def check_pictures(drawings: list[Any], plain: dict[str, Any]) -> None:
+def check_pictures(drawings: Sequence[Any], plain: dict[str, Any]) -> None:
     """Refuse a data set that the run could not be finished with.
 
     Raises:
         ValueError: if there is nothing to train on, or nothing to evaluate on.
     """
-    root = Path(plain["data"]["root"])
-    splits = {drawing.split for drawing in drawings}
-    if "train" not in splits:
+    from datamodules.sources.drawing import of_split
+
+    root = plain["data"]["root"]
+    if not of_split(drawings, "train"):
         raise ValueError(f"{root}: every one of the {len(drawings)} pictures is held out; lower data.test_share")
-    if plain["evaluation"]["enabled"] and "test" not in splits:
+    if plain["evaluation"]["enabled"] and not of_split(drawings, "test"):
         raise ValueError(
             f"{root}: none of the {len(drawings)} pictures is held out for the evaluation; raise data.test_share "
             f"(now {plain['data']['test_share']}), add pictures, or train with evaluation.enabled=false"

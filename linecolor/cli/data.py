@@ -15,6 +15,8 @@ _EXAMPLES = """examples:
   linecolor-data prepare openmoji --out data/openmoji --size 512 --limit 600
   linecolor-data prepare characters --out data/characters --count 5000 --styles adventurer
   linecolor-data preview -o preview.png experiment=demo data.root=data/openmoji
+  linecolor-data shard my/illustrations --out shards
+  linecolor-data curate my/illustrations --out curated
 """
 
 _PREPARE_EXAMPLES = """A stopped run goes on where it stopped. Other options need another folder, or --force.
@@ -103,6 +105,30 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("--count", type=int, default=16, metavar="N", help="samples (%(default)s)")
     preview.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings, as for linecolor-train")
     preview.set_defaults(run=_preview)
+
+    from linecolor.cli import shard
+
+    shards = commands.add_parser(
+        "shard",
+        help="write a big data set as tars, read from a disk, HTTP or S3",
+        description="Write a data set as WebDataset tars with an index, for linecolor-train data=shards.",
+        epilog=shard.EXAMPLES,
+        formatter_class=raw,
+    )
+    shard.add_options(shards)
+    shards.set_defaults(run=shard.run)
+
+    from linecolor.cli import curate
+
+    curation = commands.add_parser(
+        "curate",
+        help="find which pictures of a folder are fit to learn from",
+        description=curate.DESCRIPTION,
+        epilog=curate.EXAMPLES,
+        formatter_class=raw,
+    )
+    curate.add_options(curation)
+    curation.set_defaults(run=curate.run)
     return parser
 
 

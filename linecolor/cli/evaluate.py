@@ -57,6 +57,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
     import torch
 
     from datamodules.illustrations import FullDrawings, readable
+    from datamodules.sources.drawing import of_split
     from linecolor.images import write_atomically
     from linecolor.line_colorizer import WEIGHTS, LineColorizer
     from linecolor.run_report import write_run_report
@@ -66,7 +67,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
         raise FileNotFoundError(f"{run.path} has no bundle: its training is not complete; start its command again")
     with (run.bundle / WEIGHTS).open("rb") as file:
         bundle = hashlib.file_digest(file, "sha256").hexdigest()
-    held_out = [drawing for drawing in scan.drawings if drawing.split == "test"]
+    held_out = of_split(scan.drawings, "test")
     drawings = readable(held_out, settings["drawings"])
     if not drawings:
         raise ValueError(

@@ -42,6 +42,7 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     from datamodules.illustrations import Illustrations, KeyedBatches
     from datamodules.pairs import PairSynthesizer
     from datamodules.recipe import PairSettings
+    from datamodules.sources.drawing import ids_of, of_split
     from linecolor.cli.checks import check_settings
     from linecolor.cli.sources import load_drawings
     from linecolor.images import write_png
@@ -49,13 +50,13 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
 
     config = _compose(overrides)
     check_settings(config)
-    drawings = [drawing for drawing in load_drawings(config["data"]).drawings if drawing.split == "train"]
+    drawings = of_split(load_drawings(config["data"]).drawings, "train")
     if not drawings:
         raise ValueError(f"{config['data']['root']}: every picture is held out; lower data.test_share")
     pairs = PairSettings.from_config(config["pairs"])
     stage, seed = config["stages"][0], config["seed"]
     dataset = Illustrations(drawings, pairs, config["model"]["resolution"], seed, stage)
-    order = KeyedBatches([drawing.id for drawing in drawings], count, 1, seed, stage)
+    order = KeyedBatches(ids_of(drawings), count, 1, seed, stage)
     batch = default_collate([dataset[position] for position in next(iter(order))])
     synthesizer = PairSynthesizer(pairs, config["model"]["hint_spread"])
     columns = _columns(synthesizer, pairs, batch)

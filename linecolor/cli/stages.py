@@ -1,7 +1,6 @@
 """One training stage from its settings to its weights."""
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -80,7 +79,7 @@ def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan:
     model = {key: value for key, value in plain["model"].items() if stage == "colorizer" or key != "colorizer"}
     decisive = {
         "seed": plain["seed"],
-        "data": _data_fingerprint(scan),
+        "data": scan.fingerprint,
         "pairs": plain["pairs"],
         "model": model,
         "stage": own,
@@ -91,12 +90,6 @@ def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan:
         digest = hashlib.sha256(draft.read_bytes()).hexdigest()
         decisive["draft_weights"] = digest if trained == asked else f"those of {asked} steps"
     return decisive
-
-
-def _data_fingerprint(scan: "FolderScan") -> str:
-    """Which drawings a data set holds and which of them have real lines; not where it lies."""
-    named = sorted(f"{drawing.id} {drawing.split} {drawing.line is not None}" for drawing in scan.drawings)
-    return f"{len(named)} drawings, {hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}"
 
 
 def _fit(

@@ -119,7 +119,8 @@ def _bundle_is_current(run: "RunFolder", networks: dict[str, "nn.Module"]) -> bo
 
 
 def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
-    from datamodules.sources.folder import read_licence
+    from datamodules.sources.drawing import of_split
+    from linecolor.cli.sources import data_licence
     from linecolor.cli.stages import architecture
     from linecolor.line_colorizer import save_bundle
     from linecolor.run_folder import commit, versions
@@ -130,8 +131,8 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
         "seed": plain["seed"],
         "stages": {name: run.facts(name) for name in networks},
         "data": {
-            "training_drawings": sum(drawing.split == "train" for drawing in scan.drawings),
-            "licence": read_licence(Path(plain["data"]["root"])),
+            "training_drawings": len(of_split(scan.drawings, "train")),
+            "licence": data_licence(plain["data"]),
         },
         "commit": commit(),
         "versions": versions(),

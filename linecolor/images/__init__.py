@@ -7,7 +7,15 @@ decoding: files from outside are hostile; what keeps them from harm. reading: a 
 layer. files: finding picture files in folders, and writing them whole or not at all.
 """
 
-from linecolor.images.decoding import MAX_FILE_BYTES, MAX_PIXELS, UnreadableImage
+from linecolor.images.decoding import (
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    EncodedPicture,
+    PictureBytes,
+    PictureSource,
+    UnreadableImage,
+    encoded,
+)
 from linecolor.images.files import SUFFIXES, find_images, write_atomically, write_png
 from linecolor.images.reading import check_image, image_size, read_color, read_hint_layer, read_line
 
@@ -15,8 +23,12 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
     "SUFFIXES",
+    "EncodedPicture",
+    "PictureBytes",
+    "PictureSource",
     "UnreadableImage",
     "check_image",
+    "encoded",
     "find_images",
     "image_size",
     "read_color",

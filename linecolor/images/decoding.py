@@ -10,8 +10,10 @@ import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
@@ -34,35 +36,84 @@ _TURNS = {
 }
 
 
+class EncodedPicture(Protocol):
+    """A picture whose file lies inside another one, a slice of a shard, say; `str` of it names it in messages."""
+
+    def read(self) -> bytes:
+        """The whole PNG, JPEG or WebP file. What goes wrong here is raised as it is: no fault of the picture."""
+
+
+@dataclass(frozen=True)
+class PictureBytes:
+    """A picture's file in memory.
+
+    Attributes:
+        name: what messages call it.
+        data: the whole PNG, JPEG or WebP file.
+    """
+
+    name: str
+    data: bytes
+
+    def read(self) -> bytes:
+        """The file."""
+        return self.data
+
+    def __str__(self) -> str:
+        return self.name
+
+
+PictureSource = str | Path | EncodedPicture
+"""Where a picture is read from: the path of its file, or something that has its bytes."""
+
+
 class UnreadableImage(ValueError):
     """A file that is no usable picture; its message is one line, "<path>: <reason>".
 
     Attributes:
-        path: the file.
+        path: the file, or as much of a path as the name of a picture without a file of its own makes.
         reason: what was wrong, and where it helps, what to do.
     """
 
-    def __init__(self, path: str | Path, reason: str) -> None:
-        self.path = Path(path)
+    def __init__(self, path: PictureSource, reason: str) -> None:
+        self._named = str(path)
+        self.path = Path(self._named)
         self.reason = " ".join(str(reason).split())
         # A file name may hold line breaks, or bytes that are no text.
         name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))
         super().__init__(f"{name}: {self.reason}")
 
-    def __reduce__(self) -> tuple[type, tuple[Path, str]]:
-        return type(self), (self.path, self.reason)
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self._named, self.reason)
+
+
+def encoded(path: str | Path) -> PictureBytes:
+    """A picture file's bytes as they are, from a regular file within the limits; what they are is not looked at.
+
+    Raises:
+        UnreadableImage: no regular file, empty, too large, or the system cannot read it.
+    """
+    try:
+        with _open_regular(path) as file:
+            return PictureBytes(str(path), file.read(MAX_FILE_BYTES))
+    except FileNotFoundError as error:
+        raise UnreadableImage(path, "no such file") from error
+    except OSError as error:
+        raise UnreadableImage(path, f"cannot be read ({_first_line(error)})") from error
 
 
 @contextmanager
-def opened(path: str | Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
+def opened(path: PictureSource, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     """A picture file, open and within its limits, nothing decoded yet.
 
     Raises:
         UnreadableImage: no PNG, JPEG or WebP, more than max_pixels, or whatever a decoder throws at hostile
             bytes, inside the `with` too.
     """
+    # Before the `try`: a network that is down is no broken picture.
+    data = b"" if isinstance(path, (str, Path)) else path.read()
     try:
-        with _open_regular(path) as file:
+        with _open_regular(path) if isinstance(path, (str, Path)) else _open_bytes(path, data) as file:
             yield _open_picture(path, file, max_pixels)
     except UnreadableImage:
         raise
@@ -114,14 +165,23 @@ def _open_regular(path: str | Path) -> BinaryIO:
         raise UnreadableImage(path, "is a folder, not a picture")
     if not stat.S_ISREG(status.st_mode):
         raise UnreadableImage(path, "is no regular file")
-    if status.st_size == 0:
-        raise UnreadableImage(path, "is empty (0 bytes)")
-    if status.st_size > MAX_FILE_BYTES:
-        raise UnreadableImage(path, f"is {status.st_size:,} bytes long; the limit is {MAX_FILE_BYTES:,}")
+    _check_length(path, status.st_size)
     return Path(path).open("rb")
 
 
-def _open_picture(path: str | Path, file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
+def _open_bytes(name: PictureSource, data: bytes) -> BinaryIO:
+    _check_length(name, len(data))
+    return BytesIO(data)
+
+
+def _check_length(path: PictureSource, length: int) -> None:
+    if length == 0:
+        raise UnreadableImage(path, "is empty (0 bytes)")
+    if length > MAX_FILE_BYTES:
+        raise UnreadableImage(path, f"is {length:,} bytes long; the limit is {MAX_FILE_BYTES:,}")
+
+
+def _open_picture(path: PictureSource, file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     """Open by content and refuse by size, before any pixel is decoded.
 
     The plug-ins are called directly: `Image.open` would first compare the size with Pillow's own process-wide
@@ -144,7 +204,7 @@ def _open_picture(path: str | Path, file: BinaryIO, max_pixels: int) -> ImageFil
     return picture
 
 
-def _check_size(path: str | Path, size: tuple[int, int], max_pixels: int) -> None:
+def _check_size(path: PictureSource, size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise UnreadableImage(path, f"is {width} x {height} pixels: nothing to see")

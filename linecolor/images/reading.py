@@ -1,20 +1,30 @@
-"""A picture file as what it is used for: a colour picture, a line, a hint layer."""
+"""A picture file as what it is used for: a colour picture, a line, a hint layer.
+
+A picture is given by its path, or by anything with its bytes (`PictureBytes`, a slice of a shard).
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from linecolor.images.decoding import MAX_PIXELS, UnreadableImage, decoded, in_mode, opened, oriented_size
+from linecolor.images.decoding import (
+    MAX_PIXELS,
+    PictureSource,
+    UnreadableImage,
+    decoded,
+    in_mode,
+    opened,
+    oriented_size,
+)
 
 _STRIP_PIXELS = 1 << 16
 
 
-def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def image_size(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """(height, width) in pixels as the picture is seen (EXIF orientation honoured), from the header only.
 
     Raises:
@@ -24,7 +34,7 @@ def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int
         return oriented_size(picture)
 
 
-def check_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def check_image(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """(height, width) of a picture after decoding all of it, so that a truncated one is found now.
 
     Raises:
@@ -35,7 +45,7 @@ def check_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, in
         return oriented_size(picture)
 
 
-def read_color(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """Read a colour picture on white paper.
 
     Palette, grey, 1-bit, 16-bit and CMYK files become 8-bit RGB; of an animation the first frame is read.
@@ -52,7 +62,7 @@ def read_color(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[
         return _on_white(plain, "RGB"), alpha
 
 
-def read_line(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Read line art as (H, W) uint8 grey (ITU-R 601 luma), ink dark, transparent parts white paper.
 
     Raises:
@@ -62,7 +72,7 @@ def read_line(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint
         return _on_white(decoded(picture), "L")
 
 
-def read_hint_layer(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Read a painted hint layer as (H, W, 4) uint8 RGBA with straight alpha (0 where there is no hint).
 
     Raises:
