@@ -1,0 +1,134 @@
+"""The outcome of a curation as a Parquet file: one row a file, with its numbers, and why it is kept or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datamodules.curation.measures import FIGURES, VERSION
+from datamodules.sources.rendering import data_package
+from linecolor.images import write_atomically
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 1
+MANIFEST = "manifest.parquet"
+_KEY = b"linecolor.curation"
+
+
+class ManifestRefused(ValueError):
+    """A manifest that is damaged, of another version, or of another folder; the message says what to do."""
+
+
+def row_name(path: Path, root: Path) -> str:
+    """What the manifest calls a file: its posix path below the folder; bytes that are no text are spelled out."""
+    relative = path.relative_to(root).as_posix()
+    return relative.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def measured_schema() -> pa.Schema:
+    """Columns of what was measured, before it is judged."""
+    pa = data_package("pyarrow")
+    return pa.schema(
+        [
+            ("path", pa.string()),
+            ("bytes", pa.int64()),
+            ("modified_ns", pa.int64()),
+            ("height", pa.int32()),
+            ("width", pa.int32()),
+            ("error", pa.string()),
+            ("hash", pa.string()),
+            *((name, pa.float32()) for name in FIGURES),
+        ]
+    )
+
+
+def rows_as_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Measured rows as a table; a figure that a row lacks is null."""
+    schema = measured_schema()
+    return data_package("pyarrow").Table.from_pylist([dict(row) for row in rows], schema)
+
+
+def write_manifest(
+    path: Path,
+    measured: pa.Table,
+    kept: Sequence[bool],
+    reasons: Sequence[Sequence[str]],
+    duplicate_of: Sequence[str | None],
+    thresholds: Mapping[str, float],
+) -> None:
+    """Write the judged rows; the same rows and thresholds give the same bytes."""
+    pa = data_package("pyarrow")
+    table = (
+        measured.select(measured_schema().names)
+        .append_column("kept", pa.array(kept, pa.bool_()))
+        .append_column("reasons", pa.array(reasons, pa.list_(pa.string())))
+        .append_column("duplicate_of", pa.array(duplicate_of, pa.string()))
+    )
+    write_table(path, table, {"thresholds": dict(thresholds)})
+
+
+def write_table(path: Path, table: pa.Table, facts: Mapping[str, Any] | None = None) -> None:
+    """Write a table whole or not at all, marked as ours."""
+    pa, parquet = data_package("pyarrow"), data_package("pyarrow.parquet")
+    about = {"format": FORMAT, "measures": VERSION, **(facts or {})}
+    marked = table.combine_chunks().replace_schema_metadata({_KEY: json.dumps(about).encode()})
+    sink = pa.BufferOutputStream()
+    parquet.write_table(marked, sink, compression="zstd")
+    write_atomically(path, sink.getvalue())
+
+
+def read_measured(path: Path) -> pa.Table | None:
+    """What a manifest or a part says of files, without the judgement; None if another version measured it.
+
+    Raises:
+        ManifestRefused: no manifest, or a damaged one.
+    """
+    facts = read_facts(path)
+    if facts["measures"] != VERSION:
+        return None
+    return _columns(path, measured_schema())
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """format, measures (the version of the figures) and, of a manifest, thresholds.
+
+    Raises:
+        ManifestRefused: no manifest, or one of a later format.
+    """
+    pa, parquet = data_package("pyarrow"), data_package("pyarrow.parquet")
+    if not path.is_file():
+        raise ManifestRefused(f"{path}: no such manifest; make it with linecolor-data curate")
+    try:
+        facts = json.loads((parquet.read_schema(path).metadata or {})[_KEY])
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise ManifestRefused(f"{path}: no manifest of linecolor-data curate, or a damaged one") from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT or not isinstance(facts.get("measures"), int):
+        raise ManifestRefused(f"{path}: a manifest of another version of linecolor; run linecolor-data curate again")
+    return facts
+
+
+def read_judged(path: Path) -> dict[str, tuple[int, bool]]:
+    """Name -> (bytes of the file, kept) for every row of a manifest.
+
+    Raises:
+        ManifestRefused: no manifest, or a damaged one.
+    """
+    pa = data_package("pyarrow")
+    facts = read_facts(path)
+    if "thresholds" not in facts:
+        raise ManifestRefused(f"{path}: a part of an unfinished manifest; run linecolor-data curate again to finish it")
+    table = _columns(path, pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("kept", pa.bool_())]))
+    names, sizes, kept = (table.column(name).to_pylist() for name in ("path", "bytes", "kept"))
+    return dict(zip(names, zip(sizes, kept)))
+
+
+def _columns(path: Path, schema: pa.Schema) -> pa.Table:
+    pa, parquet = data_package("pyarrow"), data_package("pyarrow.parquet")
+    try:
+        return parquet.read_table(path, columns=schema.names, partitioning=None).cast(schema)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise ManifestRefused(f"{path}: a damaged manifest; run linecolor-data curate again") from error

@@ -1,0 +1,102 @@
+"""Training reads what a manifest keeps, and refuses one that does not fit."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datamodules.curation.manifest import ManifestRefused, rows_as_table, write_manifest
+from datamodules.sources.folder import scan_folder
+from linecolor.images import write_png
+
+
+@pytest.fixture
+def curated(tmp_path) -> tuple[Path, Path]:
+    """Four pictures in two folders, every second kept, and the manifest."""
+    root = tmp_path / "art"
+    names = ["a/one.png", "a/two.png", "b/one.png", "b/two.png"]
+    for name in names:
+        write_png(root / name, np.full((6, 4), 9, np.uint8))
+    rows = [{"path": name, "bytes": (root / name).stat().st_size, "modified_ns": 1} for name in names]
+    kept = [True, False, True, False]
+    reasons = [[] if keep else ["greyscale"] for keep in kept]
+    write_manifest(tmp_path / "manifest.parquet", rows_as_table(rows), kept, reasons, [None] * 4, {})
+    return root, tmp_path / "manifest.parquet"
+
+
+def test_only_kept_pictures_are_read_with_the_same_ids_and_splits(curated):
+    root, manifest = curated
+    everything = scan_folder(root, test_share=0.5).drawings
+    drawings = scan_folder(root, test_share=0.5, manifest=manifest).drawings
+    assert [drawing.id for drawing in drawings] == ["a/one", "b/one"]
+    assert drawings == [drawing for drawing in everything if drawing.id.endswith("one")]
+
+
+def test_a_copied_folder_fits_whatever_its_times(curated, tmp_path):
+    root, manifest = curated
+    shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copy)
+    assert len(scan_folder(tmp_path / "copy", manifest=manifest).drawings) == 2
+
+
+def test_a_picture_the_manifest_does_not_know_is_left_out_and_told(curated, caplog):
+    root, manifest = curated
+    write_png(root / "new.png", np.zeros((6, 4), np.uint8))
+    with caplog.at_level(logging.WARNING, "linecolor"):
+        assert len(scan_folder(root, manifest=manifest).drawings) == 2
+    assert "1 pictures of" in caplog.text
+    assert "linecolor-data curate again" in caplog.text
+
+
+def test_a_manifest_of_another_folder_is_refused(curated, tmp_path):
+    _, manifest = curated
+    write_png(tmp_path / "other" / "x.png", np.zeros((6, 4), np.uint8))
+    with pytest.raises(
+        ManifestRefused, match=r"does not fit .*: 2 of the 2 pictures it keeps are not there.*a/one.png"
+    ):
+        scan_folder(tmp_path / "other", manifest=manifest)
+
+
+def test_a_missing_or_changed_picture_is_refused_if_it_was_kept(curated):
+    root, manifest = curated
+    (root / "a/two.png").unlink()
+    write_png(root / "b/two.png", np.zeros((60, 40), np.uint8))
+    assert len(scan_folder(root, manifest=manifest).drawings) == 2
+    write_png(root / "a/one.png", np.random.default_rng(0).integers(0, 256, (60, 40), dtype=np.uint8))
+    with pytest.raises(ManifestRefused, match=r"a/one.png has [\d,]+ bytes and had \d+ when measured; run linecolor"):
+        scan_folder(root, manifest=manifest)
+    (root / "a/one.png").unlink()
+    with pytest.raises(ManifestRefused, match="1 of the 2 pictures"):
+        scan_folder(root, manifest=manifest)
+
+
+def test_line_art_below_the_folder_need_not_be_among_the_pictures(curated, tmp_path):
+    root, _ = curated
+    names = ["a/one.png", "b/one.png"]
+    write_png(root / "b/one.png", np.full((6, 4), 9, np.uint8))
+    rows = [{"path": name, "bytes": (root / name).stat().st_size, "modified_ns": 1} for name in names]
+    write_manifest(tmp_path / "m.parquet", rows_as_table(rows), [True, True], [[], []], [None, None], {})
+    drawings = scan_folder(root, lines=root / "b", manifest=tmp_path / "m.parquet").drawings
+    assert [drawing.id for drawing in drawings] == ["a/one"]
+
+
+def test_a_manifest_that_keeps_nothing_or_is_missing_is_refused(curated, tmp_path):
+    root, _ = curated
+    rows = rows_as_table([{"path": "a/one.png", "bytes": 1, "modified_ns": 1}])
+    write_manifest(tmp_path / "none.parquet", rows, [False], [["scribble"]], [None], {})
+    with pytest.raises(ManifestRefused, match="keeps none of its 1 pictures"):
+        scan_folder(root, manifest=tmp_path / "none.parquet")
+    with pytest.raises(ManifestRefused, match="no such manifest; make it with linecolor-data curate"):
+        scan_folder(root, manifest=tmp_path / "missing.parquet")
+
+
+def test_a_prepared_data_set_needs_no_curation(curated):
+    root, manifest = curated
+    write_png(root / "train" / "color" / "x.png", np.zeros((6, 4), np.uint8))
+    drawing = {"id": "x", "base": "x", "split": "train"}
+    (root / "manifest.json").write_text(json.dumps({"format": 1, "drawings": [drawing]}))
+    assert len(scan_folder(root).drawings) == 1
+    with pytest.raises(ManifestRefused, match=r"leave data\.manifest out"):
+        scan_folder(root, manifest=manifest)
