@@ -57,6 +57,9 @@ class Illustrations(Dataset[dict[str, Any]]):
         side: pixels of a crop.
         seed: of the run.
         stage: name of the training stage; two stages see different crops of the same pictures.
+
+    Attributes:
+        read: samples made so far, in this process.
     """
 
     def __init__(self, drawings: Sequence[Drawing], pairs: PairSettings, side: int, seed: int, stage: str) -> None:
@@ -65,6 +68,7 @@ class Illustrations(Dataset[dict[str, Any]]):
         self.side = side
         self.seed = seed
         self.stage = stage
+        self.read = 0
         self._broken: set[int] = set()
 
     def __len__(self) -> int:
@@ -77,6 +81,7 @@ class Illustrations(Dataset[dict[str, Any]]):
             color (3, S, S) uint8 RGB; alpha (1, S, S) uint8, 255 = drawing, 0 = paper; line (1, S, S) uint8, the
             real line or white; has_line, whether it is real; sample_id; the recipe's arrays as tensors.
         """
+        self.read += 1
         epoch, index = position
         page = self._read(epoch, index)
         key = SampleKey(self.seed, self.stage, epoch, page.drawing.id)

@@ -1,12 +1,13 @@
 """LineArtDataModule: training crops with recipes, pairs made after the transfer, held-out drawings whole."""
 
+import os
 import signal
 from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
 import torch
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Subset, get_worker_info
 
 from datamodules.illustrations import FullDrawings, Illustrations, KeyedBatches, readable
 from datamodules.pairs import PairSynthesizer
@@ -107,20 +108,12 @@ class LineArtDataModule(L.LightningDataModule):
         """Crops and recipes -> pairs, on the device; whole drawings pass."""
         return self.synthesizer(batch) if isinstance(batch, dict) else batch
 
-    def state_dict(self) -> dict[str, Any]:
-        """How far the stage is: samples that training has consumed (not those the loader has fetched ahead)."""
-        return {"consumed": self.consumed, "stage": self.stage, "seed": self.seed}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue where the checkpoint was taken."""
-        self.consumed = int(state_dict["consumed"])
-
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
-LINGER = 60
-"""Seconds a loader process outlives a SIGTERM: training, which was sent it too, finishes its step and ends it."""
+LINGER = 600
+"""Seconds a loader process goes on idly after a SIGTERM."""
 
 
 def _prepare_worker(worker: int) -> None:
@@ -128,11 +121,25 @@ def _prepare_worker(worker: int) -> None:
 
     OpenCV and torch would each start as many threads as there are cores, in every worker. Ctrl-C in a terminal, and
     what a cluster sends, reach every process; a worker that died of it would take the step that is under way with it.
+    It ends when training tells it to, or when nothing was read for a while since.
     """
     import cv2
 
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    info = get_worker_info()
+    assert info is not None, "only loader processes are prepared"
+    dataset: Any = info.dataset
+    read = -1
+
+    def linger(number: int, frame: object) -> None:
+        nonlocal read
+        if number == signal.SIGALRM and dataset.read == read:
+            os._exit(0)
+        read = dataset.read
+        signal.alarm(LINGER)
+
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(LINGER))
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, linger)

@@ -1,5 +1,6 @@
 """metrics.jsonl: the record of a stage that is always written, one JSON object a line."""
 
+import logging
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
 
 from linecolor.training_record import append_record
+
+log = logging.getLogger("linecolor")
 
 
 class JsonlLogger(Logger):
@@ -41,7 +44,10 @@ class JsonlLogger(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append one line; `step` is images seen."""
-        append_record(self.path, step, {name: float(value) for name, value in metrics.items()})
+        try:
+            append_record(self.path, step, {name: float(value) for name, value in metrics.items()})
+        except OSError as error:  # a full disk: it may have room again by the next checkpoint
+            log.error("%s: the numbers at %s images could not be written (%s)", self.path, step, error)
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:

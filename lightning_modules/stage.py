@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_modules.schedule import learning_rate_factor
-from lightning_modules.stop_signals import StopSignals
+from lightning_modules.stop_signals import SIGNALS, StopSignals
 
 PROGRESS_EVERY = 5
 """Steps between two refreshes of the progress bar's numbers: telling them costs a millisecond each."""
@@ -79,7 +79,7 @@ class TrainingStage(L.LightningModule):
         images_seen: by all devices together.
         last_values: the numbers of the last step, means over the devices.
         signals: whether somebody asks this process to stop.
-        stop_agreed: whether somebody asked any of the devices' processes to stop; the same in all of them.
+        stop_agreed: the signal by which any of the devices' processes was asked to stop; the same in all of them.
     """
 
     def __init__(self, generator: nn.Module, settings: StageSettings) -> None:
@@ -91,7 +91,7 @@ class TrainingStage(L.LightningModule):
         self.images_seen = 0
         self.last_values: dict[str, float] = {}
         self.signals = StopSignals()
-        self.stop_agreed = False
+        self.stop_agreed: int | None = None
         self._overflowed = False
         self._skipped = 0
         self._gradients: dict[str, Tensor] = {}
@@ -181,13 +181,14 @@ class TrainingStage(L.LightningModule):
 
     def _agree(self, numbers: dict[str, Tensor]) -> dict[str, float]:
         """Means over the devices, and whether anybody wants to stop: one message and one wait, not one a number."""
-        asked = torch.tensor(float(self.signals.received is not None), device=self.device)
-        reduced = torch.stack([*(number.float() for number in numbers.values()), asked])
+        asked = torch.tensor([float(self.signals.received == number) for number in SIGNALS], device=self.device)
+        reduced = torch.cat([torch.stack([number.float() for number in numbers.values()]), asked])
         if self.trainer.world_size > 1:
             reduced = self.trainer.strategy.reduce(reduced, reduce_op="mean")
-        *values, somebody = reduced.tolist()
-        self.stop_agreed = somebody > 0
-        return dict(zip(numbers, values, strict=True))
+        values = reduced.tolist()
+        agreed = [number for number, share in zip(SIGNALS, values[len(numbers) :], strict=True) if share > 0]
+        self.stop_agreed = agreed[0] if agreed else None
+        return dict(zip(numbers, values, strict=False))
 
     def _check_finite(self, values: dict[str, float]) -> None:
         broken = [name for name, value in values.items() if not math.isfinite(value)]

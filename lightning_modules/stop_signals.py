@@ -2,7 +2,9 @@
 
 import logging
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -35,11 +37,26 @@ class StopSignals:
         self.received: int | None = None
         self._before: dict[int, Any] = {number: signal.getsignal(number) for number in SIGNALS}
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Listen for as long as this lasts, and put back what was there before; outside the main thread do nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self.watch()
+        try:
+            yield
+        finally:
+            for number, handler in self._before.items():
+                if handler is not None:
+                    signal.signal(number, handler)
+
     def watch(self) -> None:
-        """Listen from now on. Lightning puts back what was there before when its `fit` ends."""
-        for number in SIGNALS:
-            if number != signal.SIGUSR2 or self._launchers(number):
-                signal.signal(number, self._note)
+        """Listen from now on, alone: Lightning's `fit` and `validate` install a handler for SIGTERM of their own."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if number != signal.SIGUSR2 or self._launchers(number):
+                    signal.signal(number, self._note)
 
     def hand_on(self) -> None:
         """Give the signal to the launcher's handler, if there is one, and forget it: it may want training to go on.

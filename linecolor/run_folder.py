@@ -24,6 +24,10 @@ PACKAGES = (
 )
 
 
+CHECKPOINTS = ("last.ckpt", "previous.ckpt")
+"""What a stage leaves in its checkpoints/, the newest first."""
+
+
 @dataclass
 class RunFolder:
     """runs/NAME: config.yaml, run.json, a folder a stage, bundle/, evaluation/, report.html.
@@ -68,6 +72,8 @@ class RunFolder:
     def record(self, config: dict[str, Any], command: list[str]) -> None:
         """Make the folder and write config.yaml and run.json: what was asked for, and with what."""
         self.path.mkdir(parents=True, exist_ok=True)
+        for left in self.path.rglob(".*.tmp"):  # of a program that was killed while it wrote
+            left.unlink(missing_ok=True)
         write_atomically(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False).encode())
         facts = {"command": command, "versions": versions(), "commit": commit(), "machine": machine()}
         write_atomically(self.path / "run.json", json.dumps(facts, indent=2).encode())
@@ -85,6 +91,28 @@ class RunFolder:
                 "run another name=..., or ask for as many or more"
             )
         return done == steps
+
+    def is_begun(self, stage: str) -> bool:
+        """Whether a stage has something to continue from, or to lose."""
+        folder = self.stage(stage)
+        left = [folder / "complete.json", *(folder / "checkpoints" / name for name in CHECKPOINTS)]
+        return any(path.is_file() for path in left)
+
+    def check_resume(self, resume: str, stages: list[str]) -> None:
+        """Hold a start to what was said of continuing.
+
+        Args:
+            resume: `auto`, `must` or `never`.
+            stages: of the run.
+
+        Raises:
+            ValueError: for `must` without a begun run, `never` with one.
+        """
+        begun = [stage for stage in stages if self.is_begun(stage)]
+        if resume == "never" and begun:
+            raise ValueError(f"{self.path} holds a begun run and resume=never: give the run another name=...")
+        if resume == "must" and not begun:
+            raise ValueError(f"resume=must, but there is no checkpoint in {self.path}: is name=... right?")
 
     def complete(self, stage: str, facts: dict[str, Any]) -> None:
         """Mark a stage as trained to its end."""
@@ -109,8 +137,7 @@ class RunFolder:
             ValueError: naming every difference.
         """
         path = self.stage(stage) / "settings.yaml"
-        begun = (self.stage(stage) / "complete.json").is_file() or (self.stage(stage) / "checkpoints").is_dir()
-        if not begun or not path.is_file():
+        if not self.is_begun(stage) or not path.is_file():
             return
         before, now = _flat(read_settings(path)), _flat(decisive)
         changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]

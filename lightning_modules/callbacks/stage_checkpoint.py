@@ -1,9 +1,7 @@
 """Checkpoints of a stage: its own format of tensors and numbers, written atomically."""
 
-import contextlib
 import logging
 import os
-import signal
 import time
 import zipfile
 from pathlib import Path
@@ -14,12 +12,13 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 
 from lightning_modules.stage import TrainingStage
-from lightning_modules.stop_signals import StageStopped
+from linecolor.run_folder import CHECKPOINTS
 from linecolor.training_record import secured_size
 
 log = logging.getLogger("linecolor")
 
-LAST, PREVIOUS, DAMAGED = "last.ckpt", "previous.ckpt", "damaged.ckpt"
+LAST, PREVIOUS = CHECKPOINTS
+DAMAGED = "damaged.ckpt"
 
 
 class StageCheckpoint(L.Callback):
@@ -49,13 +48,14 @@ class StageCheckpoint(L.Callback):
         self._saved: tuple[int, bool] | None = None
         self._saved_at = time.monotonic()
 
-    def find(self, stage: TrainingStage) -> dict[str, Any] | None:
+    def find(self, stage: TrainingStage, put_aside: bool = True) -> dict[str, Any] | None:
         """The newest checkpoint that can be used, which training will start from; None if the stage was not begun.
 
         What cannot be used is named, put aside as damaged.ckpt and the one before it used: nothing is overwritten.
 
         Args:
             stage: whose networks it must fit.
+            put_aside: rename what is damaged; of several devices' processes one does it.
 
         Returns:
             Of the checkpoint: `steps`, `images_seen`, `record_bytes`, `validation_pending`.
@@ -75,7 +75,9 @@ class StageCheckpoint(L.Callback):
                 continue
             if faults:
                 log.warning("%s; continuing from %s", faults[0], path)
-                self._put_aside(self.folder / LAST)
+                if put_aside and (self.folder / LAST).is_file():
+                    # Out of the way of the next checkpoint, which would take the good one's place for it.
+                    (self.folder / LAST).replace(self.folder / DAMAGED)
             told = ("steps", "images_seen", "record_bytes", "validation_pending")
             return {name: self._restored[name] for name in told}
         if faults:
@@ -91,6 +93,12 @@ class StageCheckpoint(L.Callback):
         stage.load_state_dict(self._restored["state_dict"])
         stage.steps, stage.images_seen = self._restored["steps"], self._restored["images_seen"]
 
+    def looked(self) -> None:
+        """Keep that the drawings, which the checkpoint found left to be looked at, have been."""
+        assert self._restored is not None, "find() found no checkpoint"
+        self._restored |= {"validation_pending": False, "record_bytes": secured_size(self.record)}
+        self._write(self._restored)
+
     def last_good(self, before: int) -> str:
         """Which checkpoint training could be taken up from, in words.
 
@@ -99,6 +107,8 @@ class StageCheckpoint(L.Callback):
         """
         for name in (LAST, PREVIOUS):
             path = self.folder / name
+            if not path.is_file():
+                continue
             try:
                 steps = load_checkpoint(path)["steps"]
             except ValueError:
@@ -113,6 +123,7 @@ class StageCheckpoint(L.Callback):
         assert isinstance(pl_module, TrainingStage)
         pl_module.signals.watch()
         self._saved_at = time.monotonic()
+        check_same_start(trainer, pl_module)
         if self._restored is None:
             return
         state, self._restored = self._restored, None
@@ -132,17 +143,27 @@ class StageCheckpoint(L.Callback):
         if by_steps:
             check_devices_agree(trainer, pl_module)
         by_time = self.minutes and time.monotonic() - self._saved_at >= 60 * self.minutes
-        if by_steps or by_time or pending or agreed:
-            self.save(trainer, pl_module, pending, must=agreed)
-        if agreed:
+        if agreed is None:
+            if by_steps or by_time or pending:
+                self.save(trainer, pl_module, pending)
+            return
+        try:
+            self.save(trainer, pl_module, pending, must=True)
+        finally:
             trainer.strategy.barrier()  # nobody leaves before the file is written
-            self._stop(pl_module)
+        pl_module.signals.received = agreed
+        pl_module.signals.hand_on()
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Listen to signals where drawings that were left to be looked at are."""
+        assert isinstance(pl_module, TrainingStage)
+        pl_module.signals.watch()
 
     def on_validation_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """A signal need not wait for the rest of the drawings: the checkpoint before them is written."""
         assert isinstance(pl_module, TrainingStage)
         if pl_module.signals.received is not None and trainer.world_size == 1:
-            self._stop(pl_module)
+            pl_module.signals.hand_on()
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save that the drawings were looked at."""
@@ -168,6 +189,7 @@ class StageCheckpoint(L.Callback):
         """
         if not trainer.is_global_zero or self._saved == (stage.steps, validation_pending):
             return
+        self._saved_at = time.monotonic()
         state = {
             "architecture": self.architecture,
             "state_dict": stage.state_dict(),
@@ -176,12 +198,10 @@ class StageCheckpoint(L.Callback):
             "precision": trainer.precision_plugin.state_dict(),
             "steps": stage.steps,
             "images_seen": stage.images_seen,
-            "record_bytes": secured_size(self.record),
             "validation_pending": validation_pending,
         }
-        self._saved_at = time.monotonic()
         try:
-            self._write(state)
+            self._write(state | {"record_bytes": secured_size(self.record)})
         except OSError as error:
             if must:
                 raise
@@ -192,10 +212,14 @@ class StageCheckpoint(L.Callback):
     def _write(self, state: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / (LAST + ".tmp")
-        with partial.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with partial.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            partial.unlink(missing_ok=True)  # half a checkpoint would keep a full disk full
+            raise
         # At every moment one of the two names leads to a whole checkpoint.
         if (self.folder / LAST).exists():
             (self.folder / LAST).replace(self.folder / PREVIOUS)
@@ -203,12 +227,6 @@ class StageCheckpoint(L.Callback):
         folder = os.open(self.folder, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
-
-    def _stop(self, stage: TrainingStage) -> None:
-        if stage.signals.received is not None:
-            stage.signals.hand_on()
-        else:
-            raise StageStopped(signal.SIGTERM)  # another device's process was asked
 
     def _fitting(self, path: Path, stage: TrainingStage) -> dict[str, Any]:
         state = load_checkpoint(path)
@@ -228,11 +246,6 @@ class StageCheckpoint(L.Callback):
         if differing:
             raise ValueError(f"{path}: is of another architecture ({'; '.join(differing)})")
         return state
-
-    def _put_aside(self, path: Path) -> None:
-        """Out of the way of the next checkpoint, which would take the good one's place for the damaged one's."""
-        with contextlib.suppress(FileNotFoundError):  # of several devices' processes, one does it
-            path.replace(self.folder / DAMAGED)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -259,11 +272,29 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             "record_bytes",
             "validation_pending",
         } <= set(state)
+    except (OSError, MemoryError):
+        raise  # the machine's trouble, not the file's
     except Exception as error:  # torch raises a different kind for each way of being damaged
         raise ValueError(f"{path}: cannot be read as a checkpoint ({type(error).__name__})") from None
     if not complete:
         raise ValueError(f"{path}: is no checkpoint of a linecolor stage")
     return state
+
+
+def check_same_start(trainer: L.Trainer, stage: TrainingStage) -> None:
+    """Compare where the devices' processes start from.
+
+    Raises:
+        RuntimeError: if they read different checkpoints, as over a network that shows them different folders.
+    """
+    if trainer.world_size == 1:
+        return
+    every = torch.as_tensor(stage.all_gather(torch.tensor([stage.steps, stage.images_seen], device=stage.device)))
+    if not torch.equal(every, every[:1].expand_as(every)):
+        raise RuntimeError(
+            f"the devices' processes start from different steps ({every[:, 0].tolist()}): the run's folder must be the "
+            "same one for all of them"
+        )
 
 
 def check_devices_agree(trainer: L.Trainer, stage: TrainingStage) -> None:

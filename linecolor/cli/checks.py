@@ -60,7 +60,8 @@ def world_size(trainer: dict[str, Any]) -> int:
 
         number = 1 if trainer["accelerator"] == "cpu" else max(1, torch.cuda.device_count())
     else:
-        number = int(devices) if str(devices).isdigit() else 1
+        listed = [part for part in str(devices).split(",") if part.strip()]  # "0,1" names two of them
+        number = len(listed) if "," in str(devices) else int(devices) if str(devices).isdigit() else 1
     return number * int(trainer.get("num_nodes", 1))
 
 
@@ -89,12 +90,13 @@ def check_machine(trainer: dict[str, Any]) -> None:
     if "TORCHELASTIC_RUN_ID" in os.environ:
         trainer["devices"] = int(os.environ["LOCAL_WORLD_SIZE"])
         trainer["num_nodes"] = int(os.environ["WORLD_SIZE"]) // trainer["devices"]
-        if trainer["strategy"] == "auto":
-            trainer["strategy"] = "ddp_find_unused_parameters_true"
     gpu = torch.cuda.is_available()
     if trainer["accelerator"] == "auto":
         # Not Apple's: the metrics need float64, which it lacks.
         trainer["accelerator"] = "gpu" if gpu else "cpu"
+    if trainer["strategy"] in ("auto", "ddp") and world_size(trainer) > 1:
+        # In each half-step of the GAN the other network takes no part.
+        trainer["strategy"] = "ddp_find_unused_parameters_true"
     if trainer["accelerator"] in ("gpu", "cuda") and not gpu:
         raise ValueError(
             "trainer.accelerator=gpu, but torch sees no GPU here: use trainer=cpu, or install a CUDA torch"

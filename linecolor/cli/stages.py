@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datamodules.sources.folder import FolderScan
     from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
     from lightning_modules.stage import TrainingStage
+    from lightning_modules.stop_signals import StopSignals
     from linecolor.run_folder import RunFolder
 
 
@@ -36,28 +38,39 @@ def run_stage(
     from hydra.utils import instantiate
     from safetensors.torch import load_file, save
 
+    from lightning_modules.stop_signals import StageStopped, StopSignals
     from linecolor.images import write_atomically
 
     weights = run.stage(stage) / "generator.safetensors"
     decisive = decisive_settings(stage, plain, run, scan)
     run.check(stage, decisive)
     if run.is_complete(stage, plain["stage"][stage]["steps"]):
-        if plain["resume"] == "never":
-            raise ValueError(f"{run.stage(stage)} is complete and resume=never: give the run another name=...")
         print(f"  complete since {run.facts(stage)['finished']}; nothing to do")
         network = instantiate(config.model[stage])
         network.load_state_dict(load_file(weights))
         return network
 
     started = time.perf_counter()
-    module, trainer = _fit(stage, config, plain, run, scan, networks, decisive)
-    network = module.inference_generator.cpu()
-    if is_first_process():
-        tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-        write_atomically(weights, save(tensors), durable=True)
-        seconds = round(time.perf_counter() - started, 1)
-        run.complete(stage, {"steps": module.steps, "images_seen": module.images_seen, "seconds": seconds})
-    trainer.strategy.barrier()
+    signals = StopSignals()
+    with signals.watching():
+        module, trainer = _fit(stage, config, plain, run, scan, networks, decisive, signals)
+        network = module.inference_generator.cpu()
+        if is_first_process():
+            tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+            write_atomically(weights, save(tensors), durable=True)
+            seconds = round(time.perf_counter() - started, 1)
+            run.complete(stage, {"steps": module.steps, "images_seen": module.images_seen, "seconds": seconds})
+        # After its last step nobody asks any more; the next stage must not begin all the same.
+        signals.received = trainer.strategy.broadcast(signals.received)
+        if signals.received is not None:
+            try:
+                signals.hand_on()
+            except StageStopped as stopped:
+                raise RunStopped(
+                    f"stopped by {stopped} after stage {stage}, which is complete; start the same command again to "
+                    "continue",
+                    stopped.signum,
+                ) from None
     return network
 
 
@@ -100,6 +113,7 @@ def _fit(
     scan: "FolderScan",
     networks: dict[str, "nn.Module"],
     decisive: dict[str, Any],
+    signals: "StopSignals",
 ) -> tuple["TrainingStage", "L.Trainer"]:
     import lightning as L
 
@@ -119,8 +133,13 @@ def _fit(
         architecture(plain, stage),
         record,
     )
-    begun = checkpoint.find(module)
-    _check_resume(plain["resume"], begun, checkpoint, settings)
+    module.signals = signals
+    begun = checkpoint.find(module, put_aside=is_first_process())
+    if begun and begun["steps"] > settings["steps"]:
+        raise ValueError(
+            f"{checkpoint.folder} is at step {begun['steps']} already, beyond stage.{stage}.steps={settings['steps']}: "
+            "ask for more, or give the run another name=..."
+        )
     if begun:
         checkpoint.restore(module)
         data.consumed = begun["images_seen"]
@@ -131,6 +150,8 @@ def _fit(
     with _told_to_people(stage, settings, module, checkpoint), _closing(trainer.loggers):
         if begun and begun["validation_pending"]:
             trainer.validate(module, datamodule=data, verbose=False)
+            if is_first_process():
+                checkpoint.looked()
         # Else stopped between its last step and its weights' being written: only the writing is left to do.
         if module.steps < settings["steps"]:
             trainer.fit(module, datamodule=data)
@@ -145,35 +166,24 @@ def _closing(loggers: list[Any]) -> Iterator[None]:
         finish_loggers(loggers)
 
 
-def _check_resume(
-    resume: str, begun: dict[str, Any] | None, checkpoint: "StageCheckpoint", settings: dict[str, Any]
-) -> None:
-    if resume == "never" and begun:
-        raise ValueError(f"{checkpoint.folder} holds a begun stage and resume=never: give the run another name=...")
-    if resume == "must" and not begun:
-        raise ValueError(f"resume=must, but there is no checkpoint in {checkpoint.folder}")
-    if begun and begun["steps"] > settings["steps"]:
-        raise ValueError(
-            f"{checkpoint.folder} is at step {begun['steps']} already, beyond steps={settings['steps']}: ask for more, "
-            "or give the run another name=..."
-        )
-
-
 @contextmanager
 def _told_to_people(
     stage: str, settings: dict[str, Any], module: "TrainingStage", checkpoint: "StageCheckpoint"
 ) -> Iterator[None]:
     """What can end a stage, in words: a signal, Ctrl-C, lack of memory, diverged training."""
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
     from lightning_modules.stage import TrainingDiverged
     from lightning_modules.stop_signals import StageStopped
 
     try:
         yield
-    except StageStopped as stopped:
+    except (StageStopped, SIGTERMException) as stopped:
+        signum = getattr(stopped, "signum", signal.SIGTERM)
         raise RunStopped(
-            f"stopped by {stopped} at step {module.steps} of stage {stage}, saved in {checkpoint.folder}; "
-            "start the same command again to continue",
-            stopped.signum,
+            f"stopped by {signal.Signals(signum).name} at step {module.steps} of stage {stage}, saved in "
+            f"{checkpoint.folder}; start the same command again to continue",
+            signum,
         ) from None
     except SystemExit as leaving:
         # Lightning's answer to Ctrl-C, after it has shut down its loaders; a launcher's own exit passes.

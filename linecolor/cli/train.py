@@ -71,7 +71,9 @@ def train(config: DictConfig) -> Path | None:
 
         return run_preflight(config, plain, scan)
     run = RunFolder.named(plain["runs_dir"], plain["name"])
+    run.check_resume(plain["resume"], plain["stages"])
     for stage in plain["stages"]:
+        run.is_complete(stage, plain["stage"][stage]["steps"])
         run.check(stage, decisive_settings(stage, plain, run, scan))
     if is_first_process():
         run.record(plain, sys.argv)

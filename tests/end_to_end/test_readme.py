@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"^(?:\| `)?(linecolor-[a-z]+ [^`\n]+?)`?(?: \|.*)?$", README, re.MULTILINE)))
+COMMANDS = sorted(set(re.findall(r"^(?:\| `)?(linecolor-[a-z]+(?: [^`\n]+?)?)`?(?: \|.*)?$", README, re.MULTILINE)))
 
 
 def made_tiny(words: list[str], pictures: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """What the mirror sends, once and whole, to a run that only listens; and the logger that starts it."""
 
+import itertools
 import json
 import socket
 import subprocess
@@ -16,13 +17,15 @@ from lightning_modules.wandb_mirror import SENT, StageMirror, unreachable
 from linecolor.images import write_png
 from linecolor.training_record import append_record, cut_back
 
+NUMBERS = itertools.count()
+
 
 class Run:
     """Keeps what it is told, as W&B's run would."""
 
     def __init__(self, folder: Path, step: int = 0) -> None:
         self.step = step
-        self.dir = str(folder / "wandb" / f"offline-run-{id(self)}" / "files")
+        self.dir = str(folder / "wandb" / f"offline-run-{next(NUMBERS)}" / "files")
         Path(self.dir).mkdir(parents=True)
         self.rows: list[tuple[int, dict]] = []
 

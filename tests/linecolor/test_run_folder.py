@@ -20,9 +20,30 @@ def test_changed_settings_are_refused_with_every_difference(tmp_path):
     run.hold("draft", settings)
     run.check("draft", {"seed": 1})  # nothing was trained yet: nothing to protect
     (run.stage("draft") / "checkpoints").mkdir()
+    run.check("draft", {"seed": 1})  # killed in the middle of its first checkpoint
+    (run.stage("draft") / "checkpoints" / "previous.ckpt").touch()
     run.check("draft", settings)
     with pytest.raises(ValueError, match=r"seed: 0 then, 1 now; stage\.steps: 10 then, 20 now"):
         run.check("draft", {"seed": 1, "stage": {"steps": 20, "batch_size": 4}})
+
+
+def test_resume_is_asked_of_the_run_not_of_each_stage(tmp_path):
+    run, stages = RunFolder.named(str(tmp_path), "a"), ["draft", "colorizer"]
+    run.check_resume("never", stages)
+    with pytest.raises(ValueError, match="resume=must, but there is no checkpoint"):
+        run.check_resume("must", stages)
+    run.complete("draft", {"steps": 7})
+    run.check_resume("must", stages)  # though the colorizer has none
+    with pytest.raises(ValueError, match="holds a begun run and resume=never"):
+        run.check_resume("never", stages)
+
+
+def test_what_a_killed_program_left_half_written_is_cleared_away(tmp_path):
+    run = RunFolder.named(str(tmp_path), "a")
+    (run.path / "draft").mkdir(parents=True)
+    (run.path / "draft" / ".0123.tmp").touch()
+    run.record({"seed": 0}, ["linecolor-train"])
+    assert not (run.path / "draft" / ".0123.tmp").exists()
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b"- 1"])
