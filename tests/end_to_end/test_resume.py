@@ -147,3 +147,16 @@ def test_asked_to_stop_with_all_its_workers_it_saves_the_step_it_is_at(picture_f
     assert "Traceback" not in told
     last = torch.load(run / "draft" / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["steps"] == max(entry["step"] for entry in read_record(run / "draft" / "metrics.jsonl")) >= 3
+
+
+def test_a_run_that_must_be_resumed_goes_on_into_a_stage_that_was_never_begun(picture_folder, tmp_path):
+    few = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("steps=8", "validate_every=100")]
+    line = arguments(picture_folder, "must", *few, "data.workers=0", "evaluation.enabled=false")
+    process = start(line, tmp_path)
+    while lines_recorded(tmp_path / "runs" / "must") < 2:
+        assert process.poll() is None, (tmp_path / "log.txt").read_text()[-3000:]
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=120) == 128 + signal.SIGTERM
+    finish([*line, "resume=must"], tmp_path)
+    assert (tmp_path / "runs" / "must" / "colorizer" / "complete.json").is_file()

@@ -1,0 +1,56 @@
+"""Signals that reach a whole group of processes leave the loader's to training."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from datamodules import line_art
+from datamodules.line_art import LineArtDataModule
+from datamodules.recipe import (
+    ArtifactSettings,
+    ColorSettings,
+    CropSettings,
+    HintSettings,
+    LineSettings,
+    PairSettings,
+)
+from datamodules.sources.folder import scan_folder
+
+PAIRS = PairSettings(
+    CropSettings("log_uniform", flip=0.5, turn=0.5, rotation=8.0, zoom=0.1),
+    ColorSettings(recolor=0.5, hue=0.5, saturation=0.4, gamma=0.25, background=0.5),
+    LineSettings(0.5, 0.5, 3.0, sigmas=[0.3], kernels=[4], jitter=[0.7, 1.0]),
+    HintSettings(0.3, "log_uniform", least=1, most=9, strokes=0.3, sides=[1]),
+    ArtifactSettings(paste=0.3, distort=0.3, spray=0.4, bleed=0.4),
+)
+
+
+@pytest.fixture
+def batches(picture_folder, monkeypatch):
+    """Batches of one loader process, and that process."""
+    monkeypatch.setattr(line_art, "LINGER", 1)
+    drawings = scan_folder(picture_folder / "color", None, test_share=0.0, progress=False).drawings
+    loader = LineArtDataModule(drawings, PAIRS, 32, "none", "draft", 2, 10**6, 0, 1, 0).train_dataloader()
+    iterator = iter(loader)
+    next(iterator)
+    return iterator, iterator._workers[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1, signal.SIGTERM])
+def test_training_goes_on_reading_for_as_long_as_it_wants(batches, number):
+    iterator, worker = batches
+    os.kill(worker.pid, number)
+    until = time.monotonic() + 2.5
+    while time.monotonic() < until:
+        next(iterator)
+    assert worker.is_alive()
+
+
+def test_a_loader_process_that_nobody_reads_from_ends_after_a_sigterm(batches):
+    _, worker = batches
+    time.sleep(0.5)  # it has fetched ahead what it may
+    os.kill(worker.pid, signal.SIGTERM)
+    worker.join(timeout=6)
+    assert not worker.is_alive()
