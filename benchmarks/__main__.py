@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import blending, startup, training
+from benchmarks import blending, curation, devices, shards, startup, survival, tracking, training
 from linecolor.run_folder import commit, versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -31,7 +31,28 @@ def main() -> int:
     ]
     seconds = startup.measure()
     rows += [(f"linecolor-{name} --help, s", seconds[name], bar, False) for name, bar in startup.BARS.items()]
-    figures: dict[str, object] = {"training": step, "blending": blend, "startup": seconds}
+    lasting, two, sharded = survival.measure(step["step_s"]), devices.measure(), shards.measure()
+    tracked, curated = tracking.measure(), curation.rates()
+    rows += [
+        ("checkpoints and bookkeeping / training step", lasting["share"], 0.05, False),
+        ("step of two processes / without exchange", two["ratio"], 1.05, False),
+        ("loading from shards on disk / from a folder", sharded["disk_ratio"], 0.95, True),
+        ("step with W&B's network dead / without W&B", tracked["step_ratio"], tracking.BAR, False),
+    ]
+    rows += [
+        (f"curating {kind} of 1,000 px, a second and core", curated[kind], curation.BAR, True)
+        for kind in ("drawing_jpeg", "drawing_png")
+    ]
+    figures: dict[str, object] = {
+        "training": step,
+        "blending": blend,
+        "startup": seconds,
+        "survival": lasting,
+        "devices": two,
+        "shards": sharded,
+        "tracking": tracked,
+        "curation": curated,
+    }
     if torch.cuda.is_available():
         from benchmarks import paper_size
 
