@@ -1,8 +1,11 @@
 """LineArtDataModule: training crops with recipes, pairs made after the transfer, held-out drawings whole."""
 
+import atexit
 import os
 import signal
 from collections.abc import Sequence
+from functools import partial
+from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
 import lightning as L
@@ -85,7 +88,7 @@ class LineArtDataModule(L.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             persistent_workers=False,
             prefetch_factor=4 if self.workers else None,
-            worker_init_fn=_prepare_worker,
+            worker_init_fn=partial(_prepare_worker, _ending),
         )
 
     def val_dataloader(self) -> DataLoader:
@@ -115,13 +118,17 @@ class LineArtDataModule(L.LightningDataModule):
 LINGER = 600
 """Seconds a loader process goes on idly after a SIGTERM."""
 
+# Shared with the loader processes: whether this one is about to end, and a SIGTERM is its own.
+_ending = RawValue("b", 0)
+atexit.register(setattr, _ending, "value", 1)
 
-def _prepare_worker(worker: int) -> None:
+
+def _prepare_worker(ending: Any, worker: int) -> None:
     """One thread a worker, and what is sent to the whole group of processes is for training to answer.
 
     OpenCV and torch would each start as many threads as there are cores, in every worker. Ctrl-C in a terminal, and
     what a cluster sends, reach every process; a worker that died of it would take the step that is under way with it.
-    It ends when training tells it to, or when nothing was read for a while since.
+    It ends when training does, or when nothing was read for a while since.
     """
     import cv2
 
@@ -134,7 +141,7 @@ def _prepare_worker(worker: int) -> None:
 
     def linger(number: int, frame: object) -> None:
         nonlocal read
-        if number == signal.SIGALRM and dataset.read == read:
+        if ending.value or (number == signal.SIGALRM and dataset.read == read):
             os._exit(0)
         read = dataset.read
         signal.alarm(LINGER)

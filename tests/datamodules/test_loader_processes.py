@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +57,22 @@ def test_a_loader_process_that_nobody_reads_from_ends_after_a_sigterm(batches):
     os.kill(worker.pid, signal.SIGTERM)
     worker.join(timeout=6)
     assert not worker.is_alive()
+
+
+def test_a_program_that_ends_with_its_loader_at_work_does_not_wait_for_it(picture_folder):
+    """Python ends what it has started with a SIGTERM, and waits."""
+    script = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from test_loader_processes import PAIRS
+from datamodules.line_art import LineArtDataModule
+from datamodules.sources.folder import scan_folder
+drawings = scan_folder(sys.argv[1], None, test_share=0.0, progress=False).drawings
+batches = iter(LineArtDataModule(drawings, PAIRS, 32, "none", "draft", 2, 10**6, 0, 1, 0).train_dataloader())
+next(batches)
+sys.held = batches
+print("reading", flush=True)
+"""
+    line = [sys.executable, "-c", script, str(picture_folder / "color"), str(Path(__file__).parent)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "reading\n", done.stderr
