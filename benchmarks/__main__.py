@@ -18,6 +18,7 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> int:
     """Measure, print and write; 1 if a bar is missed."""
     rows: list[tuple[str, float, float | None, bool]] = []  # what, figure, bar, whether more is better
+    threads = torch.get_num_threads()
     step = training.measure()
     rows += [
         ("pair synthesis / small draft training step", step["synthesis_share"], 0.10, False),
@@ -32,6 +33,7 @@ def main() -> int:
     seconds = startup.measure()
     rows += [(f"linecolor-{name} --help, s", seconds[name], bar, False) for name, bar in startup.BARS.items()]
     lasting, two, sharded = survival.measure(step["step_s"]), devices.measure(), shards.measure()
+    torch.set_num_threads(threads)  # a loader process has one, and so had the shards' benchmark
     tracked, curated = tracking.measure(), curation.rates()
     rows += [
         ("checkpoints and bookkeeping / training step", lasting["share"], 0.05, False),
@@ -68,7 +70,7 @@ def main() -> int:
         print(f"{what:52}{figure:9.3f} {limit:>9}  {'' if good else 'MISSED'}")
     machine = {
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "processor": _processor(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
