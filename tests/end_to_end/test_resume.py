@@ -19,13 +19,13 @@ from safetensors.torch import load_file
 from linecolor.training_record import read_record
 
 KILLS = int(os.environ.get("LINECOLOR_KILLS", "20"))
-STEPS = max(24, 3 * KILLS)
+STEPS = max(40, 5 * KILLS)
 STAGES = ("draft", "colorizer")
 
 
 def arguments(pictures: Path, name: str, *more: str) -> list[str]:
     """A tiny run of both stages with everything that has a state: averages, warm-up, workers, held-out drawings."""
-    both = ("steps={}", "record_every=1", "checkpoint_every=4", "checkpoint_minutes=0.02", "validate_every=5")
+    both = ("steps={}", "record_every=1", "checkpoint_every=4", "checkpoint_minutes=0.02", "validate_every=10")
     settings = [f"stage.{stage}.{setting}".format(STEPS) for stage in STAGES for setting in both]
     data = ["data=folder", f"data.root={pictures / 'color'}", f"data.lines={pictures / 'line'}", "data.test_share=0.3"]
     tiny = ["experiment=demo", "debug=tiny", f"name={name}", *settings, "data.workers=2", "evaluation.drawings=1"]
@@ -96,7 +96,7 @@ def test_an_undisturbed_run_records_every_step_and_every_look(undisturbed):
         record = read_record(undisturbed / stage / "metrics.jsonl")
         assert [line["step"] for line in record if "reconstruction" in line] == list(range(1, STEPS + 1))
         looks = [line["step"] for line in record if "full_size/psnr_32_mean" in line]
-        assert looks == sorted({*range(5, STEPS + 1, 5), STEPS})
+        assert looks == sorted({*range(10, STEPS + 1, 10), STEPS})
 
 
 def test_a_run_killed_at_random_moments_equals_the_undisturbed_one_to_the_bit(undisturbed, picture_folder, tmp_path):
@@ -113,7 +113,7 @@ def test_a_run_killed_at_random_moments_equals_the_undisturbed_one_to_the_bit(un
         while wanted and process.poll() is None and lines_recorded(run) - before < wanted:
             before = min(before, lines_recorded(run))  # it is cut back to the checkpoint first
             time.sleep(0.005)
-        time.sleep(dice.uniform(0, 0.12) if wanted else dice.uniform(0, 5))
+        time.sleep(dice.uniform(0, 0.12) if wanted else dice.uniform(0, 3))
         assert process.poll() is None, f"over after {len(died)} kills:\n{(tmp_path / 'log.txt').read_text()[-3000:]}"
         kind = kinds[len(died) % len(kinds)]
         process.send_signal(kind)
