@@ -289,8 +289,8 @@ def check_same_start(trainer: L.Trainer, stage: TrainingStage) -> None:
     """
     if trainer.world_size == 1:
         return
-    every = torch.as_tensor(stage.all_gather(torch.tensor([stage.steps, stage.images_seen], device=stage.device)))
-    if not torch.equal(every, every[:1].expand_as(every)):
+    every, same = _of_all_devices(stage, torch.tensor([stage.steps, stage.images_seen], device=stage.device))
+    if not same:
         raise RuntimeError(
             f"the devices' processes start from different steps ({every[:, 0].tolist()}): the run's folder must be the "
             "same one for all of them"
@@ -308,12 +308,18 @@ def check_devices_agree(trainer: L.Trainer, stage: TrainingStage) -> None:
     with torch.no_grad():
         # Bits, not values: a sum of floats would hide small differences.
         bits = torch.stack([p.contiguous().view(torch.int32).sum(dtype=torch.int64) for p in stage.parameters()])
-    every = torch.as_tensor(stage.all_gather(bits))
-    if not torch.equal(every, every[:1].expand_as(every)):
+    _, same = _of_all_devices(stage, bits)
+    if not same:
         raise RuntimeError(
             f"the devices' weights differ at step {stage.steps}: an exchange between them went wrong; continue from "
             "the last checkpoint, and check the interconnect"
         )
+
+
+def _of_all_devices(stage: TrainingStage, numbers: torch.Tensor) -> tuple[torch.Tensor, bool]:
+    """Every device's numbers, a row a device, and whether all rows are the same."""
+    every = torch.as_tensor(stage.all_gather(numbers))
+    return every, torch.equal(every, every[:1].expand_as(every))
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:

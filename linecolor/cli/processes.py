@@ -5,9 +5,8 @@ import os
 
 def is_first_process() -> bool:
     """Whether this process is the one that writes files: of several devices' processes, rank 0."""
-    return all(
-        int(os.environ.get(name, 0)) == 0 for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-    )
+    ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+    return all(int(os.environ.get(rank, 0)) == 0 for rank in ranks)
 
 
 class RunStopped(RuntimeError):

@@ -234,7 +234,7 @@ def _trainer(
     plain: dict[str, Any],
     run: "RunFolder",
     data: "LineArtDataModule",
-    checkpoint: "L.Callback",
+    checkpoint: "StageCheckpoint",
 ) -> "L.Trainer":
     import lightning as L
     from hydra.utils import instantiate
@@ -254,7 +254,7 @@ def _trainer(
         # Lightning's own answer to SIGUSR1 is a checkpoint of another kind, in the middle of a step.
         own["plugins"] = [SLURMEnvironment(auto_requeue=False)]
     settings = plain["stage"][stage]
-    loggers = [JsonlLogger(folder / "metrics.jsonl"), *make_loggers(config, stage, folder)]
+    loggers = [JsonlLogger(checkpoint.record), *make_loggers(config, stage, folder)]
     try:
         return L.Trainer(
             **own,

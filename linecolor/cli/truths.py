@@ -15,6 +15,7 @@ def read_truths(results: Sequence["RunResult"], count: int) -> dict[str, "FullDr
     Empty where the data is no longer where it was: the results are shown without them.
     """
     from datamodules.illustrations import FullDrawings
+    from datamodules.sources.drawing import of_split
     from linecolor.cli.sources import load_drawings
     from linecolor.comparison import common
 
@@ -23,8 +24,7 @@ def read_truths(results: Sequence["RunResult"], count: int) -> dict[str, "FullDr
         return {}
     settings = {key.removeprefix("data."): v for key, v in results[0].config.items() if key.startswith("data.")}
     try:
-        scan = load_drawings(settings)
-        held_out = [drawing for drawing in scan.drawings if drawing.split == "test" and drawing.id in wanted]
+        held_out = [drawing for drawing in of_split(load_drawings(settings).drawings, "test") if drawing.id in wanted]
         return {drawing.name: drawing for drawing in FullDrawings(held_out)}
     except (OSError, ValueError, KeyError) as error:
         print(f"line and truth are not shown: {error}", file=sys.stderr)

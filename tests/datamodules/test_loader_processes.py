@@ -8,25 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from datamodules import line_art
 from datamodules.line_art import LineArtDataModule
-from datamodules.recipe import (
-    ArtifactSettings,
-    ColorSettings,
-    CropSettings,
-    HintSettings,
-    LineSettings,
-    PairSettings,
-)
+from datamodules.recipe import PairSettings
 from datamodules.sources.folder import scan_folder
 
-PAIRS = PairSettings(
-    CropSettings("log_uniform", flip=0.5, turn=0.5, rotation=8.0, zoom=0.1),
-    ColorSettings(recolor=0.5, hue=0.5, saturation=0.4, gamma=0.25, background=0.5),
-    LineSettings(0.5, 0.5, 3.0, sigmas=[0.3], kernels=[4], jitter=[0.7, 1.0]),
-    HintSettings(0.3, "log_uniform", least=1, most=9, strokes=0.3, sides=[1]),
-    ArtifactSettings(paste=0.3, distort=0.3, spray=0.4, bleed=0.4),
+PAIRS = PairSettings.from_config(
+    yaml.safe_load((Path(__file__).parents[2] / "conf" / "pairs" / "rich.yaml").read_text(encoding="utf-8"))
 )
 
 
