@@ -85,3 +85,18 @@ def _blocked(line: Tensor) -> Tensor:
         before, after = side // 2, side - 1 - side // 2
         maps.append(F.max_pool2d(F.pad(ink, (before, after, before, after)), side, stride=1))
     return torch.cat(maps, dim=1) > 0
+
+
+def halve(hint: Tensor) -> Tensor:
+    """Hints for a network on a grid half as fine: a cell has a hint where one of its four had, of their mean colour.
+
+    Args:
+        hint: (B, 4, 2h, 2w) float by `hints.CONVENTION`.
+
+    Returns:
+        (B, 4, h, w), by the same convention.
+    """
+    color, alpha = hint[:, :3], hint[:, 3:]
+    share = F.avg_pool2d(alpha, 2)
+    mean = F.avg_pool2d(color * alpha, 2) / share.clamp(min=1 / 16)
+    return torch.cat([mean, (share > 0).to(hint.dtype)], dim=1)

@@ -1,4 +1,6 @@
-"""The losses of Lee & Lee 2020, section 3.5. They compute and never step."""
+"""The losses of Lee & Lee 2020, section 3.5, and those of its baselines. They compute and never step."""
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,37 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     real = F.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
     fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
     return real + fake
+
+
+def critic_loss(real_scores: Tensor, fake_scores: Tensor, drift: float) -> Tensor:
+    """The Wasserstein critic's loss, to be minimised: E D(fake) - E D(real) + drift * (E D(real))^2 (Ci et al. 2018).
+
+    Args:
+        real_scores: (B, 1) of true pictures.
+        fake_scores: (B, 1) of generated ones.
+        drift: weight that keeps the scores near 0; 1e-3 as published.
+    """
+    real = real_scores.mean()
+    return fake_scores.mean() - real + drift * real**2
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+    """How far the critic's slope between true and generated pictures is from 1: mean of (|grad| - 1)^2.
+
+    Gulrajani et al. 2017. The norm is taken over a whole picture; Ci et al.'s code takes it over the channels of each
+    pixel, which is another penalty than their text says.
+
+    Args:
+        critic: pictures (B, 3, S, S) -> scores (B, 1).
+        real: (B, 3, S, S).
+        fake: (B, 3, S, S), without gradient.
+        share: (B, 1, 1, 1) in [0, 1], the true picture's share of each mixture.
+    """
+    mixed = (share * real + (1 - share) * fake).requires_grad_()
+    (slope,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
+    # The root's own slope is infinite at 0.
+    norm = (slope.float().flatten(1).square().sum(1) + 1e-12).sqrt()
+    return (norm - 1).square().mean()
 
 
 def adversarial_loss(fake_logits: Tensor) -> Tensor:

@@ -53,3 +53,27 @@ def test_the_truth_gets_no_gradient_from_the_content_loss():
     truth = torch.rand(1, 3, 8, 8, requires_grad=True)
     losses.ContentLoss(VGG16Relu22())(color, truth).backward()
     assert truth.grad is None
+
+
+def test_the_critics_loss_on_fixed_scores():
+    real, fake = torch.tensor([[2.0], [4.0]]), torch.tensor([[-1.0], [0.0]])
+    assert losses.critic_loss(real, fake, drift=0.001).item() == pytest.approx(-0.5 - 3 + 0.001 * 9)
+
+
+def test_the_gradient_penalty_of_a_linear_critic_is_the_closed_form():
+    weights = torch.randn(3 * 4 * 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    real, fake = torch.rand(5, 3, 4, 4), torch.rand(5, 3, 4, 4)
+    share = torch.rand(5, 1, 1, 1)
+    penalty = losses.gradient_penalty(lambda x: x.flatten(1) @ weights[:, None], real, fake, share)
+    assert penalty.item() == pytest.approx((weights.norm().item() - 1) ** 2, rel=1e-5)
+    penalty.backward()
+    expected = 2 * (weights.norm() - 1) * weights / weights.norm()
+    torch.testing.assert_close(weights.grad, expected.detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_gradient_penalty_is_taken_between_the_two_pictures():
+    """Of a critic x^2 / 2 the slope is the picture itself."""
+    real, fake = torch.full((1, 1, 1, 1), 3.0), torch.full((1, 1, 1, 1), 1.0)
+    share = torch.full((1, 1, 1, 1), 0.25)
+    penalty = losses.gradient_penalty(lambda x: x.flatten(1) ** 2 / 2, real, fake, share)
+    assert penalty.item() == pytest.approx((0.25 * 3 + 0.75 * 1 - 1) ** 2, rel=1e-5)
