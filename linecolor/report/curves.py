@@ -1,12 +1,13 @@
-"""Curves over training as SVG: thinned without losing a spike, smoothed where they are noisy."""
+"""Curves as SVG: thinned without losing a spike, smoothed where they are noisy, with bands for their errors."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from linecolor.report.axes import Axis
+from linecolor.report.axes import LINEAR, LOG, LOG1, Axis, Scale
 
 Numbers = Sequence[float] | np.ndarray
 
@@ -19,7 +20,14 @@ _BUCKETS = 300
 
 @dataclass(frozen=True)
 class Curve:
-    """A diagram; series maps a name to (x values, y values). Non-finite points are left out and counted."""
+    """A diagram; series maps a name to (x values, y values). Non-finite points are left out and counted.
+
+    Attributes:
+        errors: by the name of a series, the ± of each of its points in the units of y, drawn as a light band (as a
+            whisker where a point stands alone); nothing is drawn where it is not finite.
+        x_ticks: ticks at exactly these x, which the axis then spans; round numbers where there are none.
+        log1_x: the x axis is log2(1 + x), for numbers that double and begin with 0; x below 0 is left out.
+    """
 
     title: str
     x_label: str
@@ -27,48 +35,107 @@ class Curve:
     series: Mapping[str, tuple[Numbers, Numbers]]
     log_x: bool = False
     log_y: bool = False
+    errors: Mapping[str, Numbers] = field(default_factory=dict)
+    x_ticks: Sequence[float] = ()
+    log1_x: bool = False
+
+    @property
+    def x_scale(self) -> Scale:
+        """Of the x axis."""
+        return LOG1 if self.log1_x else LOG if self.log_x else LINEAR
+
+    @property
+    def y_scale(self) -> Scale:
+        """Of the y axis."""
+        return LOG if self.log_y else LINEAR
+
+
+@dataclass(frozen=True)
+class _Series:
+    """The points of a series that can be drawn, sorted by x.
+
+    Attributes:
+        x, y: (N,) in transformed units.
+        low, high: (N,) the ends of the error in transformed units, NaN where there is none.
+        error: (N,) ± in the units of y, NaN where there is none.
+        skipped: the number of points that cannot be drawn.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    error: np.ndarray
+    skipped: int
 
 
 def draw_curve(curve: Curve) -> dict[str, Any]:
     """A diagram for the template: paths and dots in the units of PLOT, ticks, and the values to hover over.
 
     Raises:
-        ValueError: a series with unequal numbers of x and y values.
+        ValueError: a series with unequal numbers of x and y values or errors, a negative error, errors of no series,
+            two scales for x at once, or a tick that has no place on the axis.
     """
+    ticks = _check(curve)
     cleaned = {name: _clean(curve, name) for name in curve.series}
-    drawn = {name: (x, y) for name, (x, y, _) in cleaned.items() if len(x)}
-    shown: dict[str, Any] = {"curve": curve, "series": [], "skipped": sum(c[2] for c in cleaned.values())}
+    drawn = {name: series for name, series in cleaned.items() if len(series.x)}
+    shown: dict[str, Any] = {"curve": curve, "series": [], "skipped": sum(s.skipped for s in cleaned.values())}
     if not drawn:
         return shown
     right, bottom = PLOT["width"] - PLOT["right"], PLOT["height"] - PLOT["bottom"]
-    all_x, all_y = (np.concatenate([pair[i] for pair in drawn.values()]) for i in (0, 1))
+    all_x = np.concatenate([ticks, *(series.x for series in drawn.values())])
+    all_y = np.concatenate([values for series in drawn.values() for values in (series.y, series.low, series.high)])
+    all_y = all_y[np.isfinite(all_y)]
     low_y, high_y = _span(all_y, 0.05)
     if not curve.log_y and all_y.min() >= 0 > low_y:
         low_y = 0.0
-    x_axis = Axis(*_span(all_x, 0.0), PLOT["left"], right, curve.log_x)
-    y_axis = Axis(low_y, high_y, bottom, PLOT["top"], curve.log_y)
-    for number, name in enumerate(drawn):
-        px, py = x_axis.place(drawn[name][0]), y_axis.place(drawn[name][1])
+    x_axis = Axis(*_span(all_x, 0.0), PLOT["left"], right, curve.x_scale, tuple(curve.x_ticks))
+    y_axis = Axis(low_y, high_y, bottom, PLOT["top"], curve.y_scale)
+    for number, (name, series) in enumerate(drawn.items()):
+        px, py = x_axis.place(series.x), y_axis.place(series.y)
         raw_x, raw_y = px, py
+        low, high = y_axis.place(series.low), y_axis.place(series.high)
         bucket = ((px - PLOT["left"]) / (right - PLOT["left"]) * _BUCKETS).astype(int)
+        band_x = px
         if len(px) > 2 * _BUCKETS:
             # Lowest and highest of a bucket keep the spikes that a plain thinning would hide.
             edges = np.flatnonzero(np.diff(bucket, prepend=-1))
             raw_x = np.repeat(px[edges], 2)
             raw_y = np.stack([np.minimum.reduceat(py, edges), np.maximum.reduceat(py, edges)], axis=1).ravel()
+            # On the page y grows downwards: the low end of an error is the larger number.
+            band_x, low, high = px[edges], np.fmax.reduceat(low, edges), np.fmin.reduceat(high, edges)
         smooth = _path(*_smooth(px, py, bucket)) if len(px) > 24 and _is_noisy(py) else ""
+        bands, whiskers = _error_paths(band_x, low, high)
+        last = _short_value(curve.y_scale.backward(series.y[-1]))
         shown["series"].append(
             {
                 "name": name,
                 "style": f"s{number % _PALETTE_SIZE}{' dashed' if number >= _PALETTE_SIZE else ''}",
                 "raw": _path(raw_x, raw_y),
                 "smooth": smooth,
+                "bands": bands,
+                "whiskers": whiskers,
                 "dots": [(float(a), float(b)) for a, b in zip(px, py)] if len(px) <= 24 else [],
-                "last": _short_value(10 ** drawn[name][1][-1] if curve.log_y else drawn[name][1][-1]),
+                "last": last + _plus_minus(series.error[-1]),
             }
         )
     shown |= {"x_ticks": x_axis.ticks(), "y_ticks": y_axis.ticks(), "hovers": _hovers(curve, drawn, x_axis)}
     return shown
+
+
+def _check(curve: Curve) -> np.ndarray:
+    """The places of the ticks asked for, in transformed units."""
+    where = f"curve {curve.title!r}"
+    if curve.log_x and curve.log1_x:
+        raise ValueError(f"{where}: log_x and log1_x at once; give one of them")
+    unknown = [name for name in curve.errors if name not in curve.series]
+    if unknown:
+        raise ValueError(f"{where}: errors of {unknown[0]!r}, which is no series of it")
+    ticks = curve.x_scale.transform(np.asarray(list(curve.x_ticks), dtype=np.float64))
+    if np.isnan(ticks).any():
+        wrong = curve.x_ticks[int(np.argmax(np.isnan(ticks)))]
+        raise ValueError(f"{where}: an x tick at {wrong} has no place on its axis; log_x needs more than 0, log1_x 0")
+    return ticks
 
 
 def _span(values: np.ndarray, margin: float) -> tuple[float, float]:
@@ -80,18 +147,40 @@ def _span(values: np.ndarray, margin: float) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _clean(curve: Curve, name: str) -> tuple[np.ndarray, np.ndarray, int]:
-    """A series in transformed units, sorted by x, and the number of points that cannot be drawn."""
+def _clean(curve: Curve, name: str) -> _Series:
+    where = f"curve {curve.title!r}, series {name!r}"
     xs, ys = (np.asarray(list(values), dtype=np.float64) for values in curve.series[name])
     if len(xs) != len(ys):
-        raise ValueError(f"curve {curve.title!r}, series {name!r}: {len(xs)} x values for {len(ys)} y values")
+        raise ValueError(f"{where}: {len(xs)} x values for {len(ys)} y values")
+    errors = np.asarray(list(curve.errors.get(name, [math.nan] * len(ys))), dtype=np.float64)
+    if len(errors) != len(ys):
+        raise ValueError(f"{where}: {len(errors)} errors for {len(ys)} y values")
+    if (errors < 0).any():
+        raise ValueError(f"{where}: an error of {errors.min()}; what follows ± must not be negative")
+    tx, ty = curve.x_scale.transform(xs), curve.y_scale.transform(ys)
     with np.errstate(all="ignore"):
-        tx, ty = (np.log10(xs) if curve.log_x else xs), (np.log10(ys) if curve.log_y else ys)
-        # Beyond these, differences of doubles (or powers of ten) overflow.
-        limit_x, limit_y = (250.0 if log else 1e300 for log in (curve.log_x, curve.log_y))
-        good = (np.abs(tx) < limit_x) & (np.abs(ty) < limit_y)  # false for NaN and infinity
-    order = np.argsort(tx[good], kind="stable")
-    return tx[good][order], ty[good][order], int((~good).sum())
+        low, high = curve.y_scale.transform(ys - errors), curve.y_scale.transform(ys + errors)
+    if curve.log_y:
+        # An error that reaches 0 or below goes on for ever downwards: it is drawn as far as it reaches upwards.
+        low = np.where(np.isnan(low), np.maximum(2 * ty - high, -curve.y_scale.limit), low)
+    given = np.isfinite(low) & np.isfinite(high)
+    low, high, errors = (np.where(given, values, np.nan) for values in (low, high, errors))
+    good = np.isfinite(tx) & np.isfinite(ty)
+    order = np.flatnonzero(good)[np.argsort(tx[good], kind="stable")]
+    return _Series(tx[order], ty[order], low[order], high[order], errors[order], int((~good).sum()))
+
+
+def _error_paths(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[list[str], list[str]]:
+    """Closed paths round the runs of points with an error, and whiskers of those that stand alone."""
+    known = np.flatnonzero(np.isfinite(low))
+    runs = [run for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1) if len(run)]
+    bands = [
+        _path(np.concatenate([x[run], x[run][::-1]]), np.concatenate([high[run], low[run][::-1]])) + "Z"
+        for run in runs
+        if len(run) > 1
+    ]
+    alone = [int(run[0]) for run in runs if len(run) == 1]
+    return bands, [f"M{x[at]:.1f} {low[at]:.1f}V{high[at]:.1f}" for at in alone]
 
 
 def _smooth(x: np.ndarray, y: np.ndarray, bucket: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,19 +207,23 @@ def _short_value(value: float) -> str:
     return f"{value:,.4g}".replace("e-0", "e-").replace("-", "−")
 
 
-def _hovers(curve: Curve, drawn: dict[str, tuple[np.ndarray, np.ndarray]], axis: Axis) -> list[dict[str, Any]]:
+def _plus_minus(error: float) -> str:
+    return f" ± {error:,.2g}".replace("e-0", "e-").replace("-", "−") if math.isfinite(error) else ""
+
+
+def _hovers(curve: Curve, drawn: Mapping[str, _Series], axis: Axis) -> list[dict[str, Any]]:
     """Invisible columns over the plot whose title tells the values of every series there."""
     width = (axis.end - axis.start) / 40
     columns = []
     for number in range(40):
         middle = axis.low + (number + 0.5) / 40 * (axis.high - axis.low)
         lines: list[str] = []
-        for name, (x, y) in drawn.items():
-            at = int(np.argmin(np.abs(x - middle)))
-            if abs(x[at] - middle) <= (axis.high - axis.low) / 40:
-                there = 10 ** x[at] if curve.log_x else x[at]
-                lines = lines or [f"{curve.x_label} {there:,.6g}"]
-                lines.append(f"{name}: {_short_value(10 ** y[at] if curve.log_y else y[at])}")
+        for name, series in drawn.items():
+            at = int(np.argmin(np.abs(series.x - middle)))
+            if abs(series.x[at] - middle) <= (axis.high - axis.low) / 40:
+                lines = lines or [f"{curve.x_label} {curve.x_scale.backward(series.x[at]):,.6g}"]
+                value = _short_value(curve.y_scale.backward(series.y[at]))
+                lines.append(f"{name}: {value}{_plus_minus(series.error[at])}")
         if lines:
             columns.append({"x": axis.start + number * width, "width": width, "title": "\n".join(lines)})
     return columns

@@ -21,6 +21,9 @@ from linecolor.report.curves import PLOT, Curve, draw_curve
 from linecolor.report.pictures import Sheet, embed_sheets
 from linecolor.report.tables import Table, lay_out_table
 
+SCRIPTS = ("drawings.js", "view.js", "divider.js", "gestures.js", "report.js")
+"""The parts of the page's one script, in the order of their definitions."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -46,10 +49,10 @@ def render_report(report: Report, *, picture_bytes: int = 18_000_000) -> str:
         Beyond it the largest pictures are compressed harder, then reduced, until the sum fits or all are
         thumbnails.
     Raises ValueError for a picture that is not uint8 of a known shape, for rows that do not fit their
-    columns, for series of unequal lengths and for an unknown highlight.
+    columns, for a diagram that draw_curve refuses and for an unknown highlight.
     """
     sheets, reduced, total = embed_sheets(report.sheets, picture_bytes)
-    script = _resource("report.js")
+    script = _script()
     page = (
         _environment()
         .get_template("report.html.j2")
@@ -91,6 +94,11 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _script() -> str:
+    # One function round all parts: they share their names with one another and with nothing else.
+    return '"use strict";\n(() => {\n' + "\n".join(_resource(name) for name in SCRIPTS) + "})();\n"
 
 
 @cache

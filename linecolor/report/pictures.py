@@ -33,11 +33,13 @@ class SheetRow:
 
     images: one per column of the sheet, uint8 [0, 255], (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGB and alpha
         (a hint layer), of any size; None where there is no such picture (no truth, say).
+    captions: one per column, such as "17.1 dB", shown under its picture; empty where there is none.
     """
 
     name: str
     caption: str
     images: Sequence[np.ndarray | None]
+    captions: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def embed_sheets(sheets: list[Sheet], picture_bytes: int) -> tuple[list[dict[str
         The sheets for the template, how many pictures are stored reduced, and how many there are.
 
     Raises:
-        ValueError: a picture that is not uint8 of a known shape, or a row that does not fit the columns.
+        ValueError: a picture that is not uint8 of a known shape, or a row or captions that do not fit the columns.
     """
     arrays: list[np.ndarray] = []
     for sheet in sheets:
@@ -69,6 +71,11 @@ def embed_sheets(sheets: list[Sheet], picture_bytes: int) -> tuple[list[dict[str
                 raise ValueError(
                     f"sheet {sheet.title!r}, row {row.name!r}: {len(row.images)} pictures for "
                     f"{len(sheet.columns)} columns; give None where there is no picture"
+                )
+            if len(row.captions) not in (0, len(sheet.columns)):
+                raise ValueError(
+                    f"sheet {sheet.title!r}, row {row.name!r}: {len(row.captions)} captions for "
+                    f"{len(sheet.columns)} columns; give an empty text where there is no caption"
                 )
             for column, image in zip(sheet.columns, row.images):
                 if image is not None:
@@ -96,7 +103,8 @@ def embed_sheets(sheets: list[Sheet], picture_bytes: int) -> tuple[list[dict[str
                         "alpha": image.ndim == 3 and image.shape[2] == 4,
                     }
                 )
-            rows.append({"row": row, "pictures": pictures, "line": _line_column(sheet, row)})
+            captions = row.captions or [""] * len(sheet.columns)
+            rows.append({"row": row, "pictures": pictures, "captions": captions, "line": _line_column(sheet, row)})
         shown.append({"sheet": sheet, "rows": rows})
     return shown, reduced, len(arrays)
 

@@ -1,6 +1,7 @@
 """Tables of figures, set so that their numbers compare down a column."""
 
 import math
+import re
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
@@ -9,10 +10,16 @@ import numpy as np
 
 Cell = str | float | int | np.generic | None
 
+_LEADING_NUMBER = re.compile(r"\s*([+\-−]?[0-9][0-9,]*(?:\.[0-9]+)?(?:e[+\-−]?[0-9]+)?)")
+_FIGURE_SPACE = "\u2007"  # as wide as a digit, and never collapsed
+
 
 @dataclass(frozen=True)
 class Table:
-    """A table of figures; highlight maps a column to "max" or "min": its best number is set in bold."""
+    """A table of figures; highlight maps a column to "max" or "min": its best number is set in bold.
+
+    A text such as "47.87 ± 2.71" stands to the right like a number, and its leading number counts for the highlight.
+    """
 
     title: str
     note: str
@@ -39,19 +46,41 @@ def lay_out_table(table: Table) -> dict[str, Any]:
     for name, cells in zip(table.columns, zip(*table.rows) if table.rows else [()] * len(table.columns)):
         finite = [float(cell) for cell in cells if _is_finite(cell)]
         decimals = _decimals(max((abs(number) for number in finite), default=0.0))
-        texts = [_cell_text(cell, decimals) for cell in cells]
+        texts = _align_errors([_cell_text(cell, decimals) for cell in cells])
         choose = {"max": max, "min": min}.get(table.highlight.get(name, ""))
-        best_number = choose(finite) if choose and len(finite) > 1 else None
+        compared = [_leading_number(cell) for cell in cells]
+        known = [number for number in compared if number is not None]
+        best_number = choose(known) if choose and len(known) > 1 else None
         given = [cell for cell in cells if cell is not None]
         columns.append(
             {
                 "name": name,
                 "numeric": bool(given) and all(_is_number(c) or str(c)[:1] in "+-−±<≥≤0123456789" for c in given),
-                "best": [_is_finite(cell) and float(cell) == best_number for cell in cells],
+                "best": [number is not None and number == best_number for number in compared],
                 "texts": texts,
             }
         )
     return {"table": table, "columns": columns, "count": len(table.rows)}
+
+
+def _leading_number(cell: Cell) -> float | None:
+    """What a cell counts for among the others: its number, or that which its text begins with, if finite."""
+    if isinstance(cell, str):
+        found = _LEADING_NUMBER.match(cell)
+        number = float(found[1].replace(",", "").replace("−", "-")) if found else math.nan
+    else:
+        number = float(cell) if cell is not None and _is_number(cell) else math.nan
+    return number if math.isfinite(number) else None
+
+
+def _align_errors(texts: list[str]) -> list[str]:
+    # Without this "9.50 ± 12.71" above "9.81 ± 2.71" would not have its 9 above the other.
+    parts = [text.partition("±") for text in texts]
+    width = max((len(error) for _, _, error in parts), default=0)
+    return [
+        f"{value}{sign} {error.strip().rjust(width - 1, _FIGURE_SPACE)}" if value and error[:1] == " " else text
+        for text, (value, sign, error) in zip(texts, parts)
+    ]
 
 
 def _is_number(value: object) -> bool:

@@ -19,14 +19,14 @@ def full_report(text: str = "plain") -> Report:
     hint = np.zeros((16, 16, 4), np.uint8)
     hint[4:7, 4:7] = (200, 30, 20, 255)
     line = np.full((32, 32), 255, np.uint8)
-    row = SheetRow(text, text, [line, hint, np.zeros((40, 40, 3), np.uint8), None])
+    row = SheetRow(text, text, [line, hint, np.zeros((40, 40, 3), np.uint8), None], [text] * 4)
     return Report(
         title=text,
         subtitle=text,
         facts=[(text, text)],
         warnings=[text],
         tables=[Table(text, text, [text, "PSNR"], [[text, 21.5], [None, 20.0]], {"PSNR": "max"})],
-        curves=[Curve(text, text, text, {text: ([1.0, 2.0], [3.0, 4.0])})],
+        curves=[Curve(text, text, text, {text: ([1.0, 2.0], [3.0, 4.0])}, errors={text: [0.5, 0.5]})],
         sheets=[Sheet(text, text, ["line", text, "colorized", "truth"], [row])],
         config_yaml=text,
         versions={text: text},
@@ -57,6 +57,29 @@ def test_the_policy_admits_exactly_the_script_of_the_page() -> None:
     digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in html
     assert html.count("<script") == 1
+
+
+def test_the_script_finds_every_element_it_asks_for(read_page) -> None:
+    html = render_report(full_report())
+    asked = set(re.findall(r'getElementById\("([^"]+)"\)', html))
+    ids = [attrs["id"] for _, attrs in read_page(html).elements if "id" in attrs]
+    assert {"zoom", "zoom-panes", "zoom-divider", "zoom-left", "zoom-right"} <= asked <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def test_pictures_are_compared_alone_side_by_side_and_with_a_divider_by_keyboard_too(read_page) -> None:
+    html = render_report(full_report())
+    buttons = read_page(html).all("button")
+    modes = {a["data-mode"]: a["title"] for a in buttons if "data-mode" in a}
+    assert list(modes) == ["single", "side", "slider"]
+    for title in modes.values():
+        (key,) = re.findall(r"\((\w)\)", title)
+        assert f" {key}: () => setMode(" in html
+    divider = next(a for a in read_page(html).all("div") if a.get("id") == "zoom-divider")
+    assert (divider["role"], divider["tabindex"]) == ("slider", "0")
+    assert all("aria-label" in a for a in read_page(html).all("select"))
+    for action in (a["data-do"] for a in buttons if "data-do" in a):
+        assert re.search(rf"^  {action}(:|,)", html, re.M), f"no action for the button {action!r}"
 
 
 def test_hostile_text_is_shown_and_never_obeyed(read_page) -> None:

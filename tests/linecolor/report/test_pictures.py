@@ -95,3 +95,26 @@ def test_a_page_beyond_the_stored_size_names_its_own_size(read_page) -> None:
 def test_a_picture_of_the_wrong_kind_is_named(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"row 'cat', column 'c0'.*uint8"):
         render_report(Report("run", sheets=one_sheet(image)))
+
+
+def captioned(*captions: str) -> list[Sheet]:
+    return [Sheet("Best cases", "", ["line", "ours"], [SheetRow("cat", "", [shaded(8, 8), None], captions)])]
+
+
+def test_every_picture_has_its_own_caption_on_the_sheet_and_for_the_enlarged_view(read_page) -> None:
+    page = read_page(render_report(Report("run", sheets=captioned("17.1 dB", "no picture"))))
+    assert [a.get("data-caption") for a in page.all("button") if a.get("class") == "frame"] == ["17.1 dB"]
+    assert "line 17.1 dB" in page.text
+    assert "ours no picture" in page.text
+
+
+def test_a_sheet_without_captions_has_no_room_for_them(read_page) -> None:
+    for sheets in (captioned(), captioned("", "")):
+        html = render_report(Report("run", sheets=sheets))
+        assert 'class="caption"' not in html
+        assert not any("data-caption" in a for a in read_page(html).all("button"))
+
+
+def test_captions_that_do_not_fit_their_columns_are_named() -> None:
+    with pytest.raises(ValueError, match="row 'cat': 1 captions for 2 columns"):
+        render_report(Report("run", sheets=captioned("17.1 dB")))

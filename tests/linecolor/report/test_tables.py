@@ -40,6 +40,21 @@ def test_numbers_keep_their_meaning_in_a_table() -> None:
     ]  # fmt: skip
 
 
+def test_figures_with_their_errors_compare_down_a_column() -> None:
+    column = ["47.87 ± 12.71", "102.40 ± 2.71", "−0.42 ± 0.31", None]
+    shown = cells(Table("T", "", ["FID"], [[cell] for cell in column], {"FID": "min"}))
+    assert [kind for kind, _ in shown] == ["number", "number", "number best", "number"]
+    space = "\u2007"
+    assert [text for _, text in shown] == ["47.87 ± 12.71", f"102.40 ± {space}2.71", f"−0.42 ± {space}0.31", "–"]
+
+
+def test_the_best_is_found_by_the_leading_number_of_a_text() -> None:
+    column = ["9.80 ± 3.00 dB", "1,047.87 ± 2.71 dB", "no number", "+12.00", "1e999"]
+    for best, expected in (("max", 1), ("min", 0)):
+        shown = cells(Table("T", "", ["PSNR"], [[cell] for cell in column], {"PSNR": best}))
+        assert ["best" in kind for kind, _ in shown] == [number == expected for number in range(5)]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(), ANY_FLOAT, st.text(max_size=5)), min_size=1, max_size=6))
 def test_any_cells_at_all_give_a_table(column: list[str | float | int | None]) -> None:
