@@ -165,7 +165,7 @@ def mean_color_fill(line: Line, color: Picture, foreground: Mask, ink: bool) -> 
     counted = foreground if ink else foreground & (line >= INK)
     if counted.any():
         fill[foreground] = np.rint(color[counted].mean(axis=0))
-    return _times_line(fill, line)
+    return times_line(fill, line)
 
 
 def voronoi_fill(line: Line, hints: Sequence[Hint]) -> Picture:
@@ -185,7 +185,7 @@ def voronoi_fill(line: Line, hints: Sequence[Hint]) -> Picture:
     check_line(line)
     layer = paint_hints(hints, line.shape)
     ys, xs = distance_transform_edt(layer[..., 3] == 0, return_distances=False, return_indices=True)
-    return _times_line(layer[ys, xs, :3], line)
+    return times_line(layer[ys, xs, :3], line)
 
 
 def watershed_fill(line: Line, hints: Sequence[Hint]) -> Picture:
@@ -209,7 +209,7 @@ def watershed_fill(line: Line, hints: Sequence[Hint]) -> Picture:
     for number, hint in enumerate(hints, start=1):
         markers[hint.y0 : hint.y1, hint.x0 : hint.x1] = number
     palette = np.array([(255, 255, 255), *(hint.color for hint in hints)], np.uint8)
-    return _times_line(palette[watershed(255 - line, markers)], line)
+    return times_line(palette[watershed(255 - line, markers)], line)
 
 
 def check_line(line: Line) -> None:
@@ -241,7 +241,8 @@ def _free_positions(line: Line, side: int) -> Mask:
     return below[:, x1] - below[:, x0] == above[:, x1] - above[:, x0]
 
 
-def _times_line(fill: Picture, line: Line) -> Picture:
+def times_line(fill: Picture, line: Line) -> Picture:
+    """The fill under the line: fill x line / 255, rounded; (H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8."""
     product = np.empty_like(fill)
     cv2.multiply(fill, bare_line(line), product, scale=1 / 255)
     return product
