@@ -41,21 +41,36 @@ class UpBlock(nn.Module):
     """Up-C of the paper's figure 3: 3x3 to C, ResNeXt blocks, 3x3 to 2C, pixel shuffle to C/2 at twice the size.
 
     Sub-pixel convolution (Shi et al. 2016) instead of a transposed one keeps the checkerboard away
-    (Lee & Lee 2020, section 3.2).
+    (Lee & Lee 2020, section 3.2); the transposed one is there to measure what it would do.
 
     Args:
         in_channels: channels coming in, skip connection included.
         channels: C; the output has C / 2.
         blocks: number of ResNeXt blocks; 10 in the paper.
         cardinality: groups of the blocks; 32 in the paper.
+        upsample: `shuffle` (the paper), or `transposed`: a k4s2 transposed convolution in the shuffle's place.
+
+    Raises:
+        ValueError: for another `upsample`, or a cardinality that does not divide the channels.
     """
 
-    def __init__(self, in_channels: int, channels: int, blocks: int, cardinality: int) -> None:
+    expand: nn.Conv2d | nn.ConvTranspose2d
+    shuffle: nn.Module
+
+    def __init__(
+        self, in_channels: int, channels: int, blocks: int, cardinality: int, upsample: str = "shuffle"
+    ) -> None:
         super().__init__()
+        if upsample not in ("shuffle", "transposed"):
+            raise ValueError(f"upsample={upsample!r} is unknown: use shuffle or transposed")
         self.enter = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
         self.blocks = nn.Sequential(*(ResNeXtBlock(channels, cardinality) for _ in range(blocks)))
-        self.expand = nn.Conv2d(channels, 2 * channels, 3, padding=1, bias=False)
-        self.shuffle = nn.PixelShuffle(2)
+        if upsample == "shuffle":
+            self.expand = nn.Conv2d(channels, 2 * channels, 3, padding=1, bias=False)
+            self.shuffle = nn.PixelShuffle(2)
+        else:
+            self.expand = nn.ConvTranspose2d(channels, channels // 2, 4, stride=2, padding=1, bias=False)
+            self.shuffle = nn.Identity()
         self.activation = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:

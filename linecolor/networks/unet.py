@@ -23,10 +23,18 @@ class ResNeXtUNet(nn.Module):
         cardinality: groups of a block's 3x3 convolution; 32 in the paper.
         residual: whether the output is a correction of the last three input channels, so that a colorizer starts from
             the draft instead of having to learn to copy it first. Not in the paper.
+        upsample: `shuffle`, or `transposed` for the ablation; see `UpBlock`.
     """
 
     def __init__(
-        self, in_channels: int, width: int, levels: int, blocks: int, cardinality: int, residual: bool = False
+        self,
+        in_channels: int,
+        width: int,
+        levels: int,
+        blocks: int,
+        cardinality: int,
+        residual: bool = False,
+        upsample: str = "shuffle",
     ) -> None:
         super().__init__()
         if levels < 1:
@@ -44,7 +52,7 @@ class ResNeXtUNet(nn.Module):
         ups = [
             # Each decoder sees 2C channels: at the bottom the two layers of the deepest level, elsewhere the
             # encoder's C and the C that the decoder below shuffled up.
-            UpBlock(2 * (width * 2**level), width * 2**level, blocks, cardinality)
+            UpBlock(2 * (width * 2**level), width * 2**level, blocks, cardinality, upsample)
             for level in range(levels, 0, -1)
         ]
         self.up = nn.ModuleList(ups)
@@ -54,10 +62,11 @@ class ResNeXtUNet(nn.Module):
 
     def _initialise(self, ups: list[UpBlock]) -> None:
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 nn.init.kaiming_normal_(module.weight, a=LEAKY_SLOPE)
         for up in ups:
-            icnr_(up.expand.weight, upscale=2)
+            if isinstance(up.expand, nn.Conv2d):
+                icnr_(up.expand.weight, upscale=2)
             for block in up.blocks:
                 assert isinstance(block, ResNeXtBlock)
                 # Without normalisation ten residual branches of full strength would blow the signal up and
