@@ -22,12 +22,17 @@ Choices = dict[str, np.ndarray | np.generic]
 """One part of a recipe: arrays and NumPy numbers by name."""
 
 
+WHOLE_SHARE = 256 / 286
+"""How much of the page's short side Pix2Pix's random jitter leaves (Isola et al. 2017, section 6.2)."""
+
+
 @dataclass
 class CropSettings:
     """How a training crop is cut and moved.
 
-    `scale` is `native` (the paper) or `log_uniform` between native and whole; `flip` the chance of mirroring; `turn`
-    the chance of being turned by up to `rotation` degrees and enlarged by up to a share of `zoom`.
+    `scale` is `native` (the paper), `log_uniform` between native and whole, or `whole`, Pix2Pix's 256 of 286 px; `flip`
+    the chance of mirroring; `turn` the chance of being turned by up to `rotation` degrees and enlarged by up to a share
+    of `zoom`.
     """
 
     scale: str
@@ -93,8 +98,8 @@ class PairSettings:
     artifacts: ArtifactSettings
 
     def __post_init__(self) -> None:
-        if self.crop.scale not in ("native", "log_uniform"):
-            raise ValueError(f"pairs.crop.scale is native or log_uniform, not {self.crop.scale!r}")
+        if self.crop.scale not in ("native", "log_uniform", "whole"):
+            raise ValueError(f"pairs.crop.scale is native, log_uniform or whole, not {self.crop.scale!r}")
         if self.hints.count not in ("log_uniform", "alac", "authors"):
             raise ValueError(f"pairs.hints.count is log_uniform, alac or authors, not {self.hints.count!r}")
         if self.line.xdog + self.line.dilate <= 0:
@@ -140,7 +145,8 @@ def draw_crop(settings: CropSettings, key: SampleKey, size: tuple[int, int], sid
 
     Args:
         settings: `native` cuts `side` pixels; `log_uniform` anything from that to the whole short side, each
-            doubling as likely as another, so that training sees pages at the scale they are used at.
+            doubling as likely as another, so that training sees pages at the scale they are used at; `whole` the
+            short side but for Pix2Pix's jitter.
         key: of the sample.
         size: (H, W) of the page.
         side: pixels of the crop as the network sees it.
@@ -154,6 +160,8 @@ def draw_crop(settings: CropSettings, key: SampleKey, size: tuple[int, int], sid
     cut = min(side, short)
     if settings.scale == "log_uniform" and short > side:
         cut = round(side * (short / side) ** share)
+    elif settings.scale == "whole":
+        cut = max(1, round(short * WHOLE_SHARE))
     return int(down * (height - cut + 1)), int(across * (width - cut + 1)), cut
 
 

@@ -32,9 +32,9 @@ class Colorizer(TrainingStage):
         return self._draft[0].to(self.device)
 
     @property
-    def inference_networks(self) -> tuple[nn.Module, nn.Module | None]:
+    def inference_networks(self) -> dict[str, nn.Module]:
         """Draft and colorizer to colour with."""
-        return self.draft, self.inference_generator
+        return {"draft": self.draft, "colorizer": self.inference_generator}
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         """Adam and its schedule."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from lightning_modules.stage import StageSettings, TrainingStage
+from lightning_modules.stage import StageSettings, TrainingStage, add_parts
 from linecolor import losses
 from linecolor.line_art import LineArtBatch
 
@@ -39,9 +39,9 @@ class DraftGAN(TrainingStage):
         self.content_every = content_every
 
     @property
-    def inference_networks(self) -> tuple[nn.Module, nn.Module | None]:
+    def inference_networks(self) -> dict[str, nn.Module]:
         """The draft to colour with; there is no second stage yet."""
-        return self.inference_generator, None
+        return {"draft": self.inference_generator}
 
     def trained_networks(self) -> dict[str, nn.Module]:
         """Generator and discriminator."""
@@ -70,7 +70,7 @@ class DraftGAN(TrainingStage):
             terms = self._generator_terms(fake, chunk.draft_color)
             loss = torch.stack([self._weight(name) * term for name, term in terms.items()]).sum()
             self.manual_backward(loss / len(chunks))
-            _add(totals, {**terms, "generator_loss": loss}, len(chunks))
+            add_parts(totals, {**terms, "generator_loss": loss}, len(chunks))
         self.discriminator.requires_grad_(True)
         stepped = self.apply_gradients(generator_optimizer)
 
@@ -81,7 +81,7 @@ class DraftGAN(TrainingStage):
                 self.manual_backward(loss / len(chunks))
                 right = ((real_logits > 0).float().mean(), (fake_logits < 0).float().mean())
                 seen = {"discriminator_loss": loss, "real_accuracy": right[0], "fake_accuracy": right[1]}
-                _add(totals, seen, len(chunks))
+                add_parts(totals, seen, len(chunks))
             self.apply_gradients(discriminator_optimizer)
 
         # tanh that runs to +-1 has no gradient left: on white paper that is how this model dies.
@@ -98,8 +98,3 @@ class DraftGAN(TrainingStage):
 
     def _weight(self, term: str) -> float:
         return self.weights[term] * (self.content_every if term == "content" else 1)
-
-
-def _add(totals: dict[str, Tensor], terms: dict[str, Tensor], parts: int) -> None:
-    for name, term in terms.items():
-        totals[name] = totals.get(name, torch.zeros((), device=term.device)) + term.detach().float() / parts

@@ -1,4 +1,4 @@
-"""What both training stages share: counters, schedules, the average of the generator, clipping, the record."""
+"""What all training stages share: counters, schedules, the average of the generator, clipping, the record."""
 
 import copy
 import math
@@ -103,8 +103,8 @@ class TrainingStage(L.LightningModule):
         return self.generator if self.averaged is None else self.averaged
 
     @property
-    def inference_networks(self) -> tuple[nn.Module, nn.Module | None]:
-        """Draft and, if there is one, colorizer to colour with."""
+    def inference_networks(self) -> dict[str, nn.Module]:
+        """The networks to colour with, by the names of the stages that train them."""
         raise NotImplementedError
 
     def stepping_optimizers(self) -> list[LightningOptimizer]:
@@ -230,3 +230,12 @@ class TrainingStage(L.LightningModule):
         kept = min(0.5 ** (images / self.settings.ema_images), (1 + self.steps) / (10 + self.steps))
         for mean, now in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(now, 1 - kept)
+        # What BatchNorm keeps is an average already, and of the weights of just now.
+        for kept_buffer, buffer in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
+            kept_buffer.copy_(buffer)
+
+
+def add_parts(totals: dict[str, Tensor], terms: dict[str, Tensor], parts: int) -> None:
+    """Add the terms of one of several equal parts of a batch to the means over the whole, without gradients."""
+    for name, term in terms.items():
+        totals[name] = totals.get(name, torch.zeros((), device=term.device)) + term.detach().float() / parts

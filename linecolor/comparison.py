@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.bundle import read_card
 from linecolor.images import UnreadableImage, read_color
 from linecolor.line_art import FullDrawing
-from linecolor.line_colorizer import read_card
 from linecolor.report import Cell, Curve, Sheet, SheetRow, Table
 from linecolor.run_folder import RunFolder, read_settings
 from linecolor.sweep_folder import JobFolder
@@ -24,7 +24,6 @@ SIDE = 384
 MOST_CURVES = 8
 """Runs in one diagram: the report tells so many colours apart."""
 
-STAGES = ("draft", "colorizer")
 ELSEWHERE = ("name", "runs_dir", "resume")
 """What runs differ in without being different."""
 
@@ -61,6 +60,12 @@ class RunResult:
         if not whole or not all(isinstance(r.get("name"), str) and type(r.get("hints")) is int for r in rows):
             raise ValueError(f"{RunFolder(path).evaluation}: is damaged; delete it and start linecolor-evaluate again")
         return cls(label, RunFolder(path), flat(read_settings(path / "config.yaml")), evaluation)
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages it was asked to train."""
+        stages = self.config.get("stages")
+        return [str(stage) for stage in stages] if isinstance(stages, list) else []
 
     @property
     def figures(self) -> dict[str, float]:
@@ -240,7 +245,7 @@ def picture_sheets(results: Sequence[RunResult], truths: Mapping[str, FullDrawin
 def curves(results: Sequence[RunResult]) -> list[Curve]:
     """Full-size PSNR and reconstruction loss of each stage, a line a run, of the first MOST_CURVES runs."""
     found = []
-    for stage in STAGES:
+    for stage in dict.fromkeys(stage for result in results for stage in result.stages):
         records = {r.label: read_record(r.run.stage(stage) / "metrics.jsonl") for r in results[:MOST_CURVES]}
         lines = [line for record in records.values() for line in record]
         measured = sorted({name for line in lines for name in line if name.startswith("full_size/psnr_")})

@@ -1,7 +1,7 @@
 """Held-out drawings through the whole chain, at full size, measured by the protocol."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,29 +16,17 @@ from linecolor.line_art import FullDrawing
 from linecolor.line_colorizer import Coloring, LineColorizer
 from linecolor.metrics import FullSizePSNR, FullSizeSSIM
 from linecolor.obedience import obedience, permuted
+from linecolor.references import REFERENCES
 
 Picture = NDArray[np.uint8]
 
-BARE_LINE, MEAN_COLOR, MEAN_PAINT = "bare line", "mean colour", "mean paint"
-REFERENCES: dict[str, Callable[[FullDrawing], Picture]] = {
-    BARE_LINE: lambda drawing: protocol.bare_line(drawing.line),
-    MEAN_COLOR: lambda drawing: _mean_fill(drawing, ink=True),
-    MEAN_PAINT: lambda drawing: _mean_fill(drawing, ink=False),
-}
-"""What needs no training, and what a trained model has to beat; the last two even know the truth's mean."""
 
-
-def _mean_fill(drawing: FullDrawing, ink: bool) -> Picture:
-    return protocol.mean_color_fill(drawing.line, drawing.color, drawing.foreground, ink)
-
-
-STEPS = ("line", "hints", "draft", "colorized", "full size", "truth")
-"""What `steps` returns, in words."""
-
-
-def steps(drawing: FullDrawing, coloring: Coloring) -> list[Picture]:
+def steps(drawing: FullDrawing, coloring: Coloring) -> dict[str, Picture]:
     """The pictures on the way from the line to the result, and the truth beside it: one row of a sheet."""
-    return [drawing.line, coloring.hint, coloring.draft, coloring.colorized, coloring.full, drawing.color]
+    found = {"line": drawing.line, "hints": coloring.hint}
+    if coloring.draft is not None:
+        found["draft"] = coloring.draft
+    return found | {"colorized": coloring.colorized, "full size": coloring.full, "truth": drawing.color}
 
 
 def drawing_hints(drawing: FullDrawing, count: int, seed: int = 0) -> list[protocol.Hint]:
@@ -141,12 +129,13 @@ class FullSizeEvaluation:
 
 
 def measure_references(drawings: Iterable[FullDrawing]) -> dict[str, dict[str, float]]:
-    """PSNR and SSIM of what needs no training, by name of the reference."""
-    metrics = {name: (FullSizePSNR(), FullSizeSSIM()) for name in REFERENCES}
+    """PSNR and SSIM of what needs neither training nor hints, by name of the reference."""
+    references = [reference for reference in REFERENCES if not reference.uses_hints]
+    metrics = {reference.name: (FullSizePSNR(), FullSizeSSIM()) for reference in references}
     for drawing in drawings:
-        for name, fill in REFERENCES.items():
-            picture = fill(drawing)
-            for metric in metrics[name]:
+        for reference in references:
+            picture = reference.color(drawing.line, drawing.color, drawing.foreground, [])
+            for metric in metrics[reference.name]:
                 metric.update(picture, drawing.color, drawing.foreground)
     return {name: {**psnr.compute(), **ssim.compute()} for name, (psnr, ssim) in metrics.items()}
 

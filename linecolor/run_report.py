@@ -8,15 +8,14 @@ from typing import Any
 
 import yaml
 
-from linecolor.evaluation import REFERENCES, STEPS, steps
+from linecolor.bundle import read_card
+from linecolor.evaluation import steps
 from linecolor.line_art import FullDrawing
-from linecolor.line_colorizer import Coloring, read_card
+from linecolor.line_colorizer import Coloring
 from linecolor.metrics import psnr
 from linecolor.report import Cell, Curve, Report, Sheet, SheetRow, Table, write_report
 from linecolor.run_folder import RunFolder
 from linecolor.training_record import read_record
-
-STAGES = ("draft", "colorizer")
 
 
 def write_run_report(
@@ -35,14 +34,14 @@ def write_run_report(
         drawings: those shown on the sheets.
         colorings: of these, by name and number of hints.
     """
-    records = {stage: read_record(run.stage(stage) / "metrics.jsonl") for stage in STAGES}
+    records = {stage: read_record(run.stage(stage) / "metrics.jsonl") for stage in config["stages"]}
     facts = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
     card = read_card(run.bundle)
     counts = sorted(config["evaluation"]["hints"], reverse=True)
     report = Report(
         title=f"linecolor: {config['name']}",
-        subtitle="Line art coloured at its own size by two-stage networks and frequency separation",
-        facts=_facts(run, facts, evaluation),
+        subtitle="Line art coloured at its own size",
+        facts=_facts(run, config["stages"], facts, evaluation),
         warnings=_warnings(config, evaluation),
         tables=[_quality(evaluation, config)],
         curves=_curves(records),
@@ -55,9 +54,11 @@ def write_run_report(
     return write_report(run.report, report)
 
 
-def _facts(run: RunFolder, facts: dict[str, Any], evaluation: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts(
+    run: RunFolder, stages: Sequence[str], facts: dict[str, Any], evaluation: dict[str, Any]
+) -> list[tuple[str, str]]:
     found = []
-    for stage in STAGES:
+    for stage in stages:
         done = run.facts(stage)
         if done:
             minutes = done["seconds"] / 60
@@ -96,8 +97,7 @@ def _quality(evaluation: dict[str, Any], config: dict[str, Any]) -> Table:
     columns = ["what", "hints", "PSNR", "PSNR foreground", "median", "SSIM", "SSIM foreground"]
     columns += [name.replace("_", " ").upper().replace(" ", " ", 1) for name in distances]
     rows: list[list[Cell]] = []
-    for name in REFERENCES:
-        of = references[name]
+    for name, of in references.items():
         rows.append(
             [
                 name,
@@ -139,6 +139,7 @@ def _curves(records: dict[str, list[dict[str, Any]]]) -> list[Curve]:
     for stage, record in records.items():
         for title, names, label in (
             ("losses", ("reconstruction", "adversarial", "content", "discriminator_loss"), "loss"),
+            ("critic", ("wasserstein", "gradient_penalty"), "score"),
             ("discriminator accuracy", ("real_accuracy", "fake_accuracy"), "share right"),
             ("saturated output", ("saturated",), "share of pixels"),
             ("full-size PSNR", ("full_size/psnr_0_mean", "full_size/psnr_32_mean"), "dB"),
@@ -161,13 +162,17 @@ def _sheet(count: int, drawings: Sequence[FullDrawing], colorings: Mapping[str, 
         part = psnr(coloring.full, drawing.color, drawing.foreground)
         size = f"{drawing.line.shape[1]} x {drawing.line.shape[0]} px"
         rows.append(
-            SheetRow(drawing.name, f"{size}; PSNR {whole:.1f} dB, foreground {part:.1f}", steps(drawing, coloring))
+            SheetRow(
+                drawing.name,
+                f"{size}; PSNR {whole:.1f} dB, foreground {part:.1f}",
+                list(steps(drawing, coloring).values()),
+            )
         )
     hints = "no hints: the automatic mode" if count == 0 else f"{count} hints by the protocol"
     return Sheet(
         title=f"With {count} hints" if count else "Without hints",
         note=f"Held-out drawings, {hints}. Select a picture to look at it in full size; arrow keys change the column "
         "in place.",
-        columns=list(STEPS),
+        columns=list(steps(drawings[0], colorings[drawings[0].name][count])) if rows else [],
         rows=rows,
     )

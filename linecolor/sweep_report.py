@@ -192,12 +192,10 @@ class SweepTable:
 
 
 def _minutes(job: JobFolder) -> float | None:
-    """Minutes of training, of both stages."""
+    """Minutes of training, of all stages."""
     seconds = []
-    for stage in ("draft", "colorizer"):
-        complete = job.run.stage(stage) / "complete.json"
-        if complete.is_file():
-            seconds.append(float(read_settings(complete).get("seconds", 0)))
+    for complete in job.run.path.glob("*/complete.json"):
+        seconds.append(float(read_settings(complete).get("seconds", 0)))
     return sum(seconds) / 60 if seconds else None
 
 

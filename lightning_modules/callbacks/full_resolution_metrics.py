@@ -56,6 +56,5 @@ def live_colorizer(trainer: L.Trainer, module: L.LightningModule, blend: BlendMo
     """The whole chain around the networks that are in training."""
     assert isinstance(module, TrainingStage)
     data = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit()
-    draft, colorizer = module.inference_networks
     spread = data.synthesizer.hint_spread
-    return LineColorizer(draft, colorizer, data.resolution, spread, blend, module.device)
+    return LineColorizer(module.inference_networks, data.resolution, spread, blend, module.device)

@@ -42,5 +42,5 @@ class SampleSheet(L.Callback):
         rows = []
         for drawing in data.sample_drawings(self.drawings):
             coloring = color_by_protocol(colorizer, drawing, self.hints)
-            rows.append(steps(drawing, coloring))
+            rows.append(list(steps(drawing, coloring).values()))
         write_png(self.folder / f"{pl_module.images_seen:09d}.png", sheet(rows, self.side))

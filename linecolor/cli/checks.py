@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, get_args
 
-STAGES = ("draft", "colorizer")
+from linecolor.cli.systems import NETWORKS, system_of
 
 # Whole numbers of each section and the least they may be.
 _STAGE_NUMBERS = {
@@ -27,8 +27,14 @@ def check_settings(plain: dict[str, Any]) -> None:
         ValueError: naming the option, its value and what to use instead.
     """
     stages = plain["stages"]
-    if not isinstance(stages, list) or not stages or stages != list(STAGES[: len(stages)]):
-        raise ValueError(f"stages={stages} cannot be run: use [draft, colorizer] or [draft]")
+    system = system_of(stages)
+    for group, names in (("stage", stages), ("model", system)):
+        missing = [name for name in names if name not in plain[group]]
+        if missing:
+            raise ValueError(
+                f"stages={stages}, but {group} has no {missing[0]}: choose model=... and stage=... that belong "
+                "together, or a whole experiment=..."
+            )
     if plain["resume"] not in ("auto", "must", "never"):
         raise ValueError(f"resume={plain['resume']} is unknown: use auto, must or never")
     _numbers("", plain, {"seed": 0})
@@ -43,7 +49,7 @@ def check_settings(plain: dict[str, Any]) -> None:
             raise ValueError(f"stage.{stage}.checkpoint_minutes={minutes} must be a number of minutes, or 0 for none")
         _check_batch(stage, settings, devices)
     _check_evaluation(plain["evaluation"])
-    _check_model(plain["model"])
+    _check_model(plain["model"], system)
     if not isinstance(plain["data"]["root"], str):
         raise ValueError(f"data.root={plain['data']['root']} is no folder: give the folder of your pictures")
 
@@ -124,8 +130,9 @@ def check_buildable(plain: dict[str, Any], config: Any) -> None:
 
     PairSynthesizer(PairSettings.from_config(plain["pairs"]), plain["model"]["hint_spread"])
     with torch.device("meta"):
-        for network in ("draft", "discriminator", "colorizer"):
-            instantiate(config.model[network])
+        for stage in system_of(plain["stages"]):
+            for network in NETWORKS[stage]:
+                instantiate(config.model[network])
 
 
 def _check_evaluation(settings: dict[str, Any]) -> None:
@@ -140,12 +147,24 @@ def _check_evaluation(settings: dict[str, Any]) -> None:
             raise ValueError(f"evaluation.{option}={settings[option]} is unknown: use {' or '.join(known)}")
 
 
-def _check_model(model: dict[str, Any]) -> None:
+def _check_model(model: dict[str, Any], system: Sequence[str]) -> None:
     _numbers("model.", model, {"resolution": 32})
-    for network in ("draft", "colorizer"):
-        _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 1, "blocks": 0, "cardinality": 1})
-    # The draft has half the resolution, and the discriminator halves four times.
-    multiple = 2 ** (1 + max(model["draft"]["levels"], model["colorizer"]["levels"] - 1, 4))
+    if "draft" in system:
+        for network in ("draft", "colorizer"):
+            _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 1, "blocks": 0, "cardinality": 1})
+        # The draft has half the resolution, and the discriminator halves four times.
+        multiple = 2 ** (1 + max(model["draft"]["levels"], model["colorizer"]["levels"] - 1, 4))
+    else:
+        name = system[0]
+        least = {"pix2pix": {"width": 1, "levels": 4}, "alacgan": {"width": 2, "deep_blocks": 0, "cardinality": 1}}
+        _numbers(f"model.{name}.", model[name], least[name])
+        if model["hint_spread"] != "none":
+            raise ValueError(f"model.hint_spread={model['hint_spread']}: {name} takes the hints alone; use none")
+        if model[name].get("local_features") == "illustration2vec":
+            raise ValueError(
+                "model.alacgan.local_features=illustration2vec: its weights are not to be had; use vgg or none"
+            )
+        multiple = 2 ** model[name]["levels"] if name == "pix2pix" else 64
     if model["resolution"] % multiple:
         raise ValueError(
             f"model.resolution={model['resolution']} cannot be halved as often as the networks need: "

@@ -116,8 +116,7 @@ def _labels(folders: Sequence[Path]) -> list[str]:
 
 def _size(result: RunResult) -> str:
     """How long a run was trained."""
-    done = {stage: result.run.facts(stage) for stage in ("draft", "colorizer")}
-    trained = [facts for facts in done.values() if facts]
+    trained = [facts for stage in result.stages if (facts := result.run.facts(stage))]
     if not trained:
         return "not trained to the end of a stage"
     images, seconds = sum(facts["images_seen"] for facts in trained), sum(facts["seconds"] for facts in trained)

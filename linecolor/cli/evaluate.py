@@ -58,8 +58,9 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
 
     from datamodules.illustrations import FullDrawings, readable
     from datamodules.sources.drawing import of_split
+    from linecolor.bundle import WEIGHTS
     from linecolor.images import write_atomically
-    from linecolor.line_colorizer import WEIGHTS, LineColorizer
+    from linecolor.line_colorizer import LineColorizer
     from linecolor.run_report import write_run_report
 
     settings = plain["evaluation"]

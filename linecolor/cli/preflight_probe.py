@@ -109,11 +109,13 @@ def measure_evaluation(plain: dict[str, Any], drawing: FullDrawing, networks: di
     print("  evaluation: one held-out drawing", flush=True)
     config = OmegaConf.create(plain)
     device = device_of(plain)
-    chain = [
-        (networks[stage] if stage in networks else instantiate(config.model[stage])).to(device).requires_grad_(False)
+    chain = {
+        stage: (networks[stage] if stage in networks else instantiate(config.model[stage])).to(device)
         for stage in plain["stages"]
-    ]
-    colorizer = line_colorizer(plain, chain[0], chain[1] if len(chain) > 1 else None, device)
+    }
+    for network in chain.values():
+        network.requires_grad_(False)
+    colorizer = line_colorizer(plain, chain, device)
     evaluation = FullSizeEvaluation(plain["evaluation"]["hints"], extractor(plain)).to(device)
     started = now()
     colorings = evaluation.add(colorizer, drawing)

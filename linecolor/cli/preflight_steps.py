@@ -17,7 +17,6 @@ from datamodules.line_art import LineArtDataModule
 from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.stage import TrainingStage
-from linecolor.cli.checks import STAGES
 from linecolor.cli.preflight_meter import now, on_gpu, peak_memory
 from linecolor.cli.stages import build_stage
 from linecolor.evaluation import FullSizeEvaluation
@@ -146,8 +145,7 @@ class StepWatch(L.Callback):
             print(f"  {self.stage}: looking at a held-out drawing", flush=True)
             metrics = self.plain["callbacks"].get("full_resolution_metrics") or {}
             evaluation = FullSizeEvaluation(metrics.get("hints", [0]), extractor(self.plain))
-            draft, colorizer = pl_module.inference_networks
-            chain = line_colorizer(self.plain, draft, colorizer, pl_module.device)
+            chain = line_colorizer(self.plain, pl_module.inference_networks, pl_module.device)
             started = now()
             evaluation.to(pl_module.device).add(chain, self.drawing)
             self.validation_seconds = now() - started
@@ -179,8 +177,8 @@ def measure_stage(
     """
     config = OmegaConf.create(plain)
     settings = plain["stage"][stage]
-    if stage != STAGES[0] and STAGES[0] not in networks:
-        networks[STAGES[0]] = instantiate(config.model[STAGES[0]])
+    if stage == "colorizer" and "draft" not in networks:
+        networks["draft"] = instantiate(config.model.draft)
     module = build_stage(stage, config, plain, networks)
     # On a CPU loader processes that fill their queues would be timed as well; they are measured by themselves below.
     workers = plain["data"]["workers"] if on_gpu(plain) else 0
@@ -243,13 +241,11 @@ def seconds_a_sample(data: LineArtDataModule) -> float:
     return (time.perf_counter() - started) / samples
 
 
-def line_colorizer(
-    plain: dict[str, Any], draft: nn.Module, colorizer: nn.Module | None, device: torch.device
-) -> LineColorizer:
+def line_colorizer(plain: dict[str, Any], networks: dict[str, nn.Module], device: torch.device) -> LineColorizer:
     """The whole chain around these networks, as the configuration blends."""
     model = plain["model"]
     blend = plain["evaluation"]["blend"]
-    return LineColorizer(draft, colorizer, model["resolution"], model["hint_spread"], blend, device)
+    return LineColorizer(networks, model["resolution"], model["hint_spread"], blend, device)
 
 
 def extractor(plain: dict[str, Any]) -> nn.Module:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from linecolor.cli.checks import STAGES, world_size
+from linecolor.cli.checks import world_size
 from linecolor.cli.processes import RunStopped, is_first_process
+from linecolor.cli.systems import system_of
 from linecolor.cli.tracking import finish_loggers, make_loggers
 
 if TYPE_CHECKING:
@@ -84,12 +85,14 @@ def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan:
 
     Budgets, devices, accumulation, workers, loggers and where the very same drawings lie may change between two starts.
     """
-    free = ("steps", "accumulate", "record_every", "validate_every", "validation_drawings", "checkpoint_every")
+    free = ["steps", "accumulate", "record_every", "validate_every", "validation_drawings", "checkpoint_every"]
+    if stage == "pix2pix":
+        free.remove("accumulate")  # BatchNorm sees a part at a time
     settings = plain["stage"][stage]
     own = {key: value for key, value in settings.items() if key not in (*free, "checkpoint_minutes")}
     if settings["schedule"]["cosine_steps"] == settings["steps"]:
         own["schedule"] = settings["schedule"] | {"cosine_steps": "the whole stage"}
-    model = {key: value for key, value in plain["model"].items() if stage == "colorizer" or key != "colorizer"}
+    model = {key: value for key, value in plain["model"].items() if stage != "draft" or key != "colorizer"}
     decisive = {
         "seed": plain["seed"],
         "data": scan.fingerprint,
@@ -120,7 +123,8 @@ def _fit(
     from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
     from linecolor.training_record import cut_back
 
-    L.seed_everything(plain["seed"] * len(STAGES) + STAGES.index(stage), verbose=False)
+    # Two numbers a run, so that its stages' first weights are not the same and those of seeds side by side neither.
+    L.seed_everything(plain["seed"] * 2 + system_of(plain["stages"]).index(stage), verbose=False)
     settings = plain["stage"][stage]
     folder = run.stage(stage)
     record = folder / "metrics.jsonl"
@@ -279,30 +283,15 @@ def build_stage(
 ) -> "TrainingStage":
     """The LightningModule of a stage, with its networks in the memory format and compiled as asked for."""
     import torch
-    from hydra.utils import instantiate
 
-    from lightning_modules.colorizer import Colorizer
-    from lightning_modules.draft_gan import DraftGAN
     from lightning_modules.stage import StageSettings
+    from linecolor.cli.systems import build_module
 
     settings = plain["stage"][stage]
     names = ("steps", "optimizer", "schedule", "ema_images", "clip", "accumulate", "record_every", "validate_every")
     stepping = StageSettings(**{name: settings[name] for name in names})
-    module: TrainingStage
-    if stage == "draft":
-        module = DraftGAN(
-            instantiate(config.model.draft),
-            instantiate(config.model.discriminator),
-            instantiate(config.model.features),
-            plain["model"]["weights"],
-            settings["content_every"],
-            stepping,
-        )
-        trained = [module.generator, module.discriminator]
-    else:
-        module = Colorizer(instantiate(config.model.colorizer), networks["draft"], stepping)
-        trained = [module.generator, networks["draft"]]
-    for network in trained:
+    module = build_module(stage, config, plain, networks, stepping)
+    for network in [*module.trained_networks().values(), *networks.values()]:
         if plain["trainer"]["channels_last"]:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if plain["trainer"]["compile"]:

@@ -111,7 +111,7 @@ def _leave_process_group() -> None:
 
 def _bundle_is_current(run: "RunFolder", networks: dict[str, "nn.Module"]) -> bool:
     """Whether the bundle holds these very stages; a run may have been killed before it was written, or trained on."""
-    from linecolor.line_colorizer import read_card
+    from linecolor.bundle import read_card
 
     try:
         held = read_card(run.bundle)["provenance"]["stages"]
@@ -122,9 +122,9 @@ def _bundle_is_current(run: "RunFolder", networks: dict[str, "nn.Module"]) -> bo
 
 def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
     from datamodules.sources.drawing import of_split
+    from linecolor.bundle import save_bundle
     from linecolor.cli.sources import data_licence
     from linecolor.cli.stages import architecture
-    from linecolor.line_colorizer import save_bundle
     from linecolor.run_folder import commit, versions
 
     architectures = {name: architecture(plain, name) for name in networks}

@@ -145,7 +145,7 @@ def test_the_average_trails_the_generator_and_is_what_colours(picture_folder, tm
     module = draft_gan(ema_images=100)
     start = [p.clone() for p in module.generator.parameters()]
     fit(module, picture_folder, tmp_path, 4)
-    assert module.inference_networks[0] is module.averaged
+    assert module.inference_networks["draft"] is module.averaged
     for first, mean, now in zip(start, module.averaged.parameters(), module.generator.parameters(), strict=True):
         assert not torch.equal(mean, now)
         assert (mean - first).abs().sum() < (now - first).abs().sum()
@@ -155,7 +155,7 @@ def test_the_average_trails_the_generator_and_is_what_colours(picture_folder, tm
 def test_without_an_average_the_final_weights_colour():
     module = draft_gan()
     assert module.averaged is None
-    assert module.inference_networks[0] is module.generator
+    assert module.inference_networks["draft"] is module.generator
 
 
 def test_accumulated_parts_step_as_the_whole_batch_does(picture_folder, tmp_path):

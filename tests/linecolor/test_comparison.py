@@ -41,7 +41,7 @@ def make_run(folder, values, config=None, counts=(0, 4), blend="clean"):
         }
         for name in values:
             write_png(folder / "evaluation" / f"hints_{count:03d}" / f"{name}.png", np.full((800, 400, 3), 7, np.uint8))
-    (folder / "config.yaml").write_text(yaml.safe_dump(config or {"seed": 0}))
+    (folder / "config.yaml").write_text(yaml.safe_dump(config or {"seed": 0, "stages": ["draft", "colorizer"]}))
     settings = {"blend": blend, "features": "efficientnet-lite0"}
     evaluation = {"figures": figures, "rows": rows, "asked": {"settings": settings}}
     (folder / "evaluation" / "evaluation.json").write_text(json.dumps(evaluation))

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from linecolor.line_colorizer import CARD, WEIGHTS, LineColorizer, read_card, save_bundle
+from linecolor.bundle import CARD, WEIGHTS, read_card, save_bundle
+from linecolor.line_colorizer import LineColorizer
 from linecolor.networks.unet import ResNeXtUNet
 
 ARCHITECTURES = {
@@ -46,7 +47,7 @@ def page(height: int, width: int) -> np.ndarray:
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_any_size_in_the_same_size_out(height, width):
     made = networks()
-    colored = LineColorizer(made["draft"], made["colorizer"], 32, "none").color(page(height, width))
+    colored = LineColorizer(made, 32, "none").color(page(height, width))
     assert colored.full.shape == (height, width, 3)
     assert colored.full.dtype == np.uint8
     assert colored.colorized.shape[:2] == colored.line.shape
@@ -58,7 +59,9 @@ def test_a_hint_is_painted_where_it_was_put(shape):
     layer = np.zeros((*shape, 4), np.uint8)
     y, x = shape[0] * 2 // 3, shape[1] // 4
     layer[y - 4 : y + 4, x - 4 : x + 4] = (250, 0, 0, 255)
-    result = LineColorizer(PaintsTheHints(), KeepsTheDraft(), 32, "none")(np.full(shape, 255, np.uint8), layer)
+    result = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, 32, "none")(
+        np.full(shape, 255, np.uint8), layer
+    )
     ys, xs = np.nonzero(result[..., 1] < 128)
     assert abs(ys.mean() - (y - 0.5)) < 2.5
     assert abs(xs.mean() - (x - 0.5)) < 2.5
@@ -66,14 +69,16 @@ def test_a_hint_is_painted_where_it_was_put(shape):
 
 
 def test_white_stays_white_through_the_whole_chain():
-    result = LineColorizer(PaintsTheHints(), KeepsTheDraft(), 32, "none")(np.full((77, 301), 255, np.uint8))
+    result = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, 32, "none")(
+        np.full((77, 301), 255, np.uint8)
+    )
     assert (result == 255).all()
 
 
 def test_overlapping_windows_leave_no_seam():
     """A network that looks at single pixels must give the same picture with windows as in one piece."""
     line = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (320, 1))
-    whole = LineColorizer(PaintsTheHints(), GreyLine(), 32, "none", "none").color(line)
+    whole = LineColorizer({"draft": PaintsTheHints(), "colorizer": GreyLine()}, 32, "none", "none").color(line)
     assert whole.colorized.shape == (160, 32, 3)
     np.testing.assert_array_equal(whole.colorized[..., 0], whole.line)
 
@@ -89,7 +94,7 @@ def test_colouring_leaves_live_networks_in_training_mode():
     made = networks()
     made["draft"].train()
     made["colorizer"].eval()
-    LineColorizer(made["draft"], made["colorizer"], 32, "none")(page(32, 32))
+    LineColorizer(made, 32, "none")(page(32, 32))
     assert made["draft"].training
     assert not made["colorizer"].training
 
@@ -99,14 +104,14 @@ def test_a_spread_draft_gets_three_more_channels():
     draft = ResNeXtUNet(8, 4, 2, 1, 2)
     layer = np.zeros((40, 40, 4), np.uint8)
     layer[30, 30] = (0, 200, 0, 255)
-    assert LineColorizer(draft, None, 32, "watershed")(page(40, 40), layer).shape == (40, 40, 3)
+    assert LineColorizer({"draft": draft}, 32, "watershed")(page(40, 40), layer).shape == (40, 40, 3)
 
 
 def test_a_bundle_colours_as_the_live_networks_do(tmp_path):
     made = networks()
     save_bundle(tmp_path, made, ARCHITECTURES, 32, "none", {"run": "test"})
     loaded = LineColorizer.from_bundle(tmp_path)
-    live = LineColorizer(made["draft"], made["colorizer"], 32, "none")
+    live = LineColorizer(made, 32, "none")
     np.testing.assert_array_equal(loaded(page(50, 70)), live(page(50, 70)))
     assert read_card(tmp_path)["provenance"] == {"run": "test"}
 
@@ -153,4 +158,4 @@ def test_a_hostile_card_is_refused_before_anything_is_built(tmp_path, change):
 def test_what_is_no_line_is_refused():
     made = networks()
     with pytest.raises(ValueError, match="a line is"):
-        LineColorizer(made["draft"], None, 32, "none")(np.zeros((4, 4, 3), np.uint8))
+        LineColorizer({"draft": made["draft"]}, 32, "none")(np.zeros((4, 4, 3), np.uint8))

@@ -1,0 +1,159 @@
+"""A bundle: what colorize, export and the front ends load. Weights as safetensors, the rest as YAML.
+
+Nothing in a bundle is executed, and what it says of itself is checked before anything is built from it.
+"""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from linecolor import hints
+from linecolor.images import write_atomically
+from linecolor.networks.alacgan import AlacGenerator
+from linecolor.networks.pix2pix import Pix2PixUNet
+from linecolor.networks.unet import ResNeXtUNet
+
+WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
+FORMAT = 1
+MOST_CARD_BYTES = 1_000_000
+MOST_BYTES = 4 * 2**30
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "draft": ResNeXtUNet,
+    "colorizer": ResNeXtUNet,
+    "pix2pix": Pix2PixUNet,
+    "alacgan": AlacGenerator,
+}
+"""The generator of each training stage."""
+
+SYSTEMS = (("draft",), ("draft", "colorizer"), ("pix2pix",), ("alacgan",))
+"""Which of them colour a picture together."""
+
+# Twelve halvings are 4,096 times the width: a hostile card must not fill the memory.
+MOST = {"width": 256, "levels": 9, "blocks": 64, "deep_blocks": 64, "in_channels": 512, "cardinality": 512}
+
+
+def save_bundle(
+    folder: Path,
+    networks: dict[str, nn.Module],
+    architectures: dict[str, dict[str, Any]],
+    resolution: int,
+    hint_spread: str,
+    provenance: dict[str, Any],
+) -> Path:
+    """Write a bundle.
+
+    Args:
+        folder: is made if need be.
+        networks: by the names of their stages: `draft` and, after the second stage, `colorizer`; or a baseline's.
+        architectures: the constructor arguments of each.
+        resolution: side S of a training crop.
+        hint_spread: as the networks were trained.
+        provenance: where it comes from: configuration, data, images seen, versions.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{name}.{key}": tensor.detach().cpu().contiguous()
+        for name, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
+    partial = folder / (WEIGHTS + ".tmp")
+    # One key only: safetensors writes several in random order, and equal networks shall give equal files.
+    save_file(tensors, partial, metadata={"format": "linecolor"})
+    partial.replace(folder / WEIGHTS)
+    card = {
+        "format": FORMAT,
+        "networks": architectures,
+        "resolution": resolution,
+        "hint_spread": hint_spread,
+        "hints": hints.CONVENTION,
+        "color_order": "RGB",
+        "range": "[-1, 1], paper = 1",
+        "provenance": provenance,
+    }
+    write_atomically(folder / CARD, yaml.safe_dump(card, sort_keys=False).encode())
+    return folder
+
+
+def load_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, nn.Module]]:
+    """The card of a bundle and its networks, by the names of their stages, frozen, on the CPU.
+
+    Raises:
+        FileNotFoundError: if there is no bundle in the folder.
+        ValueError: if it is damaged or of another architecture.
+    """
+    card = read_card(folder)
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing; the bundle is incomplete, train again or copy both files")
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"{path}: {path.stat().st_size} bytes are more than any bundle has")
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: is no safetensors file or is damaged ({error})") from None
+    networks = {}
+    for name, architecture in card["networks"].items():
+        try:
+            network = NETWORKS[name](**architecture)
+        except ValueError as error:
+            raise ValueError(f"{folder / CARD}: describes a network that cannot be built ({error})") from None
+        state = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(
+                f"{path}: does not hold the {name} network that {CARD} describes ({_first_line(error)})"
+            ) from None
+        networks[name] = network.requires_grad_(False)
+    return card, networks
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What a bundle says of itself, checked before anything is built from it.
+
+    Raises:
+        FileNotFoundError: if there is no bundle in the folder.
+        ValueError: if the card is damaged, of an unknown format or asks for absurd networks.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder}: no bundle here ({CARD} is missing); give the bundle/ folder of a run")
+    try:
+        if path.stat().st_size > MOST_CARD_BYTES:
+            raise ValueError(f"{path.stat().st_size} bytes long")
+        card = yaml.safe_load(path.read_text(encoding="utf-8"))
+        known = card["format"] == FORMAT and tuple(card["networks"]) in SYSTEMS
+        spread_known = card["hint_spread"] in ("none", "watershed")
+        sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
+        sized = 16 <= int(card["resolution"]) <= 4096
+    except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None
+    if not (known and spread_known and sane and sized):
+        raise ValueError(f"{path}: describes a bundle this version of linecolor does not know; export it again")
+    return card
+
+
+def _is_sane(network: type[nn.Module], architecture: dict[str, Any]) -> bool:
+    """Whether these are the arguments of a network's constructor, within what a machine can hold."""
+    parameters = list(inspect.signature(network).parameters.values())
+    names = {parameter.name for parameter in parameters}
+    required = {parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty}
+    if not required <= set(architecture) <= names:
+        return False
+    for name, value in architecture.items():
+        if name in MOST:
+            if type(value) is not int or not 0 <= value <= MOST[name]:
+                return False
+        elif not isinstance(value, (bool, str)):
+            return False
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines()[1:] if line.strip()), str(error))
