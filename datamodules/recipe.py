@@ -218,7 +218,7 @@ def _draw_line(settings: LineSettings, key: SampleKey) -> Choices:
 
 def _draw_hints(settings: HintSettings, key: SampleKey) -> Choices:
     random = key.stream("hints")
-    count = _draw_hint_count(settings, random)
+    count = _draw_hint_count(settings, key.stage, random)
     # Some candidates fall on ink; half as many more than wanted suffice but for crops that are mostly ink, and those
     # simply get fewer hints.
     candidates = settings.most * 3 // 2 + 16
@@ -239,8 +239,11 @@ def _draw_hints(settings: HintSettings, key: SampleKey) -> Choices:
     }
 
 
-def _draw_hint_count(settings: HintSettings, random: Generator) -> int:
+def _draw_hint_count(settings: HintSettings, stage: str, random: Generator) -> int:
     empty = random.random() < settings.empty
+    if settings.count == "authors" and stage == "colorizer":
+        # The authors' colorizer always has many hints: U{28..128}.
+        return int(np.clip(random.integers(28, 129), settings.least, settings.most))
     if settings.count == "log_uniform":
         count = round(np.exp(random.uniform(np.log(settings.least), np.log(settings.most))))
     elif settings.count == "alac":

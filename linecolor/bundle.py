@@ -5,7 +5,7 @@ Nothing in a bundle is executed, and what it says of itself is checked before an
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from safetensors import SafetensorError
@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from linecolor import hints
+from linecolor.blending import BlendMode
 from linecolor.images import write_atomically
 from linecolor.networks.alacgan import AlacGenerator
 from linecolor.networks.pix2pix import Pix2PixUNet
@@ -45,6 +46,7 @@ def save_bundle(
     resolution: int,
     hint_spread: str,
     provenance: dict[str, Any],
+    blend: BlendMode = "clean",
 ) -> Path:
     """Write a bundle.
 
@@ -55,6 +57,7 @@ def save_bundle(
         resolution: side S of a training crop.
         hint_spread: as the networks were trained.
         provenance: where it comes from: configuration, data, images seen, versions.
+        blend: how its pictures are meant to be blended at full size.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -71,6 +74,7 @@ def save_bundle(
         "networks": architectures,
         "resolution": resolution,
         "hint_spread": hint_spread,
+        "blend": blend,
         "hints": hints.CONVENTION,
         "color_order": "RGB",
         "range": "[-1, 1], paper = 1",
@@ -129,7 +133,8 @@ def read_card(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{path.stat().st_size} bytes long")
         card = yaml.safe_load(path.read_text(encoding="utf-8"))
         known = card["format"] == FORMAT and tuple(card["networks"]) in SYSTEMS
-        spread_known = card["hint_spread"] in ("none", "watershed")
+        card.setdefault("blend", "clean")  # bundles had no say in it once
+        spread_known = card["hint_spread"] in ("none", "watershed") and card["blend"] in get_args(BlendMode)
         sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
         sized = 16 <= int(card["resolution"]) <= 4096
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:

@@ -15,9 +15,10 @@ from torchmetrics.utilities import dim_zero_cat
 class _Passthrough(nn.Module):
     """Stands in for the extractor where the features are there already."""
 
-    def __init__(self, num_features: int) -> None:
+    def __init__(self, num_features: int, name: str = "") -> None:
         super().__init__()
         self.num_features = num_features
+        self.name = name
 
     def forward(self, features: Tensor) -> Tensor:
         return features
@@ -63,6 +64,14 @@ class FeatureDistance(Metric):
         self.subsets = subsets
         self.add_state("real_features", [], dist_reduce_fx="cat")
         self.add_state("generated_features", [], dist_reduce_fx="cat")
+
+    @classmethod
+    def of_features(cls, extractor: nn.Module) -> "FeatureDistance":
+        """A distance that is given the features (B, num_features) themselves, under the extractor's name.
+
+        For sets that share pictures: a truth that many systems are compared with passes the network once.
+        """
+        return cls(_Passthrough(extractor.num_features, extractor.name))  # type: ignore[arg-type]
 
     def _apply(self, fn: Callable, exclude_state: Any = "") -> nn.Module:
         self._extractor[0]._apply(fn)

@@ -168,8 +168,8 @@ class LineColorizer:
         return found
 
     @classmethod
-    def from_bundle(cls, folder: Path, blend_mode: BlendMode = "clean", device: str = "cpu") -> "LineColorizer":
-        """Load a bundle that `save_bundle` wrote.
+    def from_bundle(cls, folder: Path, blend_mode: BlendMode | None = None, device: str = "cpu") -> "LineColorizer":
+        """Load a bundle that `save_bundle` wrote; without a blend mode its own is used.
 
         Raises:
             FileNotFoundError: if there is no bundle in the folder.
@@ -177,7 +177,7 @@ class LineColorizer:
         """
         card, networks = load_bundle(folder)
         on_device = {name: network.to(device) for name, network in networks.items()}
-        return cls(on_device, card["resolution"], card["hint_spread"], blend_mode, device)
+        return cls(on_device, card["resolution"], card["hint_spread"], blend_mode or card["blend"], device)
 
 
 def _paper(line: Picture) -> NDArray[np.float32]:

@@ -69,11 +69,12 @@ def ssim(image: Picture, truth: Picture, mask: Mask | None = None) -> float:
     Raises:
         ValueError: the pictures are not 8-bit RGB of one size of 7 px and more, or the mask has another size.
     """
-    whole, masked = _whole_and_masked_ssim(image, truth, mask)
+    whole, masked = whole_and_foreground_ssim(image, truth, mask)
     return whole if mask is None else masked
 
 
-def _whole_and_masked_ssim(image: Picture, truth: Picture, mask: Mask | None) -> tuple[float, float]:
+def whole_and_foreground_ssim(image: Picture, truth: Picture, mask: Mask | None) -> tuple[float, float]:
+    """`ssim` of the whole picture and of the mask's pixels in one pass; the second is NaN without a mask."""
     _check_pair(image, truth, mask)
     height, width = image.shape[:2]
     if min(height, width) < WINDOW:
@@ -197,7 +198,7 @@ class FullSizeSSIM(_PerPicture):
     quantity = "ssim"
 
     def _measure(self, image: Picture, truth: Picture, mask: Mask | None) -> tuple[float, float]:
-        return _whole_and_masked_ssim(image, truth, mask)
+        return whole_and_foreground_ssim(image, truth, mask)
 
 
 def _pictures(pictures: Picture | Tensor) -> list[Picture]:

@@ -48,7 +48,7 @@ def check_settings(plain: dict[str, Any]) -> None:
         if type(minutes) not in (int, float) or not minutes >= 0:
             raise ValueError(f"stage.{stage}.checkpoint_minutes={minutes} must be a number of minutes, or 0 for none")
         _check_batch(stage, settings, devices)
-    _check_evaluation(plain["evaluation"])
+    check_evaluation(plain["evaluation"])
     _check_model(plain["model"], system)
     if not isinstance(plain["data"]["root"], str):
         raise ValueError(f"data.root={plain['data']['root']} is no folder: give the folder of your pictures")
@@ -135,7 +135,12 @@ def check_buildable(plain: dict[str, Any], config: Any) -> None:
                 instantiate(config.model[network])
 
 
-def _check_evaluation(settings: dict[str, Any]) -> None:
+def check_evaluation(settings: dict[str, Any]) -> None:
+    """Refuse hints, a blend mode or features that are not known.
+
+    Raises:
+        ValueError: naming the option, its value and what to use instead.
+    """
     from linecolor.blending import BlendMode
     from linecolor.networks.distance_features import ExtractorName
 

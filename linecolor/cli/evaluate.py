@@ -31,22 +31,93 @@ def _hydra_main(config: DictConfig) -> None:
 
 
 def evaluate(config: DictConfig) -> Path:
-    """Evaluate a trained run on its own data or on another data set; returns the report."""
+    """Evaluate one trained run, or a set of systems; returns the report."""
+    asked: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    if (asked["run"] is None) == (asked["systems"] is None):
+        raise ValueError("give either run=runs/demo for one run, or systems=[runs/demo,...] for several side by side")
+    report = _evaluate_one(asked) if asked["run"] is not None else _evaluate_systems(asked)
+    print(f"Open the report: {report}")
+    return report
+
+
+def _evaluate_one(asked: dict[str, Any]) -> Path:
     from linecolor.cli.checks import check_settings
     from linecolor.cli.sources import load_drawings
     from linecolor.run_folder import RunFolder, read_settings
 
-    asked: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     run = RunFolder(Path(asked["run"]))
     if not (run.path / "config.yaml").is_file():
         raise FileNotFoundError(f"run={run.path}: there is no run here; give a folder such as runs/demo")
     plain = read_settings(run.path / "config.yaml")
     plain["evaluation"] |= {key: value for key, value in asked["evaluation"].items() if value is not None}
-    plain["data"] |= {key: value for key, value in asked["data"].items() if value is not None}
+    plain["data"] |= _given(asked["data"])
     check_settings(plain)
-    report = evaluate_run(run, plain, load_drawings(plain["data"]))
-    print(f"Open the report: {report}")
-    return report
+    return evaluate_run(run, plain, load_drawings(plain["data"]))
+
+
+def _given(data: dict[str, Any]) -> dict[str, Any]:
+    """What was said of the data; how lines are drawn is no matter of where they come from."""
+    return {key: value for key, value in data.items() if value is not None and key != "line_method"}
+
+
+def _evaluate_systems(asked: dict[str, Any]) -> Path:
+    import yaml
+
+    from datamodules.illustrations import FullDrawings, readable
+    from datamodules.sources.drawing import of_split
+    from linecolor.cli.checks import check_evaluation
+    from linecolor.cli.measure import measure_systems, named_entries, write_page
+    from linecolor.cli.sources import data_licence, load_drawings
+    from linecolor.measured_report import Telling
+    from linecolor.run_folder import read_settings
+    from linecolor.systems import LayerHints, ProtocolHints
+
+    entries = named_entries(asked["systems"], asked["evaluation"]["blend"])
+    runs = [entry.path for entry in entries if entry.kind == "run"]
+    plain = read_settings(runs[0] / "config.yaml") if runs else {"evaluation": {}, "data": {}}
+    settings = {**_EVALUATION, **plain["evaluation"]}
+    settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
+    check_evaluation({**settings, "blend": settings["blend"] or "clean"})
+    data = {**_DATA, **plain["data"], **_given(asked["data"])}
+    if data["root"] is None:
+        raise ValueError("data.root is not given, and no run among the systems has one: give data.root=FOLDER")
+    held_out = of_split(load_drawings(data).drawings, "test")
+    drawings = readable(held_out, settings["drawings"])
+    if not drawings:
+        raise ValueError(f"{data['root']}: holds no readable test drawing; set data.test_share=1.0 to use all pictures")
+    layers = asked["hint_layers"]
+    hints = LayerHints(Path(layers).expanduser()) if layers else ProtocolHints(settings["hints"])
+    out = Path(asked["out"]).expanduser()
+    measured, gallery = measure_systems(
+        entries,
+        FullDrawings(drawings, asked["data"]["line_method"]),
+        hints,
+        settings["features"],
+        asked["references"],
+        out,
+        asked["pictures"],
+    )
+    telling = Telling(
+        title="linecolor: " + " / ".join(dict.fromkeys(entry.name for entry in entries)),
+        subtitle="Systems side by side: the same drawings, the same hints",
+        caution="",
+        subject=entries[0].name,
+        named_after={},
+        sheet=settings["sheet"],
+    )
+    config = yaml.safe_dump(asked, sort_keys=False)
+    return write_page(out / "report.html", measured, gallery, telling, config, data_licence(data))
+
+
+# Where no run among the systems says otherwise.
+_EVALUATION = {
+    "drawings": 60,
+    "hints": [0, 1, 2, 4, 8, 16, 32, 64, 128],
+    "features": "efficientnet-lite0",
+    "blend": None,
+    "sheet": 12,
+}
+_DATA = {"root": None, "lines": None, "manifest": None, "test_share": 1.0, "verify": "header", "overfit": 0}
 
 
 def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") -> Path:

@@ -146,6 +146,7 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
         plain["model"]["resolution"],
         plain["model"]["hint_spread"],
         provenance,
+        plain["evaluation"]["blend"],
     )
 
 

@@ -1,0 +1,175 @@
+"""linecolor-study: train several systems on the same pictures, measure them by one protocol, write one page."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from linecolor.cli.configuration import configuration_folder, register_resolvers, run_command
+
+if TYPE_CHECKING:
+    from linecolor.cli.measure import Entry
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a study.
+
+    Attributes:
+        experiment: as linecolor-train takes it: a name or a list of them.
+        seed: of the run.
+        words: the whole command line of linecolor-train.
+        plain: the configuration they compose.
+    """
+
+    experiment: str
+    seed: int
+    words: list[str]
+    plain: dict[str, Any]
+
+    @property
+    def run(self) -> Path:
+        """The run's folder."""
+        return Path(self.plain["runs_dir"]).expanduser() / self.plain["name"]
+
+
+def main() -> None:
+    """The console script."""
+    register_resolvers()
+    _hydra_main()
+
+
+@hydra.main(version_base="1.3", config_path=configuration_folder(), config_name="study")
+def _hydra_main(config: DictConfig) -> None:
+    run_command(lambda: study(config))
+
+
+def study(config: DictConfig) -> Path:
+    """Train what a study names and is not trained yet, measure, write the page; returns it."""
+    import yaml
+
+    from datamodules.illustrations import FullDrawings, readable
+    from datamodules.sources.drawing import of_split
+    from linecolor.cli.checks import check_evaluation, check_settings
+    from linecolor.cli.measure import measure_systems, write_page
+    from linecolor.cli.sources import data_licence, load_drawings
+    from linecolor.cli.trainings import run_training
+    from linecolor.measured_report import Telling
+    from linecolor.run_folder import RunFolder
+    from linecolor.systems import ProtocolHints
+
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    _check(plain)
+    settings = plain["evaluation"]
+    check_evaluation({**settings, "blend": "clean"})
+    folder = RunFolder.named(plain["runs_dir"], plain["name"]).path
+    trainings = planned(plain, folder)
+    # Whatever can be refused is refused before hours have gone into the first training.
+    for training in trainings.values():
+        check_settings(training.plain)
+    data = next(iter(trainings.values())).plain["data"]
+    held_out = of_split(load_drawings(data).drawings, "test")
+    if not held_out:
+        raise ValueError(f"{data['root']}: none of the pictures is held out to measure on; raise data.test_share")
+
+    for number, training in enumerate(trainings.values(), start=1):
+        print(f"Training {number} of {len(trainings)}: {training.experiment}, seed {training.seed}", flush=True)
+        run_training(training.words, training.run)
+
+    entries = _entries(plain, trainings)
+    measured, gallery = measure_systems(
+        entries,
+        FullDrawings(readable(held_out, settings["drawings"]), settings["line_method"]),
+        ProtocolHints(settings["hints"]),
+        settings["features"],
+        plain["references"],
+        folder,
+        plain["pictures"],
+    )
+    telling = Telling(
+        title=plain["study"]["title"],
+        subtitle=f"{len(measured.names)} systems and references, the same drawings, the same hints",
+        caution=plain["budget"]["caution"],
+        subject=plain["study"]["subject"],
+        named_after=plain["study"]["named_after"],
+        sheet=settings["sheet"],
+    )
+    told = {
+        "study": plain,
+        "trainings": {training.run.name: " ".join(training.words) for training in trainings.values()},
+    }
+    config_yaml = yaml.safe_dump(told, sort_keys=False)
+    page = write_page(folder / "report.html", measured, gallery, telling, config_yaml, data_licence(data))
+    if plain["budget"]["caution"]:
+        print(plain["budget"]["caution"])
+    print(f"Done. Open the report: {page}")
+    return page
+
+
+def _check(plain: dict[str, Any]) -> None:
+    """Refuse a study that names nothing.
+
+    Raises:
+        ValueError: with what to give.
+    """
+    seeds = plain["seeds"]
+    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
+        raise ValueError(f"seeds={seeds} must be a list of numbers from 0, such as [0,1,2]")
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds={seeds} names one twice")
+    systems = plain["study"]["systems"]
+    if not systems or not all(isinstance(of, dict) and of.get("experiment") for of in systems.values()):
+        raise ValueError("study.systems: every system needs an experiment, such as {Ours: {experiment: demo}}")
+    if plain["study"]["subject"] not in systems:
+        raise ValueError(f"study.subject={plain['study']['subject']} is none of {', '.join(systems)}")
+
+
+def planned(plain: dict[str, Any], folder: Path) -> dict[tuple[str, int], Training]:
+    """The trainings of a study by experiment and seed; systems that differ in their blending alone share them.
+
+    Args:
+        plain: the study's configuration.
+        folder: of the study, where the runs go.
+    """
+    from hydra import compose
+
+    found: dict[tuple[str, int], Training] = {}
+    for seed in plain["seeds"]:
+        for of in plain["study"]["systems"].values():
+            experiment = of["experiment"]
+            if (experiment, seed) in found:
+                continue
+            own = [f"experiment={experiment}", *plain["budget"]["overrides"]]
+            own += [f"data.{name}={value}" for name, value in plain["data"].items() if value is not None]
+            first: Any = OmegaConf.to_container(compose("train", [*own, *plain["train"]]), resolve=False)
+            own += _of_budget("stage", plain["budget"]["stages"], first["stages"])
+            own += _of_budget("model", plain["budget"]["models"], first["stages"])
+            name = "+".join(part.split("/")[-1] for part in experiment.strip("[]").split(","))
+            own += [f"seed={seed}", f"runs_dir={folder}", f"name={name}-seed{seed}", "evaluation.enabled=false"]
+            words = [*own, *plain["train"], f"resume={plain['resume']}"]
+            resolved: Any = OmegaConf.to_container(compose("train", words), resolve=True)
+            found[experiment, seed] = Training(experiment, seed, words, resolved)
+    return found
+
+
+def _of_budget(group: str, values: dict[str, dict[str, Any]], stages: list[str]) -> list[str]:
+    """The overrides of a budget that concern the stages of a system."""
+    return [f"{group}.{stage}.{name}={value}" for stage in stages for name, value in values.get(stage, {}).items()]
+
+
+def _entries(plain: dict[str, Any], trainings: dict[tuple[str, int], Training]) -> "list[Entry]":
+    from linecolor.cli.measure import Entry
+
+    several = len(plain["seeds"]) > 1
+    return [
+        Entry(name, trainings[of["experiment"], seed].run, f"seed {seed}" if several else "", of.get("blend"))
+        for name, of in plain["study"]["systems"].items()
+        for seed in plain["seeds"]
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

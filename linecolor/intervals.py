@@ -1,0 +1,79 @@
+"""What a mean is worth: spread over training seeds, bootstrap intervals over drawings, paired differences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 2000
+LEVEL = 0.95
+LEAST_SEEDS = 3
+"""Training seeds below which no standard deviation over them is given (Lee & Lee 2020, Table 2, gives one)."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the bootstrap interval around it.
+
+    Attributes:
+        mean: of the values.
+        low, high: of the 95 % interval; NaN of fewer than two values.
+        n: how many values.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
+    """The mean of values over drawings with its bootstrap interval (bias-corrected and accelerated).
+
+    Args:
+        values: one a drawing, all finite.
+        seed: of the resampling, so that a figure repeats.
+
+    Raises:
+        ValueError: for no values, or one that is not finite.
+    """
+    from scipy.stats import bootstrap
+
+    data = np.asarray(values, np.float64)
+    if not data.size or not np.isfinite(data).all():
+        raise ValueError(f"an interval needs finite values, got {data.size} of which {np.isfinite(data).sum()} are")
+    mean = float(data.mean())
+    if data.size < 2:
+        return Interval(mean, float("nan"), float("nan"), data.size)
+    if np.ptp(data) == 0:
+        return Interval(mean, mean, mean, data.size)  # nothing to resample
+    found = bootstrap(
+        (data,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, rng=np.random.default_rng(seed)
+    ).confidence_interval
+    return Interval(mean, float(found.low), float(found.high), data.size)
+
+
+def paired_difference(ours: Mapping[str, float], theirs: Mapping[str, float], seed: int = 0) -> Interval | None:
+    """By how much one system is better than another on the same drawings.
+
+    Args:
+        ours: a figure by drawing.
+        theirs: the same of the other.
+        seed: of the resampling.
+
+    Returns:
+        Of the differences ours - theirs over the drawings that both have; None without any.
+    """
+    differences = [ours[name] - theirs[name] for name in ours if name in theirs]
+    return mean_interval(differences, seed) if differences else None
+
+
+def over_seeds(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation over training seeds; None in its place for fewer than three."""
+    data = np.asarray(values, np.float64)
+    return float(data.mean()), float(data.std(ddof=1)) if data.size >= LEAST_SEEDS else None
