@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 DATA := data/openmoji
+budget := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo preview test soak lint format overfit bench clean
+.PHONY: help install demo preview test soak lint format overfit table2 ablations bench clean
 
 help:  ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # One stamp for what a user needs, one for what a developer needs; each is renewed when the lock changes.
 $(VENV)/.user: pyproject.toml constraints.txt
@@ -49,6 +50,14 @@ lint: $(VENV)/.developer  ## ruff, mypy, import-linter
 format: $(VENV)/.developer  ## put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+table2: $(VENV)/.user  ## the paper's Table 2, small versions, half an hour on two cores; budget=paper: the full run
+	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24
+	@$(BIN)/linecolor-study study=table2 budget=$(budget) data.root=$(DATA)
+
+ablations: $(VENV)/.user  ## what each part of the system is worth; budget=paper: the full run
+	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24
+	@$(BIN)/linecolor-study study=ablations budget=$(budget) data.root=$(DATA)
 
 overfit: $(VENV)/.user  ## learn four drawings by heart: must reach 25 dB
 	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24

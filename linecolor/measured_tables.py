@@ -208,8 +208,8 @@ def claims_table(measured: Measured) -> Table:
         "The paper's claims as numbers",
         f"With {level_name(level)}. Chroma ratio: CIELAB chroma of the foreground against the truth's; 1 is right, "
         "below is washed out. Bleeding: the neighbour's colour beside region edges, 0 to 1. Checkerboard: coherent "
-        "period-2 amplitude in levels of 255, on the picture as the network left it. Lost detail: the share of the truth's fine "
-        "luminance detail around the lines that is missing or wrong; 1 is all of it.",
+        "period-2 amplitude in levels of 255, on the picture as the network left it. Lost detail: the share of the "
+        "truth's fine luminance detail around the lines that is missing or wrong; 1 is all of it.",
         ["system", *(title for _, title, _ in CLAIMS)],
         rows,
     )

@@ -13,7 +13,7 @@ from linecolor.feature_distance import FeatureDistance
 from linecolor.line_art import FullDrawing
 from linecolor.measured import QUANTITIES, MeasuredSystem
 from linecolor.metrics import psnr, whole_and_foreground_ssim
-from linecolor.systems import WITHOUT, ForeignSystem, Hinting, ProtocolHints, Result, System, TrainedSystem
+from linecolor.systems import WITHOUT, Hinting, ProtocolHints, Result, System
 
 Picture = NDArray[np.uint8]
 
@@ -83,7 +83,7 @@ class Measurement:
                 if distance is not None and levels[label]["n"] > 1:
                     told = distance.compute()
                     levels[label] |= {name: value for name, value in told.items() if name not in ("n", "n_real")}
-            found.append(MeasuredSystem(system.name, system.member, _kind(system), levels))
+            found.append(MeasuredSystem(system.name, system.member, system.kind, levels))
         return found
 
     def _measure(self, result: Result, drawing: FullDrawing, claims: ClaimTruth) -> dict[str, float]:
@@ -117,12 +117,6 @@ class Measurement:
 def counts_of(hints: Any) -> dict[str, int]:
     """Numbers of hints by level, where the protocol gives them."""
     return hints.counts if isinstance(hints, ProtocolHints) else {}
-
-
-def _kind(system: System) -> str:
-    if isinstance(system, TrainedSystem):
-        return "trained"
-    return "foreign" if isinstance(system, ForeignSystem) else "reference"
 
 
 def _figures(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

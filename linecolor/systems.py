@@ -46,7 +46,7 @@ class ProtocolHints:
     """
 
     def __init__(self, counts: Sequence[int], seed: int = 0) -> None:
-        self.counts = {f"{count:03d}": count for count in sorted(counts)}
+        self.counts = {f"{count:03d}": count for count in sorted(set(counts))}
         self.seed = seed
 
     @property
@@ -124,11 +124,13 @@ class System(Protocol):
     Attributes:
         name: in tables; systems of one name are one system, trained with different seeds.
         member: tells those apart: a run's name, a seed; empty where there is one.
+        kind: trained, foreign or reference.
         uses_hints: whether hints can change its results.
     """
 
     name: str
     member: str
+    kind: str
     uses_hints: bool
 
     def color(self, drawing: FullDrawing, hinting: Hinting) -> Result | None:
@@ -144,6 +146,7 @@ class TrainedSystem:
         colorizer: the whole chain.
     """
 
+    kind = "trained"
     uses_hints = True
 
     def __init__(self, name: str, member: str, colorizer: LineColorizer) -> None:
@@ -171,6 +174,7 @@ class ForeignSystem:
         FileNotFoundError: if there is no such folder.
     """
 
+    kind = "foreign"
     uses_hints = True
     member = ""
 
@@ -205,6 +209,7 @@ class ReferenceSystem:
         reference: of `references.REFERENCES`.
     """
 
+    kind = "reference"
     member = ""
 
     def __init__(self, reference: Reference) -> None:

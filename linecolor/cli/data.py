@@ -1,4 +1,4 @@
-"""`linecolor-data`: prepare a data set that installs by name, and look at what training will see."""
+"""`linecolor-data`: prepare data sets, look at what training will see, sort, pack, and write hint layers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _EXAMPLES = """examples:
   linecolor-data preview -o preview.png experiment=demo data.root=data/openmoji
   linecolor-data shard my/illustrations --out shards
   linecolor-data curate my/illustrations --out curated
+  linecolor-data hints data/openmoji --out protocol
 """
 
 _PREPARE_EXAMPLES = """A stopped run goes on where it stopped. Other options need another folder, or --force.
@@ -117,6 +118,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     shard.add_options(shards)
     shards.set_defaults(run=shard.run)
+
+    from linecolor.cli import hint_layers
+
+    layers = commands.add_parser(
+        "hints",
+        help="write the protocol's hint layers, to measure any other program on the very same ones",
+        description="Write line, truth and hint layers of held-out drawings as pictures.",
+        epilog=hint_layers.EXAMPLES,
+        formatter_class=raw,
+    )
+    hint_layers.add_options(layers)
+    layers.set_defaults(run=hint_layers.run)
 
     from linecolor.cli import curate
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from linecolor.line_art import FullDrawing
     from linecolor.measured import Measured
     from linecolor.measured_report import Telling
+    from linecolor.networks.distance_features import ExtractorName
     from linecolor.systems import Hinting, LayerHints, Picture, ProtocolHints, System
 
 LEAST_SIDE = 1500
@@ -76,9 +77,7 @@ def named_entries(systems: Any, blend: str | None) -> list[Entry]:
                 raise ValueError(f"systems.{name}={of} is no folder: give a run, a bundle or a folder of results")
             named[str(name)] = [Path(path).expanduser() for path in several]
     else:
-        raise ValueError(
-            f"systems={systems}: give folders, [runs/demo,runs/mine], or names, {{Ours: [runs/a, runs/b]}}"
-        )
+        raise ValueError(f"systems={systems}: give folders, [runs/a,runs/b], or names, {{Ours: [runs/a, runs/b]}}")
     return [
         Entry(name, path, path.name if len(paths) > 1 else "", blend) for name, paths in named.items() for path in paths
     ]
@@ -88,7 +87,7 @@ def measure_systems(
     entries: Sequence[Entry],
     drawings: "FullDrawings",
     hints: "ProtocolHints | LayerHints",
-    features: str,
+    features: "ExtractorName",
     references: Sequence[str] | None,
     out: Path,
     keep_pictures: bool,

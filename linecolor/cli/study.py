@@ -1,6 +1,5 @@
 """linecolor-study: train several systems on the same pictures, measure them by one protocol, write one page."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,4 +171,4 @@ def _entries(plain: dict[str, Any], trainings: dict[tuple[str, int], Training]) 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,81 @@
+"""linecolor-data hints: the protocol's hint layers as pictures, to measure any program on the same ones."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLES = """writes OUT/line/NAME.png, OUT/truth/NAME.png and OUT/hints/008/NAME.png (a layer of 8 hints).
+Let the other program write its pictures to RESULTS/008/NAME.png; then
+  linecolor-evaluate 'systems={Ours: runs/demo, Theirs: RESULTS}' data.root=data/openmoji
+
+examples:
+  linecolor-data hints data/openmoji --out protocol
+  linecolor-data hints data/openmoji --out protocol --hints 0,8,32 --drawings 20
+  linecolor-data hints my/illustrations --test-share 1.0 --out protocol
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("source", type=Path, metavar="SRC", help="a prepared data set, or a folder of illustrations")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the pictures")
+    parser.add_argument("--lines", type=Path, metavar="DIR", help="a parallel folder of real lines, as data.lines")
+    parser.add_argument(
+        "--hints",
+        default="0,1,2,4,8,16,32,64,128",
+        metavar="N,N",
+        help="numbers of hints (%(default)s)",
+    )
+    parser.add_argument("--drawings", type=int, default=60, metavar="N", help="held-out drawings (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the hints; 0 for published tables")
+    parser.add_argument(
+        "--test-share", type=float, default=0.05, metavar="P", help="held out of a loose folder (%(default)s)"
+    )
+    parser.add_argument(
+        "--line-method", default="real", metavar="HOW", help="real lines where there are any, or xdog for all (real)"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the pictures.
+
+    Raises:
+        ValueError, OSError: for people.
+    """
+    from tqdm import tqdm
+
+    from datamodules.illustrations import FullDrawings, readable
+    from datamodules.sources.drawing import of_split
+    from linecolor.cli.sources import load_drawings
+    from linecolor.images import write_png
+    from linecolor.systems import ProtocolHints
+
+    counts = _counts(options.hints)
+    if options.drawings < 1 or options.seed < 0:
+        raise ValueError(f"--drawings {options.drawings} must be 1 or more, --seed {options.seed} 0 or more")
+    lines = None if options.lines is None else str(options.lines)
+    data = {"root": str(options.source), "lines": lines, "test_share": options.test_share}
+    scan = load_drawings({**data, "manifest": None, "verify": "header", "overfit": 0})
+    drawings = readable(of_split(scan.drawings, "test"), options.drawings)
+    if not drawings:
+        raise ValueError(f"{options.source}: holds no readable test drawing; raise --test-share (1.0: all pictures)")
+    hints = ProtocolHints(counts, options.seed)
+    import numpy as np
+
+    for drawing in tqdm(FullDrawings(drawings, options.line_method), desc="Writing hint layers", unit="drawing"):
+        write_png(options.out / "line" / f"{drawing.name}.png", drawing.line)
+        write_png(options.out / "truth" / f"{drawing.name}.png", drawing.color)
+        empty = np.zeros((*drawing.line.shape, 4), np.uint8)
+        for hinting in hints.of(drawing):
+            layer = empty if hinting.layer is None else hinting.layer
+            write_png(options.out / "hints" / hinting.label / f"{drawing.name}.png", layer)
+    print(f"drawings    {len(drawings)}, each with {', '.join(map(str, counts))} hints")
+    print(f"written to  {options.out}/line, {options.out}/truth, {options.out}/hints/{hints.labels[-1]}")
+
+
+def _counts(text: str) -> list[int]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words or not all(word.isdigit() and int(word) < 1000 for word in words):
+        raise ValueError(f"--hints {text} must be numbers from 0 to 999 with commas, such as 0,8,32")
+    return sorted({int(word) for word in words})

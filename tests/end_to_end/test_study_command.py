@@ -1,0 +1,265 @@
+"""Systems side by side, as a user types it: linecolor-study, linecolor-evaluate systems=..., linecolor-data hints."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from linecolor.cli.configuration import configuration_folder, register_resolvers
+from linecolor.images import read_color, write_png
+from linecolor.measured import FIGURES, ROWS, Measured
+
+ABLATIONS = sorted(path.stem for path in (Path(configuration_folder()) / "experiment" / "ablation").glob("*.yaml"))
+
+
+def command(module: str, *arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    line = [sys.executable, "-m", f"linecolor.cli.{module}", *arguments]
+    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=400)
+    assert done.returncode == code, (done.returncode, done.stdout[-1000:], done.stderr[-3000:])
+    return done
+
+
+def of_pictures(folder: Path) -> list[str]:
+    train = "train=[data=folder,data.test_share=0.3,data.workers=0]"
+    return [f"data.root={folder / 'color'}", f"data.lines={folder / 'line'}", train]
+
+
+@pytest.fixture(scope="module")
+def study(picture_folder, tmp_path_factory) -> Path:
+    """Table 2 in two steps of everything; the folder it was started in."""
+    home = tmp_path_factory.mktemp("study")
+    done = command("study", "budget=tiny", *of_pictures(picture_folder), cwd=home)
+    assert "Two steps of everything; no figure here means anything." in done.stdout
+    assert "Open the report: runs/table2-tiny/report.html" in done.stdout
+    return home
+
+
+def test_a_study_measures_the_papers_three_systems_and_references(study):
+    measured = Measured.load(study / "runs/table2-tiny")
+    assert measured.names == ["Base", "Pix2Pix", "Ours", "Ours, not blended", "bare line", "watershed"]
+    assert measured.levels == ["000", "004"]
+    assert len(measured.drawings) == 2
+    assert len(measured.rows) == 2 * (4 * 2 + 1 + 2)
+    for name in measured.names[:4]:
+        system = measured.members(name)[0]
+        assert system.cost["parameters"] > 0
+        assert system.cost["flops"] > 0
+        for level in measured.levels:
+            assert system.figure(level, "psnr_mean") > 0
+            assert system.figure(level, "fid_efficientnet_lite0") > 0
+    page = (study / "runs/table2-tiny/report.html").read_text()
+    for text in ("Table 2, measured", "Table 2 of the paper", "The order as measured", "no figure here means anything"):
+        assert text in page
+
+
+def test_systems_that_differ_in_their_blending_share_one_training(study):
+    runs = sorted(path.name for path in (study / "runs/table2-tiny").iterdir() if (path / "config.yaml").is_file())
+    assert runs == ["demo-seed0", "demo_alacgan-seed0", "demo_pix2pix-seed0"]
+    measured = Measured.load(study / "runs/table2-tiny")
+    ours, bare = (measured.per_drawing(name, "004", "edge_loss") for name in ("Ours", "Ours, not blended"))
+    assert all(ours[name] < bare[name] for name in ours)
+
+
+def test_rows_are_a_table_anybody_can_read(study):
+    table = pq.read_table(study / "runs/table2-tiny" / ROWS)
+    assert {"system", "member", "drawing", "hints", "hint_count", "psnr", "ssim_foreground"} <= set(table.column_names)
+    assert table.num_rows == 22
+
+
+def test_a_finished_study_is_not_run_again(study, picture_folder):
+    before = (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns
+    done = command("study", "budget=tiny", *of_pictures(picture_folder), cwd=study)
+    assert "Measurement: complete; nothing to do" in done.stdout
+    assert (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("seeds=[]", "seeds=[] must be a list of numbers"),
+        ("seeds=[1,1]", "names one twice"),
+        ("evaluation.hints=8", "evaluation.hints=8 must be a list"),
+        ("study.subject=Nobody", "study.subject=Nobody is none of Base, Pix2Pix"),
+        ("references=[magic]", "'magic' is unknown: use bare line"),
+        ("train=[stage.draft.batch_size=0]", "stage.draft.batch_size=0 must be"),
+    ],
+)
+def test_a_wrong_study_is_refused_before_anything_is_trained(word, told, picture_folder, tmp_path):
+    done = command("study", "budget=tiny", *of_pictures(picture_folder), word, cwd=tmp_path, code=2)
+    assert told in done.stderr
+    assert not list(tmp_path.rglob("checkpoints"))
+
+
+def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, picture_folder):
+    """Another program gets the hint layers as files; its results stand in the same table."""
+    root, lines = picture_folder / "color", picture_folder / "line"
+    command(
+        "data", "hints", str(root), "--lines", str(lines), "--test-share", "0.3", "--hints", "0,4", "--out", "protocol",
+        cwd=study,
+    )  # fmt: skip
+    layers = sorted((study / "protocol/hints/004").glob("*.png"))
+    assert layers
+    for layer in layers:  # the other program: the truth, a little darker
+        truth, _ = read_color(study / "protocol/truth" / layer.name)
+        for level in ("000", "004"):
+            write_png(study / "theirs" / level / layer.name, (truth * 0.9).astype(np.uint8)[::2, ::2])
+    systems = "systems={Ours: runs/table2-tiny/demo-seed0, Theirs: theirs, Bundle: runs/table2-tiny/demo-seed0/bundle}"
+    done = command(
+        "evaluate", systems, "out=side", "hint_layers=protocol/hints", "references=[bare line]",
+        f"data.root={root}", f"data.lines={lines}", "data.test_share=0.3", "evaluation.drawings=60", cwd=study,
+    )  # fmt: skip
+    assert "Open the report: side/report.html" in done.stdout
+    measured = Measured.load(study / "side")
+    assert measured.names == ["Ours", "Theirs", "Bundle", "bare line"]
+    assert measured.members("Theirs")[0].figure("004", "psnr_mean") > 15
+    # Given as files or drawn by the protocol, the hints are the same, and so is what comes of them.
+    own = command(
+        "evaluate", systems, "out=own", "references=[]", "evaluation.hints=[0,4]", f"data.root={root}",
+        f"data.lines={lines}", "data.test_share=0.3", "evaluation.drawings=60", "pictures=false", cwd=study,
+    )  # fmt: skip
+    assert "own/report.html" in own.stdout
+    again = Measured.load(study / "own")
+    for level in ("000", "004"):
+        assert again.per_drawing("Ours", level, "psnr") == measured.per_drawing("Ours", level, "psnr")
+        assert again.per_drawing("Ours", level, "psnr") == again.per_drawing("Bundle", level, "psnr")
+    assert not (study / "own/pictures").exists()
+    assert len(list((study / "side/pictures/Ours/004").glob("*.png"))) == len(measured.drawings)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "give either run=runs/demo"),
+        (["run=a", "systems=[b]"], "give either run=runs/demo"),
+        (["systems=[nowhere]"], "nowhere: there is no run, no bundle and no folder of pictures"),
+        (["systems=3"], "systems=3: give folders"),
+        (["systems={a: 3}"], "systems.a=3 is no folder"),
+        (["systems=[.]"], "data.root is not given"),
+    ],
+)
+def test_a_wrong_set_of_systems_is_named(words, told, tmp_path):
+    done = command("evaluate", *words, cwd=tmp_path, code=2)
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_an_ablation_changes_one_thing_of_whatever_it_is_put_on(ablation):
+    register_resolvers()
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        for base in ("demo", "paper"):
+            whole, without = (
+                OmegaConf.to_container(compose("train", [f"experiment={experiment}", "data.root=x"]), resolve=True)
+                for experiment in (base, f"[{base},ablation/{ablation}]")
+            )
+            assert whole != without | {"name": whole["name"]}
+            changed = {group for group in whole if whole[group] != without[group]} - {"name"}
+            assert len(changed - {"callbacks"}) == 1, changed  # the callbacks blend as the evaluation does
+        alone = OmegaConf.to_container(
+            compose("train", [f"experiment=ablation/{ablation}", "data.root=x"]), resolve=True
+        )
+        on_demo = OmegaConf.to_container(
+            compose("train", [f"experiment=[demo,ablation/{ablation}]", "data.root=x"]), resolve=True
+        )
+    assert alone == on_demo
+
+
+@pytest.mark.parametrize("budget", ["demo", "paper"])
+@pytest.mark.parametrize("study_name", ["table2", "ablations"])
+def test_every_study_composes_its_trainings_in_every_budget(study_name, budget, tmp_path):
+    from linecolor.cli.checks import check_settings
+    from linecolor.cli.study import planned
+
+    register_resolvers()
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        plain = OmegaConf.to_container(
+            compose("study", [f"study={study_name}", f"budget={budget}", "data.root=x"]), resolve=True
+        )
+        trainings = planned(plain, tmp_path / "a study")
+    seeds = {"demo": 1, "paper": 3}[budget]
+    assert len(trainings) == seeds * {"table2": 3, "ablations": 6}[study_name]
+    images = set()
+    for training in trainings.values():
+        check_settings(training.plain)
+        assert training.run.parent == tmp_path / "a study"
+        assert training.plain["evaluation"]["enabled"] is False
+        stages = training.plain["stages"]
+        images.add(sum(training.plain["stage"][s]["steps"] * training.plain["stage"][s]["batch_size"] for s in stages))
+        if budget == "demo":
+            assert training.plain["model"]["resolution"] == 128
+    if (study_name, budget) == ("table2", "demo"):
+        assert len(images) == 1, "equal images for every system"
+
+
+def test_a_stopped_study_says_so_and_goes_on(picture_folder, tmp_path):
+    """SIGTERM reaches the training that is under way, which saves; the study ends with the signal's code."""
+    import signal
+    import time
+
+    words = ["budget=tiny", *of_pictures(picture_folder)]
+    words[-1] = words[-1].replace("]", ",stage.alacgan.steps=4000,stage.alacgan.checkpoint_every=5]")
+    line = [sys.executable, "-m", "linecolor.cli.study", *words]
+    process = subprocess.Popen(
+        line, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+    )
+    checkpoint = tmp_path / "runs/table2-tiny/demo_alacgan-seed0/alacgan/checkpoints/last.ckpt"
+    deadline = time.monotonic() + 120
+    while not checkpoint.is_file() and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, told[-2000:]
+    assert "stopped by SIGTERM" in told
+    assert "start the same command again to continue" in told
+
+
+def test_the_hint_auc_script_writes_layers_by_ratio(tmp_path, monkeypatch):
+    """With a stand-in for `hintauc`, which has an environment of its own: blue, green, red becomes RGB and alpha."""
+    import importlib.util
+    import types
+
+    class Hints:
+        def at_ratio(self, ratio, hint_type, tie_break):
+            color, mask = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+            color[3, 5] = (10, 20, 200)
+            mask[3, 5] = 255 if ratio > 0 else 0
+            return color, mask
+
+    hintauc, auc = types.ModuleType("hintauc"), types.ModuleType("hintauc.auc")
+    hintauc.generate_hints = lambda path, path_method: Hints()
+    auc.DEFAULT_ALPHAS = (0.0, 0.1, 1.0)
+    monkeypatch.setitem(sys.modules, "hintauc", hintauc)
+    monkeypatch.setitem(sys.modules, "hintauc.auc", auc)
+    path = Path(__file__).parents[2] / "docs/hint_auc_layers.py"
+    spec = importlib.util.spec_from_file_location("hint_auc_layers", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    write_png(tmp_path / "truth/a.png", np.zeros((96, 96, 3), np.uint8))
+    assert script.write_layers(tmp_path / "truth", tmp_path / "layers") == 1
+
+    from linecolor.images import read_hint_layer
+    from linecolor.systems import LayerHints
+
+    assert LayerHints(tmp_path / "layers").labels == ["0.00", "0.10", "1.00"]
+    assert tuple(read_hint_layer(tmp_path / "layers/0.10/a.png")[3, 5]) == (200, 20, 10, 255)
+    assert not read_hint_layer(tmp_path / "layers/0.00/a.png").any()
+
+
+def test_the_card_of_a_bundle_knows_how_its_pictures_are_blended(study):
+    cards = {
+        name: yaml.safe_load((study / f"runs/table2-tiny/{name}-seed0/bundle/bundle.yaml").read_text())["blend"]
+        for name in ("demo", "demo_pix2pix")
+    }
+    assert cards == {"demo": "clean", "demo_pix2pix": "none"}
+    measured = json.loads((study / "runs/table2-tiny" / FIGURES).read_text())
+    assert measured["facts"]["small_pictures"] == 2
