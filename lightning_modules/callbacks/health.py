@@ -109,13 +109,13 @@ class Health(L.Callback):
             return [
                 "the discriminator has won: discriminator_loss is 0 with real_accuracy and fake_accuracy 1, it has "
                 "nothing left to teach; raise model.weights.adversarial, narrow model.discriminator.width or lower "
-                "stage.draft.optimizer.lr"
+                "stage.*.optimizer.lr"
             ]
         blind = loss >= BLIND_LOSS
         same_answer = max(real, fake) > 0.999 and min(real, fake) < 0.001
         if values["discriminator_gradient"] < self.gradient or (blind and same_answer and not warming_up):
             return [
                 "the discriminator is dead: real_accuracy and fake_accuracy do not move, it answers the same whatever "
-                "it sees; lower stage.draft.optimizer.lr or lengthen stage.draft.schedule.warmup"
+                "it sees; lower stage.*.optimizer.lr or lengthen stage.*.schedule.warmup"
             ]
         return []

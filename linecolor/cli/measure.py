@@ -119,7 +119,7 @@ def measure_systems(
     from linecolor.systems import ForeignSystem, TrainedSystem
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    systems = [_system(entry, device) for entry in entries] + _references(references)
+    systems = [_system(entry, device) for entry in entries] + chosen_references(references)
     gallery = Gallery(systems, drawings, hints, out)
     asked = _asked(entries, [system.name for system in systems], drawings, hints, features)
     if (out / FIGURES).is_file():
@@ -226,7 +226,12 @@ def _system(entry: Entry, device: str) -> "System":
     return TrainedSystem(entry.name, entry.member, colorizer)
 
 
-def _references(names: Sequence[str] | None) -> "list[System]":
+def chosen_references(names: Sequence[str] | None) -> "list[System]":
+    """The references by these names; None for all that run here.
+
+    Raises:
+        ValueError: for one that is unknown or does not run here, with the reason.
+    """
     from linecolor.references import REFERENCES, available, unavailable
     from linecolor.systems import ReferenceSystem
 

@@ -1,5 +1,6 @@
 """linecolor-study: train several systems on the same pictures, measure them by one protocol, write one page."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ from linecolor.cli.configuration import configuration_folder, register_resolvers
 
 if TYPE_CHECKING:
     from linecolor.cli.measure import Entry
+
+TrainingKey = tuple[str, tuple[str, ...], int]
+"""Experiment, further overrides, seed."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def study(config: DictConfig) -> Path:
     from datamodules.illustrations import FullDrawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.cli.checks import check_evaluation, check_settings
-    from linecolor.cli.measure import measure_systems, write_page
+    from linecolor.cli.measure import chosen_references, measure_systems, write_page
     from linecolor.cli.sources import data_licence, load_drawings
     from linecolor.cli.trainings import run_training
     from linecolor.measured_report import Telling
@@ -69,10 +73,12 @@ def study(config: DictConfig) -> Path:
     # Whatever can be refused is refused before hours have gone into the first training.
     for training in trainings.values():
         check_settings(training.plain)
+    chosen_references(plain["references"])
     data = next(iter(trainings.values())).plain["data"]
     held_out = of_split(load_drawings(data).drawings, "test")
     if not held_out:
         raise ValueError(f"{data['root']}: none of the pictures is held out to measure on; raise data.test_share")
+    drawings = FullDrawings(readable(held_out, settings["drawings"]), settings["line_method"])
 
     for number, training in enumerate(trainings.values(), start=1):
         print(f"Training {number} of {len(trainings)}: {training.experiment}, seed {training.seed}", flush=True)
@@ -81,7 +87,7 @@ def study(config: DictConfig) -> Path:
     entries = _entries(plain, trainings)
     measured, gallery = measure_systems(
         entries,
-        FullDrawings(readable(held_out, settings["drawings"]), settings["line_method"]),
+        drawings,
         ProtocolHints(settings["hints"]),
         settings["features"],
         plain["references"],
@@ -126,32 +132,54 @@ def _check(plain: dict[str, Any]) -> None:
         raise ValueError(f"study.subject={plain['study']['subject']} is none of {', '.join(systems)}")
 
 
-def planned(plain: dict[str, Any], folder: Path) -> dict[tuple[str, int], Training]:
-    """The trainings of a study by experiment and seed; systems that differ in their blending alone share them.
+def planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
+    """The trainings of a study; systems that differ in their blending alone share them.
 
     Args:
         plain: the study's configuration.
         folder: of the study, where the runs go.
+
+    Raises:
+        ValueError: if an override names nothing.
     """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return _planned(plain, folder)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(str(error)) from None
+
+
+def _planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
     from hydra import compose
 
-    found: dict[tuple[str, int], Training] = {}
+    found: dict[TrainingKey, Training] = {}
     for seed in plain["seeds"]:
         for of in plain["study"]["systems"].values():
-            experiment = of["experiment"]
-            if (experiment, seed) in found:
+            key = experiment, overrides, _ = _key(of, seed)
+            if key in found:
                 continue
-            own = [f"experiment={experiment}", *plain["budget"]["overrides"]]
-            own += [f"data.{name}={value}" for name, value in plain["data"].items() if value is not None]
+            data = {name: value for name, value in plain["data"].items() if value is not None}
+            own = [f"data={data.pop('kind')}"] if "kind" in data else []
+            own += [f"experiment={experiment}", *plain["budget"]["overrides"]]
+            own += [f"data.{name}={value}" for name, value in data.items()]
             first: Any = OmegaConf.to_container(compose("train", [*own, *plain["train"]]), resolve=False)
             own += _of_budget("stage", plain["budget"]["stages"], first["stages"])
             own += _of_budget("model", plain["budget"]["models"], first["stages"])
+            own += overrides
             name = "+".join(part.split("/")[-1] for part in experiment.strip("[]").split(","))
+            if overrides:
+                name += "-" + hashlib.sha256(repr(overrides).encode()).hexdigest()[:8]
             own += [f"seed={seed}", f"runs_dir={folder}", f"name={name}-seed{seed}", "evaluation.enabled=false"]
             words = [*own, *plain["train"], f"resume={plain['resume']}"]
             resolved: Any = OmegaConf.to_container(compose("train", words), resolve=True)
-            found[experiment, seed] = Training(experiment, seed, words, resolved)
+            found[key] = Training(experiment, seed, words, resolved)
     return found
+
+
+def _key(system: dict[str, Any], seed: int) -> TrainingKey:
+    return system["experiment"], tuple(system.get("overrides") or ()), seed
 
 
 def _of_budget(group: str, values: dict[str, dict[str, Any]], stages: list[str]) -> list[str]:
@@ -159,12 +187,12 @@ def _of_budget(group: str, values: dict[str, dict[str, Any]], stages: list[str])
     return [f"{group}.{stage}.{name}={value}" for stage in stages for name, value in values.get(stage, {}).items()]
 
 
-def _entries(plain: dict[str, Any], trainings: dict[tuple[str, int], Training]) -> "list[Entry]":
+def _entries(plain: dict[str, Any], trainings: dict[TrainingKey, Training]) -> "list[Entry]":
     from linecolor.cli.measure import Entry
 
     several = len(plain["seeds"]) > 1
     return [
-        Entry(name, trainings[of["experiment"], seed].run, f"seed {seed}" if several else "", of.get("blend"))
+        Entry(name, trainings[_key(of, seed)].run, f"seed {seed}" if several else "", of.get("blend"))
         for name, of in plain["study"]["systems"].items()
         for seed in plain["seeds"]
     ]

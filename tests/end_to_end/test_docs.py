@@ -10,25 +10,26 @@ from hydra import compose, initialize_config_dir
 from linecolor.cli.configuration import configuration_folder, register_resolvers
 
 DOCS = Path(__file__).parents[2] / "docs"
-COMMAND = re.compile(r"^(?:srun |torchrun .*?-m )?linecolor(?:-train|\.cli\.train) (.+)$", re.MULTILINE)
+COMMAND = re.compile(r"^(?:srun |torchrun .*?-m )?linecolor(?:-|\.cli\.)(train|evaluate|study) (.+)$", re.MULTILINE)
 
 
-def commands() -> list[tuple[str, str]]:
+def commands() -> list[tuple[str, str, str]]:
     found = []
     for page in sorted(DOCS.glob("*.md")):
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
         for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL):
-            found += [(page.name, line) for line in COMMAND.findall(block)]
+            found += [(page.name, command, line) for command, line in COMMAND.findall(block)]
     return found
 
 
 def test_the_pages_show_commands():
     assert len(commands()) >= 8
-    assert {"resume.md", "eight_gpus.md", "slurm.md", "sweep.md", "one_card.md"} <= {page for page, _ in commands()}
+    pages = {page for page, _, _ in commands()}
+    assert {"resume.md", "eight_gpus.md", "slurm.md", "sweep.md", "one_card.md", "evaluation.md"} <= pages
 
 
-@pytest.mark.parametrize(("page", "line"), commands())
-def test_a_command_of_the_pages_composes(page, line):
+@pytest.mark.parametrize(("page", "command", "line"), commands())
+def test_a_command_of_the_pages_composes(page, command, line):
     register_resolvers()
     overrides = []
     for word in shlex.split(line.replace("$DATA", "/data"), comments=True):
@@ -36,6 +37,6 @@ def test_a_command_of_the_pages_composes(page, line):
         if value in ("true", "false") and key == "preflight":
             overrides.append(f"preflight='{value}'")  # as the command itself rewrites it
         elif "(" not in value and value:  # what a sweep searches is no value
-            overrides.append(word if "[" in value else word.split(",")[0])
+            overrides.append(word if value[0] in "[{" else word.split(",")[0])
     with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        assert compose("train", overrides, return_hydra_config=True)["name"]
+        assert compose(command, overrides, return_hydra_config=True)["hydra"]["job"]["name"]

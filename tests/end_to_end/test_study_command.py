@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,8 +30,8 @@ def command(module: str, *arguments: str, cwd: Path, code: int = 0) -> subproces
 
 
 def of_pictures(folder: Path) -> list[str]:
-    train = "train=[data=folder,data.test_share=0.3,data.workers=0]"
-    return [f"data.root={folder / 'color'}", f"data.lines={folder / 'line'}", train]
+    data = {"kind": "folder", "root": folder / "color", "lines": folder / "line", "test_share": 0.3}
+    return [f"data.{name}={value}" for name, value in data.items()]
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +91,21 @@ def test_a_finished_study_is_not_run_again(study, picture_folder):
         ("evaluation.hints=8", "evaluation.hints=8 must be a list"),
         ("study.subject=Nobody", "study.subject=Nobody is none of Base, Pix2Pix"),
         ("references=[magic]", "'magic' is unknown: use bare line"),
-        ("train=[stage.draft.batch_size=0]", "stage.draft.batch_size=0 must be"),
+        ("train=['stage.draft.batch_size=0']", "stage.draft.batch_size=0 must be"),
+        ("data.kind=nothing", "Could not find 'data/nothing'"),
+        ("evaluation.line_method=pencil", "line_method=pencil is unknown"),
     ],
 )
-def test_a_wrong_study_is_refused_before_anything_is_trained(word, told, picture_folder, tmp_path):
-    done = command("study", "budget=tiny", *of_pictures(picture_folder), word, cwd=tmp_path, code=2)
-    assert told in done.stderr
-    assert not list(tmp_path.rglob("checkpoints"))
+def test_a_wrong_study_is_refused_before_anything_is_trained(word, told, picture_folder, tmp_path, monkeypatch):
+    from linecolor.cli.study import study
+
+    monkeypatch.chdir(tmp_path)
+    register_resolvers()
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        config = compose("study", ["budget=tiny", *of_pictures(picture_folder), word])
+        with pytest.raises(ValueError, match=re.escape(told)):
+            study(config)
+    assert not list(tmp_path.iterdir())
 
 
 def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, picture_folder):
@@ -162,7 +171,7 @@ def test_an_ablation_changes_one_thing_of_whatever_it_is_put_on(ablation):
                 for experiment in (base, f"[{base},ablation/{ablation}]")
             )
             assert whole != without | {"name": whole["name"]}
-            changed = {group for group in whole if whole[group] != without[group]} - {"name"}
+            changed = {group for group in whole if whole[group] != without[group]} - {"name", "sweep"}
             assert len(changed - {"callbacks"}) == 1, changed  # the callbacks blend as the evaluation does
         alone = OmegaConf.to_container(
             compose("train", [f"experiment=ablation/{ablation}", "data.root=x"]), resolve=True
@@ -205,8 +214,8 @@ def test_a_stopped_study_says_so_and_goes_on(picture_folder, tmp_path):
     import signal
     import time
 
-    words = ["budget=tiny", *of_pictures(picture_folder)]
-    words[-1] = words[-1].replace("]", ",stage.alacgan.steps=4000,stage.alacgan.checkpoint_every=5]")
+    longer = "+study.systems.Base.overrides=['stage.alacgan.steps=4000','stage.alacgan.checkpoint_every=5']"
+    words = ["budget=tiny", *of_pictures(picture_folder), longer]
     line = [sys.executable, "-m", "linecolor.cli.study", *words]
     process = subprocess.Popen(
         line, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
