@@ -6,6 +6,10 @@ PIP_QUIET := --quiet --disable-pip-version-check --no-input
 DATA := data/openmoji
 budget := demo
 
+# A study on the embedded pairs: some of them for a demonstration, all for the full run.
+STUDY_ROOT := $(if $(filter demo,$(budget)),$(DATA),data/openmoji-all)
+STUDY_DATA = $(BIN)/linecolor-data prepare openmoji --out $(STUDY_ROOT) $(if $(filter demo,$(budget)),--limit 600 --test-limit 24)
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo preview test soak lint format overfit table2 ablations bench clean
 
@@ -51,13 +55,13 @@ format: $(VENV)/.developer  ## put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-table2: $(VENV)/.user  ## the paper's Table 2, small versions, half an hour on two cores; budget=paper: the full run
-	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24
-	@$(BIN)/linecolor-study study=table2 budget=$(budget) data.root=$(DATA)
+table2: $(VENV)/.user  ## the paper's Table 2, small versions, half an hour on two cores; with budget=paper the full run
+	@$(STUDY_DATA)
+	@$(BIN)/linecolor-study study=table2 budget=$(budget) data.root=$(STUDY_ROOT)
 
 ablations: $(VENV)/.user  ## what each part of the system is worth; budget=paper: the full run
-	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24
-	@$(BIN)/linecolor-study study=ablations budget=$(budget) data.root=$(DATA)
+	@$(STUDY_DATA)
+	@$(BIN)/linecolor-study study=ablations budget=$(budget) data.root=$(STUDY_ROOT)
 
 overfit: $(VENV)/.user  ## learn four drawings by heart: must reach 25 dB
 	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24

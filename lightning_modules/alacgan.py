@@ -21,6 +21,7 @@ class AlacGAN(TrainingStage):
         discriminator: the critic, (colour, local features) -> scores (B, 1).
         features: frozen network of the content loss.
         weights: adversarial and content of the generator; penalty and drift of the critic.
+        penalty_over: `pixel` (their code) or `picture` (their text); see `losses.gradient_penalty`.
         seed: of the run, for the penalty's mixtures.
         settings: how the stage steps.
     """
@@ -31,6 +32,7 @@ class AlacGAN(TrainingStage):
         discriminator: nn.Module,
         features: nn.Module,
         weights: dict[str, float],
+        penalty_over: str,
         seed: int,
         settings: StageSettings,
     ) -> None:
@@ -38,6 +40,7 @@ class AlacGAN(TrainingStage):
         self.discriminator = discriminator
         self.content_loss = losses.ContentLoss(features)
         self.weights = weights
+        self.penalty_over = penalty_over
         self.seed = seed
 
     @property
@@ -48,6 +51,10 @@ class AlacGAN(TrainingStage):
     def trained_networks(self) -> dict[str, nn.Module]:
         """Generator and critic."""
         return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def differentiated_twice(self) -> tuple[nn.Module, ...]:
+        """The critic, for its gradient penalty."""
+        return (self.discriminator,)
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         """Adam and its schedule for each of the two networks."""
@@ -99,6 +106,7 @@ class AlacGAN(TrainingStage):
 
         return {
             "critic_loss": losses.critic_loss(real_scores, fake_scores, self.weights["drift"]),
-            "gradient_penalty": self.weights["penalty"] * losses.gradient_penalty(critic, real, fake, share),
+            "gradient_penalty": self.weights["penalty"]
+            * losses.gradient_penalty(critic, real, fake, share, self.penalty_over),
             "wasserstein": (real_scores - fake_scores).mean().detach(),
         }

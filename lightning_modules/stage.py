@@ -146,6 +146,10 @@ class TrainingStage(L.LightningModule):
         """The networks this stage trains, by name."""
         return {"generator": self.generator}
 
+    def differentiated_twice(self) -> tuple[nn.Module, ...]:
+        """Networks whose gradient is itself differentiated, which torch.compile cannot do."""
+        return ()
+
     def finish_step(self, images: int, losses: dict[str, Tensor], stepped: bool) -> None:
         """Advance counters, schedules and the average, check the losses and record them.
 

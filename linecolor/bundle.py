@@ -7,6 +7,7 @@ import inspect
 from pathlib import Path
 from typing import Any, get_args
 
+import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -35,7 +36,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
 SYSTEMS = (("draft",), ("draft", "colorizer"), ("pix2pix",), ("alacgan",))
 """Which of them colour a picture together."""
 
-# Twelve halvings are 4,096 times the width: a hostile card must not fill the memory.
+# Before anything is built; how large it would be is looked at then.
 MOST = {"width": 256, "levels": 9, "blocks": 64, "deep_blocks": 64, "in_channels": 512, "cardinality": 512}
 
 
@@ -103,10 +104,7 @@ def load_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, nn.Module]]:
         raise ValueError(f"{path}: is no safetensors file or is damaged ({error})") from None
     networks = {}
     for name, architecture in card["networks"].items():
-        try:
-            network = NETWORKS[name](**architecture)
-        except ValueError as error:
-            raise ValueError(f"{folder / CARD}: describes a network that cannot be built ({error})") from None
+        network = NETWORKS[name](**architecture)
         state = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
         try:
             network.load_state_dict(state)
@@ -137,10 +135,13 @@ def read_card(folder: Path) -> dict[str, Any]:
         spread_known = card["hint_spread"] in ("none", "watershed") and card["blend"] in get_args(BlendMode)
         sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
         sized = 16 <= int(card["resolution"]) <= 4096
+        fitting = sane and _takes_its_inputs(card["networks"], card["hint_spread"])
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None
-    if not (known and spread_known and sane and sized):
+    if not (known and spread_known and fitting and sized):
         raise ValueError(f"{path}: describes a bundle this version of linecolor does not know; export it again")
+    for name, architecture in card["networks"].items():
+        _check_buildable(path, name, architecture)
     return card
 
 
@@ -158,6 +159,30 @@ def _is_sane(network: type[nn.Module], architecture: dict[str, Any]) -> bool:
         elif not isinstance(value, (bool, str)):
             return False
     return True
+
+
+def _takes_its_inputs(networks: dict[str, dict[str, Any]], hint_spread: str) -> bool:
+    """Whether the networks take what the chain gives them: line, hints, spread hints, draft."""
+    if "draft" not in networks:
+        (network,) = networks.values()
+        known = network.get("in_channels", 5) == 5 and network.get("local_features") != "illustration2vec"
+        return hint_spread == "none" and known
+    draft = 5 if hint_spread == "none" else 8
+    return (
+        networks["draft"]["in_channels"] == draft and networks.get("colorizer", {"in_channels": 4})["in_channels"] == 4
+    )
+
+
+def _check_buildable(path: Path, name: str, architecture: dict[str, Any]) -> None:
+    """Build a network without memory, to see that it can be and how large it would be."""
+    try:
+        with torch.device("meta"):
+            network = NETWORKS[name](**architecture)
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(f"{path}: describes a {name} network that cannot be built ({error})") from None
+    size = sum(parameter.numel() * 4 for parameter in network.parameters())
+    if size > MOST_BYTES:
+        raise ValueError(f"{path}: describes a {name} network of {size / 2**30:.0f} GiB, more than any bundle has")
 
 
 def _first_line(error: Exception) -> str:

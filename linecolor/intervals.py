@@ -73,6 +73,16 @@ def paired_difference(ours: Mapping[str, float], theirs: Mapping[str, float], se
     return mean_interval(differences, seed) if differences else None
 
 
+def half_width(values: Sequence[float]) -> float:
+    """Half of the 95 % interval of a mean by Student's t, for a band around a curve; NaN of fewer than two values."""
+    from scipy.stats import t
+
+    data = np.asarray(values, np.float64)
+    if data.size < 2:
+        return float("nan")
+    return float(t.ppf(0.5 + LEVEL / 2, data.size - 1) * data.std(ddof=1) / np.sqrt(data.size))
+
+
 def over_seeds(values: Sequence[float]) -> tuple[float, float | None]:
     """Mean and sample standard deviation over training seeds; None in its place for fewer than three."""
     data = np.asarray(values, np.float64)

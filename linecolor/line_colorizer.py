@@ -148,14 +148,13 @@ class LineColorizer:
 
     def _windows(self, height: int, width: int) -> list[tuple[slice, slice, Tensor]]:
         """Windows along the longer side with weights (1, h, w) that fade over where they overlap."""
-        longest = int(LONGEST_WINDOW * self.resolution) // self.multiple * self.multiple
+        longest = max(int(LONGEST_WINDOW * self.resolution) // self.multiple, 1) * self.multiple
         length = max(height, width)
         if length <= max(longest, min(height, width)):
             return [(slice(0, height), slice(0, width), torch.ones(1, height, width))]
-        count = math.ceil((length - longest) / (longest * 3 / 4)) + 1
-        starts = [
-            round(index * (length - longest) / (count - 1) / self.multiple) * self.multiple for index in range(count)
-        ]
+        # Rounded down to a multiple, so that windows overlap by a quarter at least, however coarse the multiple.
+        step = max(int(longest * 3 / 4) // self.multiple, 1) * self.multiple
+        starts = [*range(0, length - longest, step), length - longest]
         position = torch.arange(longest) + 0.5
         fade = torch.minimum(position, longest - position).clamp(max=longest / 4)
         found = []

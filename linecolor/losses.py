@@ -26,22 +26,32 @@ def critic_loss(real_scores: Tensor, fake_scores: Tensor, drift: float) -> Tenso
     return fake_scores.mean() - real + drift * real**2
 
 
-def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+def gradient_penalty(
+    critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor, over: str
+) -> Tensor:
     """How far the critic's slope between true and generated pictures is from 1: mean of (|grad| - 1)^2.
 
-    Gulrajani et al. 2017. The norm is taken over a whole picture; Ci et al.'s code takes it over the channels of each
-    pixel, which is another penalty than their text says.
+    Over a `picture` the norm is that of Gulrajani et al. 2017. Ci et al.'s text has the same, their code takes it over
+    the channels of each `pixel`: a critic may then be steeper by the square root of the number of pixels, and its
+    weight of 1e-4 belongs to that.
 
     Args:
         critic: pictures (B, 3, S, S) -> scores (B, 1).
         real: (B, 3, S, S).
         fake: (B, 3, S, S), without gradient.
         share: (B, 1, 1, 1) in [0, 1], the true picture's share of each mixture.
+        over: `picture` or `pixel`.
+
+    Raises:
+        ValueError: for another `over`.
     """
+    if over not in ("picture", "pixel"):
+        raise ValueError(f"the gradient penalty is taken over a picture or a pixel, not over {over!r}")
     mixed = (share * real + (1 - share) * fake).requires_grad_()
     (slope,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
     # The root's own slope is infinite at 0.
-    norm = (slope.float().flatten(1).square().sum(1) + 1e-12).sqrt()
+    flat = slope.float().flatten(1) if over == "picture" else slope.float()
+    norm = (flat.square().sum(1) + 1e-12).sqrt()
     return (norm - 1).square().mean()
 
 

@@ -41,7 +41,7 @@ class MeasuredSystem:
     Attributes:
         name: in tables.
         member: of its seeds.
-        kind: trained, foreign or reference.
+        kind: trained, foreign, reference or oracle.
         levels: figures by level of hints: `psnr_mean`, `psnr_foreground_median`, `fid_...`, `n`, ...
         cost: parameters, flops, memory in bytes; what is known of it.
         notes: what a reader has to know of it.
@@ -87,10 +87,12 @@ class Measured:
         """The seeds of a system."""
         return [system for system in self.systems if system.name == name]
 
-    def per_drawing(self, name: str, level: str, quantity: str) -> dict[str, float]:
-        """A figure of each drawing, the mean of the system's seeds; without those that have none."""
+    def per_drawing(self, name: str, level: str, quantity: str, member: str | None = None) -> dict[str, float]:
+        """A figure of each drawing, the mean of the system's seeds or of one; without those that have none."""
         found: dict[str, list[float]] = {}
         for row in self.rows_of(name, level):
+            if member is not None and row["member"] != member:
+                continue
             value = row[quantity]
             if value is not None and math.isfinite(value):
                 found.setdefault(row["drawing"], []).append(value)

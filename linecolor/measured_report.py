@@ -1,6 +1,5 @@
 """The report of a measurement: its tables, curves against the number of hints, the same drawings side by side."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.intervals import half_width
 from linecolor.measured import Measured, level_name
 from linecolor.measured_tables import (
     claims_table,
@@ -120,8 +120,7 @@ def hint_curves(measured: Measured) -> list[Curve]:
                 at = level if level in members[0].levels else WITHOUT
                 values = list(measured.per_drawing(name, at, quantity).values())
                 if values:
-                    spread = 1.96 * float(np.std(values)) / math.sqrt(len(values))
-                    points.append((count, float(np.mean(values)), spread))
+                    points.append((count, float(np.mean(values)), half_width(values)))
             if points:
                 series[name] = ([p[0] for p in points], [p[1] for p in points])
                 errors[name] = [p[2] for p in points]
@@ -157,7 +156,8 @@ def _sheet(
     scores = {}
     for name in names:
         at = level if level in measured.members(name)[0].levels else WITHOUT
-        scores[name] = measured.per_drawing(name, at, "psnr_foreground")
+        # Of several seeds the first one's pictures are shown, and its figures with them.
+        scores[name] = measured.per_drawing(name, at, "psnr_foreground", measured.members(name)[0].member)
     hinted = any(pictures("hints", level, drawing) is not None for drawing in drawings[:1])
     columns = ["line", *(["hints"] if hinted else []), *names, "truth"]
     rows = []

@@ -37,8 +37,24 @@ def warnings(measured: Measured) -> list[str]:
     small = measured.facts.get("small_pictures", 0)
     if small:
         found.append(f"{small} of {n} drawings have a short side below 1,500 px, the least of the paper's evaluation.")
-    found += [f"{system.name}: {system.notes}" for system in measured.systems if system.notes]
+    for name in measured.names:
+        notes = dict.fromkeys(system.notes for system in measured.members(name) if system.notes)
+        found += [f"{name}: {note}." for note in notes]
+        if not is_complete(measured, name):
+            found.append(f"{name}: has no result for some drawings; it is left out of the order and of the best.")
+    skipped = measured.facts.get("skipped", [])
+    if skipped:
+        found.append(f"{len(skipped)} drawings could not be measured and count for nobody: {', '.join(skipped[:5])}.")
+    for name, count in measured.facts.get("in_training", {}).items():
+        found.append(f"{name} was trained on {count} of these drawings: its figures tell nothing.")
     return found
+
+
+def is_complete(measured: Measured, name: str) -> bool:
+    """Whether a system has a result for every drawing at every level of hints that it has."""
+    return all(
+        level["n"] == len(measured.drawings) for system in measured.members(name) for level in system.levels.values()
+    )
 
 
 def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
@@ -59,10 +75,11 @@ def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
     rows: list[list[Cell]] = []
     for name in measured.names:
         members = measured.members(name)
-        if members[0].kind == "reference":
+        if members[0].kind in ("reference", "oracle"):
             continue
         figures = [_over_members(members, level, figure) for level, figure, _ in wanted]
-        rows.append([name, len(measured.drawings), *figures])
+        n = min(int(system.figure(fewest, "n") or 0) for system in members)
+        rows.append([name, n, *_aside(measured, name, figures)])
     highlight = {column: best for column, (_, _, best) in zip(columns[2:], wanted)}
     tables = [
         Table(
@@ -83,7 +100,8 @@ def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
             Table(
                 "Table 2 of the paper",
                 "Lee & Lee 2020, on their own 140,000 and 530 pictures and Inception features: no figure of it can be "
-                "compared with one above; the order of the systems can.",
+                "compared with one above; the order of the systems can. What stands after ± there is called std, and "
+                "the paper does not say over what; 5 dB of PSNR are what pictures differ by, not training seeds.",
                 ["system", "FID", "PSNR", "SSIM"],
                 printed,
                 {"FID": "min", "PSNR": "max", "SSIM": "max"},
@@ -105,7 +123,7 @@ def _order(measured: Measured, named_after: Mapping[str, str], level: str, dista
         for name in measured.names:
             found = [system.figure(at, figure) for system in measured.members(name)]
             known = [value for value in found if value is not None]
-            if known and measured.members(name)[0].kind != "reference":
+            if known and measured.members(name)[0].kind in ("trained", "foreign") and is_complete(measured, name):
                 values[name] = float(np.mean(known))
         if len(values) < 2:
             continue
@@ -123,7 +141,7 @@ def quality_tables(measured: Measured) -> list[Table]:
     distances = [_distance_name(measured, kind) for kind in ("fid", "kid")]
     found = []
     for level in reversed(measured.levels):
-        columns = ["system"]
+        columns = ["system", "n"]
         wanted: list[tuple[str, str | None]] = []
         for quantity in ("psnr", "psnr_foreground", "ssim", "ssim_foreground"):
             title = quantity.replace("psnr", "PSNR").replace("ssim", "SSIM").replace("_", " ")
@@ -139,15 +157,16 @@ def quality_tables(measured: Measured) -> list[Table]:
             members = measured.members(name)
             at = level if level in members[0].levels else WITHOUT
             if at in members[0].levels:
-                rows.append([name, *(_mean_of(members, at, figure) for figure, _ in wanted)])
-        highlight = {column: best for column, (_, best) in zip(columns[1:], wanted) if best}
+                n = min(int(system.figure(at, "n") or 0) for system in members)
+                rows.append([name, n, *_aside(measured, name, [_mean_of(members, at, figure) for figure, _ in wanted])])
+        highlight = {column: best for column, (_, best) in zip(columns[2:], wanted) if best}
         title = level_name(level)
         found.append(
             Table(
                 f"Everything with {title}" if level != "000" else "Everything without hints",
-                f"Over n = {len(measured.drawings)} drawings, means of the training seeds. Foreground leaves out the "
-                "white paper, which flatters everybody. The mean colour and the mean paint are oracles: taken from the "
-                "truth itself.",
+                f"Over {len(measured.drawings)} drawings, means of the training seeds. Foreground leaves out the white "
+                "paper, which flatters everybody. In parentheses, and out of the running: oracles, which take the mean "
+                "colour or the mean paint from the truth itself, and systems without a result for some drawings.",
                 columns,
                 rows,
                 highlight,
@@ -226,6 +245,8 @@ def cost_table(measured: Measured) -> Table:
         rows.append(
             [
                 name,
+                cost.get("resolution") and int(cost["resolution"]),
+                _scaled(cost.get("images"), 1e6),
                 _scaled(cost.get("parameters"), 1e6),
                 _scaled(cost.get("flops"), 1e9),
                 system.figure(at, "seconds_median"),
@@ -237,8 +258,16 @@ def cost_table(measured: Measured) -> Table:
         "Cost",
         f"Of one drawing at full size, on {machine}: GFLOP (2 a multiply-add) of the networks at their own resolution "
         "on a square picture; seconds: median with the most hints, all of the chain; memory: what colouring one "
-        "drawing adds to the process at its peak (on a GPU: what torch took).",
-        ["system", "million parameters", "GFLOP", "seconds a picture", "memory, MiB"],
+        "drawing adds at its peak to a process of its own (on a GPU: what torch took).",
+        [
+            "system",
+            "trained at, px",
+            "million images seen",
+            "million parameters",
+            "GFLOP",
+            "seconds a picture",
+            "memory, MiB",
+        ],
         rows,
     )
 
@@ -249,6 +278,13 @@ def _over_members(members: Sequence[MeasuredSystem], level: str, figure: str) ->
         return None
     mean, deviation = over_seeds(values)
     return mean if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
+
+
+def _aside(measured: Measured, name: str, figures: Sequence[Cell]) -> list[Cell]:
+    """The figures of a system; in parentheses, which no table compares, where it is out of the running."""
+    if measured.members(name)[0].kind != "oracle" and is_complete(measured, name):
+        return list(figures)
+    return [f"({figure:.3g})" if isinstance(figure, float) else f"({figure})" for figure in figures]
 
 
 def _mean_of(members: Sequence[MeasuredSystem], level: str, figure: str) -> float | None:

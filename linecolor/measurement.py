@@ -1,6 +1,6 @@
 """Measure systems side by side: the same drawings, the same hints, the same figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,12 @@ from linecolor.feature_distance import FeatureDistance
 from linecolor.line_art import FullDrawing
 from linecolor.measured import QUANTITIES, MeasuredSystem
 from linecolor.metrics import psnr, whole_and_foreground_ssim
-from linecolor.systems import WITHOUT, Hinting, ProtocolHints, Result, System
+from linecolor.systems import WITHOUT, Hinting, Result, System
 
 Picture = NDArray[np.uint8]
+
+VERSION = 1
+"""Raised when a change makes a figure another one: what was measured before is then measured again."""
 
 
 class Measurement:
@@ -25,18 +28,28 @@ class Measurement:
     hints. What a drawing's truth needs is prepared once for all systems.
 
     Args:
-        systems: what is measured. Those that no hint changes are measured once a drawing, at the level "none".
+        systems: what is measured, told apart by name and member. Those that no hint changes are measured once a
+            drawing, at the level "none".
         extractor: of FID and KID; None leaves them out.
+
+    Raises:
+        ValueError: if two systems cannot be told apart.
     """
 
     def __init__(self, systems: Sequence[System], extractor: nn.Module | None) -> None:
         self.systems = list(systems)
+        keys = [_key(system) for system in self.systems]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"two systems are called {' '.join(twice[0]).strip()!r}: give them names of their own")
         self.extractor = extractor
         self.rows: list[dict[str, Any]] = []
         self.drawings: list[str] = []
-        self._distances: dict[tuple[int, str], FeatureDistance] = {}
+        self._features: dict[str, Tensor] = {}
 
-    def add(self, drawing: FullDrawing, hintings: Sequence[Hinting], counts: dict[str, int]) -> list[dict[str, Result]]:
+    def add(
+        self, drawing: FullDrawing, hintings: Sequence[Hinting], counts: dict[str, int]
+    ) -> Iterator[tuple[System, str, Result]]:
         """Colour a drawing by every system with every level of hints, and measure the results.
 
         Args:
@@ -44,69 +57,72 @@ class Measurement:
             hintings: its hints at every level.
             counts: numbers of hints by level, where they are known.
 
-        Returns:
-            For each system, in their order, its results by level; of those that no hint changes at "none" alone.
+        Yields:
+            The system, the level and the result, each as soon as it is measured; it is not kept. The drawing counts
+            when all of them were taken.
         """
         claims = ClaimTruth.of(drawing.line, drawing.color, drawing.foreground)
-        truth = self._features(drawing.color)
         without = Hinting(WITHOUT, None, [])
-        results: list[dict[str, Result]] = []
-        for index, system in enumerate(self.systems):
-            results.append({})
+        rows: list[dict[str, Any]] = []
+        features: dict[str, Tensor] = {}
+        truth = self._extract(drawing.color)
+        if truth is not None:
+            features[_feature_key("", "", drawing.name)] = truth
+        for system in self.systems:
             for hinting in hintings if system.uses_hints else [without]:
                 result = system.color(drawing, hinting)
                 if result is None:
                     continue
-                row = {
-                    "system": system.name,
-                    "member": system.member,
-                    "drawing": drawing.name,
-                    "hints": hinting.label,
-                    "hint_count": counts.get(hinting.label),
-                    **self._measure(result, drawing, claims),
-                }
-                self.rows.append(row)
-                self._compare(index, hinting.label, result, truth)
-                results[-1][hinting.label] = result
+                rows.append(
+                    {
+                        "system": system.name,
+                        "member": system.member,
+                        "drawing": drawing.name,
+                        "hints": hinting.label,
+                        "hint_count": counts.get(hinting.label),
+                        **_measure(result, drawing, claims),
+                    }
+                )
+                extracted = self._extract(result.full)
+                if extracted is not None:
+                    features[_feature_key("/".join(_key(system)), hinting.label, drawing.name)] = extracted
+                yield system, hinting.label, result
+        self.rows += rows
+        self._features |= features
         self.drawings.append(drawing.name)
-        return results
 
     def compute(self) -> list[MeasuredSystem]:
         """The figures of every system: mean, std and median over its pictures, distances, n."""
         found = []
-        for index, system in enumerate(self.systems):
-            mine = [row for row in self.rows if row["system"] == system.name and row["member"] == system.member]
+        for system in self.systems:
+            mine = [row for row in self.rows if (row["system"], row["member"]) == _key(system)]
             levels = {}
             for label in dict.fromkeys(row["hints"] for row in mine):
-                levels[label] = _figures([row for row in mine if row["hints"] == label])
-                distance = self._distances.get((index, label))
-                if distance is not None and levels[label]["n"] > 1:
-                    told = distance.compute()
-                    levels[label] |= {name: value for name, value in told.items() if name not in ("n", "n_real")}
+                here = [row for row in mine if row["hints"] == label]
+                levels[label] = _figures(here) | self._distances(system, label, [row["drawing"] for row in here])
             found.append(MeasuredSystem(system.name, system.member, system.kind, levels))
         return found
 
-    def _measure(self, result: Result, drawing: FullDrawing, claims: ClaimTruth) -> dict[str, float]:
-        whole, foreground = whole_and_foreground_ssim(result.full, drawing.color, drawing.foreground)
-        return {
-            "psnr": psnr(result.full, drawing.color),
-            "psnr_foreground": psnr(result.full, drawing.color, drawing.foreground),
-            "ssim": whole,
-            "ssim_foreground": foreground,
-            **measure_claims(result.full, result.network, claims),
-            "seconds": result.seconds,
-        }
+    def state(self) -> dict[str, Any]:
+        """What was measured so far: tensors, numbers and strings."""
+        return {"rows": self.rows, "drawings": self.drawings, "features": self._features}
 
-    def _compare(self, index: int, label: str, result: Result, truth: Tensor | None) -> None:
-        if self.extractor is None or truth is None:
-            return
-        features = self._features(result.full)
-        assert features is not None, "there is an extractor"
-        distance = self._distances.setdefault((index, label), FeatureDistance.of_features(self.extractor))
-        distance.update(features, real=False)
-        distance.update(truth, real=True)
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.rows, self.drawings = list(state["rows"]), list(state["drawings"])
+        self._features = dict(state["features"])
 
-    def _features(self, picture: Picture) -> Tensor | None:
+    def _distances(self, system: System, label: str, drawings: Sequence[str]) -> dict[str, float]:
+        """FID and KID between the results and the truths of the very drawings that have one."""
+        if self.extractor is None or len(drawings) < 2:
+            return {}
+        distance = FeatureDistance.of_features(self.extractor)
+        for name in drawings:
+            distance.update(self._features[_feature_key("/".join(_key(system)), label, name)], real=False)
+            distance.update(self._features[_feature_key("", "", name)], real=True)
+        return {name: value for name, value in distance.compute().items() if name not in ("n", "n_real")}
+
+    def _extract(self, picture: Picture) -> Tensor | None:
         if self.extractor is None:
             return None
         batch = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
@@ -114,9 +130,24 @@ class Measurement:
         return self.extractor(batch.to(device)).cpu()
 
 
-def counts_of(hints: Any) -> dict[str, int]:
-    """Numbers of hints by level, where the protocol gives them."""
-    return hints.counts if isinstance(hints, ProtocolHints) else {}
+def _key(system: System) -> tuple[str, str]:
+    return system.name, system.member
+
+
+def _feature_key(system: str, label: str, drawing: str) -> str:
+    return "\0".join((system, label, drawing))
+
+
+def _measure(result: Result, drawing: FullDrawing, claims: ClaimTruth) -> dict[str, float]:
+    whole, foreground = whole_and_foreground_ssim(result.full, drawing.color, drawing.foreground)
+    return {
+        "psnr": psnr(result.full, drawing.color),
+        "psnr_foreground": psnr(result.full, drawing.color, drawing.foreground),
+        "ssim": whole,
+        "ssim_foreground": foreground,
+        **measure_claims(result.full, result.network, claims),
+        "seconds": result.seconds,
+    }
 
 
 def _figures(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

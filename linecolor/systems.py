@@ -47,6 +47,7 @@ class ProtocolHints:
 
     def __init__(self, counts: Sequence[int], seed: int = 0) -> None:
         self.counts = {f"{count:03d}": count for count in sorted(set(counts))}
+        """Numbers of hints by level."""
         self.seed = seed
 
     @property
@@ -78,6 +79,7 @@ class LayerHints:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.counts: dict[str, int] = {}
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder}: there is no such folder of hint layers")
         self.labels = sorted((path.name for path in folder.iterdir() if path.is_dir()), key=_as_number)
@@ -124,7 +126,7 @@ class System(Protocol):
     Attributes:
         name: in tables; systems of one name are one system, trained with different seeds.
         member: tells those apart: a run's name, a seed; empty where there is one.
-        kind: trained, foreign or reference.
+        kind: trained, foreign, reference or oracle (a reference that reads the truth).
         uses_hints: whether hints can change its results.
     """
 
@@ -158,7 +160,10 @@ class TrainedSystem:
         """Colour a drawing."""
         started = time.perf_counter()
         coloring = self.colorizer.color(drawing.line, hinting.layer)
-        return Result(coloring.full, coloring.colorized, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        # Of a draft alone `colorized` is the draft enlarged, in which no pattern of its pixels is left.
+        last = coloring.draft if coloring.draft is not None and "colorizer" not in self.colorizer.networks else None
+        return Result(coloring.full, coloring.colorized if last is None else last, seconds)
 
 
 class ForeignSystem:
@@ -169,6 +174,7 @@ class ForeignSystem:
     Args:
         name: in tables.
         folder: of the results.
+        member: tells several sets of results of one system apart.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -176,12 +182,12 @@ class ForeignSystem:
 
     kind = "foreign"
     uses_hints = True
-    member = ""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, member: str = "") -> None:
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder}: there is no such folder of results")
         self.name = name
+        self.member = member
         self.folder = folder
         self.missing: list[str] = []
         self._flat = not any(path.is_dir() for path in folder.iterdir())
@@ -209,20 +215,25 @@ class ReferenceSystem:
         reference: of `references.REFERENCES`.
     """
 
-    kind = "reference"
     member = ""
 
     def __init__(self, reference: Reference) -> None:
         self.reference = reference
         self.name = reference.name
+        self.kind = "oracle" if reference.oracle else "reference"
         self.uses_hints = reference.uses_hints
+        self.missing: list[str] = []
 
     def color(self, drawing: FullDrawing, hinting: Hinting) -> Result | None:
-        """Fill a drawing; None where the hints are known as a layer only."""
+        """Fill a drawing; None where the hints are known as a layer only, or its program failed (see `missing`)."""
         if self.uses_hints and hinting.hints is None:
             return None
         started = time.perf_counter()
-        full = self.reference.color(drawing.line, drawing.color, drawing.foreground, hinting.hints or [])
+        try:
+            full = self.reference.color(drawing.line, drawing.color, drawing.foreground, hinting.hints or [])
+        except RuntimeError as error:
+            self.missing.append(f"{drawing.name}: {error}")
+            return None
         return Result(full, None, time.perf_counter() - started)
 
 

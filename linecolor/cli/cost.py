@@ -1,33 +1,51 @@
-"""What a trained system costs: parameters, operations, memory."""
+"""What a trained system costs: parameters, operations, memory. Run as a program, it measures the memory alone."""
 
 import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from linecolor.line_art import FullDrawing
     from linecolor.line_colorizer import LineColorizer
 
+LONGEST_S = 300
 
-def measure_cost(colorizer: "LineColorizer", drawing: "FullDrawing") -> dict[str, float]:
+
+def measure_cost(colorizer: "LineColorizer", bundle: Path, shape: tuple[int, int]) -> dict[str, float]:
     """The cost of colouring.
 
     Args:
         colorizer: the whole chain, on its device.
-        drawing: one to colour for the memory.
+        bundle: it came from.
+        shape: (H, W) of a drawing to colour for the memory.
 
     Returns:
-        `parameters`; `flops`, 2 a multiplication and addition, of a square picture at the networks' resolution;
-        `memory`, bytes at the peak of colouring this drawing: on a GPU all that torch took, on a CPU what was added to
-        the process (left out where the system does not tell).
+        `parameters`, without frozen feature networks; `flops`, 2 a multiplication and addition, of a square picture at
+        the networks' resolution; `memory`, bytes that colouring one drawing adds at its peak to a process of its own
+        (on a GPU: that torch took); left out where the system does not tell.
     """
+    cost = {
+        "parameters": float(sum(p.numel() for n in colorizer.networks.values() for p in n.parameters())),
+        "flops": float(operations(colorizer)),
+    }
+    line = [sys.executable, "-m", "linecolor.cli.cost", str(bundle), *map(str, shape), colorizer.device.type]
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, timeout=LONGEST_S, check=True)
+        cost["memory"] = float(json.loads(done.stdout.splitlines()[-1])["memory"])
+    except (subprocess.SubprocessError, OSError, ValueError, KeyError, IndexError) as error:
+        print(f"memory of {bundle} is not known: {error}", file=sys.stderr)
+    return cost
+
+
+def operations(colorizer: "LineColorizer") -> int:
+    """Operations of the networks on one square picture at their resolution; nothing is computed."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from linecolor.cli.preflight_meter import forget_peak, peak_memory, resident_memory
-
-    networks = colorizer.networks
     side = colorizer.resolution
-    on_meta = {name: copy.deepcopy(network).to("meta").eval() for name, network in networks.items()}
+    on_meta = {name: copy.deepcopy(network).to("meta").eval() for name, network in colorizer.networks.items()}
     line = torch.empty(1, 1, side, side, device="meta")
     channels = 5 if colorizer.hint_spread == "none" else 8
     half = torch.empty(1, channels, side // 2, side // 2, device="meta")
@@ -40,16 +58,25 @@ def measure_cost(colorizer: "LineColorizer", drawing: "FullDrawing") -> dict[str
         else:
             (generator,) = on_meta.values()
             generator(line, half[:, 1:5])
-    cost: dict[str, float] = {
-        "parameters": sum(p.numel() for network in networks.values() for p in network.parameters()),
-        "flops": counter.get_total_flops(),
-    }
-    colorizer.color(drawing.line)  # the first time also builds kernels and tables
+    return counter.get_total_flops()
+
+
+def main() -> None:
+    """Measure the memory of colouring a drawing: BUNDLE HEIGHT WIDTH DEVICE -> {"memory": bytes} on the last line."""
+    import numpy as np
+
+    from linecolor.cli.preflight_meter import forget_peak, peak_memory, resident_memory
+    from linecolor.line_colorizer import LineColorizer
+
+    bundle, height, width, device = sys.argv[1:]
+    colorizer = LineColorizer.from_bundle(Path(bundle), device=device)
+    line = np.full((int(height), int(width)), 255, np.uint8)
     on_cpu = colorizer.device.type == "cpu"
     before = resident_memory("VmRSS") if on_cpu else 0
     forget_peak(colorizer.device)
-    colorizer.color(drawing.line)
-    peak = peak_memory(colorizer.device)
-    if peak:
-        cost["memory"] = max(0, peak - before)
-    return cost
+    colorizer.color(line)
+    print(json.dumps({"memory": max(0, peak_memory(colorizer.device) - before)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -81,6 +81,12 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     data = {**_DATA, **plain["data"], **_given(asked["data"])}
     if data["root"] is None:
         raise ValueError("data.root is not given, and no run among the systems has one: give data.root=FOLDER")
+    if not runs and asked["data"]["test_share"] is None:
+        # A bundle does not tell what it was trained on.
+        raise ValueError(
+            "no run among the systems tells which pictures were held out: give data.test_share, that of the training, "
+            "or 1.0 for pictures that none of the systems has seen (a prepared data set keeps its own split)"
+        )
     held_out = of_split(load_drawings(data).drawings, "test")
     drawings = readable(held_out, settings["drawings"])
     if not drawings:
@@ -117,7 +123,7 @@ _EVALUATION = {
     "blend": None,
     "sheet": 12,
 }
-_DATA = {"root": None, "lines": None, "manifest": None, "test_share": 1.0, "verify": "header", "overfit": 0}
+_DATA = {"root": None, "lines": None, "manifest": None, "test_share": 0.05, "verify": "header", "overfit": 0}
 
 
 def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") -> Path:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from datamodules.illustrations import FullDrawings
+    from datamodules.sources.drawing import Drawing
     from linecolor.line_art import FullDrawing
-    from linecolor.measured import Measured
+    from linecolor.measured import Measured, MeasuredSystem
     from linecolor.measured_report import Telling
+    from linecolor.measurement import Measurement
     from linecolor.networks.distance_features import ExtractorName
     from linecolor.systems import Hinting, LayerHints, Picture, ProtocolHints, System
 
@@ -62,13 +65,11 @@ def named_entries(systems: Any, blend: str | None) -> list[Entry]:
     """The entries of a configuration: a list of paths, or a mapping of names to a path or a list of them (seeds).
 
     Raises:
-        ValueError: for anything else, or a name that stands twice.
+        ValueError: for anything else, for names that cannot be told apart or that mean something else.
     """
     if isinstance(systems, list) and systems and all(isinstance(path, str) for path in systems):
         paths = [Path(path).expanduser() for path in systems]
-        plain = [path.parent.name if path.name == "bundle" else path.name for path in paths]
-        names = plain if len(set(plain)) == len(plain) else [str(path) for path in paths]
-        named = {name: [path] for name, path in zip(names, paths)}
+        named = {name: [path] for name, path in zip(_short_names(paths), paths)}
     elif isinstance(systems, dict) and systems:
         named = {}
         for name, of in systems.items():
@@ -78,9 +79,41 @@ def named_entries(systems: Any, blend: str | None) -> list[Entry]:
             named[str(name)] = [Path(path).expanduser() for path in several]
     else:
         raise ValueError(f"systems={systems}: give folders, [runs/a,runs/b], or names, {{Ours: [runs/a, runs/b]}}")
-    return [
-        Entry(name, path, path.name if len(paths) > 1 else "", blend) for name, paths in named.items() for path in paths
-    ]
+    entries = []
+    for name, paths in named.items():
+        members = _short_names(paths) if len(paths) > 1 else [""]
+        entries += [Entry(name, path, member, blend) for path, member in zip(paths, members)]
+    check_names([entry.name for entry in entries])
+    folders = [picture_folder(entry.name, entry.member) for entry in entries]
+    if len(set(folders)) < len(folders):
+        raise ValueError(f"systems: {', '.join(folders)}: their pictures would land in one folder; use other names")
+    return entries
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names that mean something else in a table or on a page.
+
+    Raises:
+        ValueError: naming them.
+    """
+    from linecolor.references import REFERENCES
+
+    taken = {"line", "hints", "truth", *(reference.name for reference in REFERENCES)}
+    for name in names:
+        if name in taken or not name.strip():
+            raise ValueError(f"a system cannot be called {name!r}: give it another name, {{Name: FOLDER}}")
+
+
+def picture_folder(name: str, member: str) -> str:
+    """The folder of a system's pictures: its name without what a file system or a shell would take amiss."""
+    plain = re.sub(r"[^\w.,+()-]+", "_", f"{name}-{member}" if member else name)
+    return plain if plain.strip(".") else f"_{plain}"
+
+
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    """The folders' names; of a run's bundle the run's; where two are alike, the whole paths."""
+    short = [path.parent.name if path.name == "bundle" and path.parent.name else path.name for path in paths]
+    return short if len(set(short)) == len(short) else [str(path) for path in paths]
 
 
 def measure_systems(
@@ -94,6 +127,9 @@ def measure_systems(
 ) -> tuple["Measured", "Gallery"]:
     """Colour every drawing by every system and measure; what was measured in the same way before is read.
 
+    A measurement that was stopped goes on with the next drawing. A drawing that cannot be measured, because the ink
+    leaves no room for hints or a hint layer is missing, is named and left out for all systems alike.
+
     Args:
         entries: the systems.
         drawings: held out, with their truth.
@@ -105,69 +141,218 @@ def measure_systems(
 
     Raises:
         FileNotFoundError: if a system is not there.
-        ValueError: if a bundle is damaged, or a reference unknown.
+        ValueError: if a bundle is damaged, a reference unknown, or no drawing can be measured.
     """
     import torch
     from tqdm import tqdm
 
-    from linecolor.cli.cost import measure_cost
-    from linecolor.images import write_png
-    from linecolor.measured import FIGURES, Measured, MeasuredSystem
-    from linecolor.measurement import Measurement, counts_of
+    from linecolor.images import UnreadableImage, write_png
+    from linecolor.measured import FIGURES, Measured
+    from linecolor.measurement import Measurement
     from linecolor.networks.distance_features import make_feature_extractor
-    from linecolor.run_folder import machine
-    from linecolor.systems import ForeignSystem, TrainedSystem
+    from linecolor.systems import TrainedSystem
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     systems = [_system(entry, device) for entry in entries] + chosen_references(references)
-    gallery = Gallery(systems, drawings, hints, out)
     asked = _asked(entries, [system.name for system in systems], drawings, hints, features)
     if (out / FIGURES).is_file():
         measured = Measured.load(out)
-        if measured.facts.get("asked") == asked:
+        if measured.facts.get("asked") == asked and (measured.facts.get("pictures") or not keep_pictures):
             print("Measurement: complete; nothing to do")
-            return measured, gallery
+            return measured, Gallery(systems, drawings, hints, out, bool(measured.facts.get("pictures")))
     started = time.perf_counter()
     measurement = Measurement(systems, make_feature_extractor(features).to(device))
-    small = 0
+    progress = Progress(out, f"{asked} {keep_pictures}")
+    progress.restore(measurement)
+    skipped = []
     for drawing in tqdm(drawings, desc="Measuring", unit="drawing"):
-        small += min(drawing.line.shape) < LEAST_SIDE
-        for system, results in zip(systems, measurement.add(drawing, hints.of(drawing), counts_of(hints)), strict=True):
-            if keep_pictures and isinstance(system, TrainedSystem):
-                for level, result in results.items():
-                    write_png(gallery.path(system, level, drawing.name), result.full)
-    found = []
-    for system, figures in zip(systems, measurement.compute(), strict=True):
-        cost, notes = {}, ""
-        if isinstance(system, TrainedSystem):
-            cost = measure_cost(system.colorizer, drawings[0])
-        if isinstance(system, ForeignSystem) and system.missing:
-            notes = f"{len(system.missing)} results are missing ({system.missing[0]})"
-        found.append(MeasuredSystem(figures.name, figures.member, figures.kind, figures.levels, cost, notes))
-    hardware = machine()
+        if drawing.name in measurement.drawings:
+            continue
+        try:
+            for system, level, result in measurement.add(drawing, hints.of(drawing), hints.counts):
+                if keep_pictures and isinstance(system, TrainedSystem):
+                    path = out / "pictures" / picture_folder(system.name, system.member) / level / f"{drawing.name}.png"
+                    write_png(path, result.full)
+        except (ValueError, UnreadableImage, FileNotFoundError) as error:
+            print(f"not measured: {drawing.name}: {error}", file=sys.stderr)
+            skipped.append(drawing.name)
+            continue
+        progress.keep(measurement)
+    if not measurement.drawings:
+        raise ValueError(f"none of the {len(drawings)} drawings could be measured (each is named above)")
     facts = {
         "asked": asked,
-        "machine": ", ".join(hardware["gpus"]) or f"{hardware['cores']} CPU cores ({hardware['cpu']})",
+        "machine": _machine(),
         "took": f"{time.perf_counter() - started:.0f} s to measure",
-        "small_pictures": small,
+        "small_pictures": sum(min(_size(drawing.color)) < LEAST_SIDE for drawing in drawings.drawings),
+        "skipped": skipped,
+        "pictures": keep_pictures,
+        "in_training": trained_on(entries, drawings.drawings),
     }
+    found = _with_costs(measurement, systems, entries, _size(drawings.drawings[0].color))
     measured = Measured(hints.labels, measurement.drawings, found, measurement.rows, facts)
     measured.save(out)
-    return measured, gallery
+    progress.drop()
+    return measured, Gallery(systems, drawings, hints, out, keep_pictures)
+
+
+class Progress:
+    """What was measured so far, on disk, so that hours of measuring survive a stop.
+
+    Args:
+        out: the measurement's folder.
+        asked: what is measured; another measurement's progress is not taken up.
+    """
+
+    EVERY_S = 60.0
+
+    def __init__(self, out: Path, asked: str) -> None:
+        self.path = out / "progress.pt"
+        self.asked = asked
+        self._kept = time.monotonic()
+
+    def restore(self, measurement: "Measurement") -> None:
+        """Take up what is there, if it is of this measurement and whole."""
+        import torch
+
+        if not self.path.is_file():
+            return
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            if state["asked"] == self.asked:
+                measurement.load_state(state)
+                print(f"Measurement: going on after {len(measurement.drawings)} drawings")
+        except Exception as error:  # torch raises a different kind for each way of being damaged
+            print(
+                f"{self.path}: cannot be read ({type(error).__name__}); measuring from the beginning", file=sys.stderr
+            )
+
+    def keep(self, measurement: "Measurement") -> None:
+        """Write, unless that was done just now."""
+        import io
+
+        import torch
+
+        from linecolor.images import write_atomically
+
+        if time.monotonic() - self._kept < self.EVERY_S:
+            return
+        buffer = io.BytesIO()
+        torch.save({**measurement.state(), "asked": self.asked}, buffer)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, buffer.getvalue())
+        self._kept = time.monotonic()
+
+    def drop(self) -> None:
+        """Remove it: the measurement is complete."""
+        self.path.unlink(missing_ok=True)
+
+
+def trained_on(entries: Sequence[Entry], drawings: "Sequence[Drawing]") -> dict[str, int]:
+    """How many of these drawings each system was trained on, as far as its run tells; those with none are left out."""
+    from datamodules.sources.drawing import of_split
+    from linecolor.cli.sources import load_drawings
+    from linecolor.run_folder import read_settings
+
+    found = {}
+    for entry in entries:
+        run = entry.path.parent if entry.kind == "bundle" else entry.path
+        if not (run / "config.yaml").is_file():
+            continue
+        try:
+            scan = load_drawings(read_settings(run / "config.yaml")["data"])
+        except (OSError, ValueError, KeyError):
+            continue  # its data is no longer there: nothing can be told
+        measured = {str(drawing.color) for drawing in drawings}
+        known = {str(drawing.color) for drawing in of_split(scan.drawings, "train")} & measured
+        if known:
+            found[" ".join((entry.name, entry.member)).strip()] = len(known)
+    return found
+
+
+def _with_costs(
+    measurement: "Measurement", systems: "Sequence[System]", entries: Sequence[Entry], shape: tuple[int, int]
+) -> "list[MeasuredSystem]":
+    from dataclasses import replace
+
+    from linecolor.cli.cost import measure_cost
+    from linecolor.measured import MeasuredSystem
+    from linecolor.systems import ForeignSystem, ReferenceSystem, TrainedSystem
+
+    found: list[MeasuredSystem] = []
+    costs: dict[Path, dict[str, float]] = {}
+    for index, (system, figures) in enumerate(zip(systems, measurement.compute(), strict=True)):
+        if isinstance(system, TrainedSystem):
+            bundle = entries[index].bundle
+            if bundle not in costs:
+                costs[bundle] = measure_cost(system.colorizer, bundle, shape) | _of_card(bundle)
+            figures = replace(figures, cost=costs[bundle], notes=_notes(bundle))
+        elif isinstance(system, (ForeignSystem, ReferenceSystem)) and system.missing:
+            told = f"{len(system.missing)} results are missing or broken ({system.missing[0]})"
+            figures = replace(figures, notes=told)
+        found.append(figures)
+    return found
+
+
+def _of_card(bundle: Path) -> dict[str, float]:
+    """What a bundle tells of its training: resolution, images seen."""
+    from linecolor.bundle import read_card
+
+    card = read_card(bundle)
+    told = {"resolution": float(card["resolution"])}
+    stages = (card["provenance"] or {}).get("stages") or {}
+    images = [of["images_seen"] for of in stages.values() if isinstance(of, dict) and "images_seen" in of]
+    if images and all(isinstance(number, int) for number in images):
+        told["images"] = float(sum(images))
+    return told
+
+
+def _notes(bundle: Path) -> str:
+    """What a reader has to know of a system before comparing it."""
+    from linecolor.bundle import read_card
+
+    card = read_card(bundle)
+    told = []
+    if "alacgan" in card["networks"]:
+        local = card["networks"]["alacgan"]["local_features"]
+        instead = "without local features" if local == "none" else "with VGG16's relu2_2 as local features"
+        told.append(f"{instead}, for Illustration2Vec's weights are not to be had")
+    if card["hint_spread"] != "none":
+        told.append("is given hints spread by a watershed as three more channels, which the others are not")
+    return "; ".join(told)
+
+
+def _machine() -> str:
+    from linecolor.run_folder import machine
+
+    hardware = machine()
+    return ", ".join(hardware["gpus"]) or f"{hardware['cores']} CPU cores ({hardware['cpu']})"
+
+
+def _size(picture: Any) -> tuple[int, int]:
+    from linecolor.images import image_size
+
+    return image_size(picture)
 
 
 class Gallery:
-    """The pictures of a measurement: from where they were written, or coloured again.
+    """The pictures of a measurement: from where it wrote them, or coloured again.
 
     Args:
         systems: those that were measured.
         drawings: by name.
         hints: that they got.
         out: the measurement's folder.
+        kept: whether the pictures there are those of this measurement.
     """
 
     def __init__(
-        self, systems: Sequence["System"], drawings: "FullDrawings", hints: "ProtocolHints | LayerHints", out: Path
+        self,
+        systems: Sequence["System"],
+        drawings: "FullDrawings",
+        hints: "ProtocolHints | LayerHints",
+        out: Path,
+        kept: bool,
     ) -> None:
         self.systems = {}
         for system in reversed(systems):  # of several seeds the first is shown
@@ -175,12 +360,8 @@ class Gallery:
         self.drawings = drawings
         self.hints = hints
         self.out = out
+        self.kept = kept
         self._at: tuple[str, FullDrawing, dict[str, Hinting]] | None = None
-
-    def path(self, system: "System", level: str, drawing: str) -> Path:
-        """Where the picture of a drawing by a system lies: pictures/SYSTEM/LEVEL/NAME.png."""
-        folder = f"{system.name}-{system.member}" if system.member else system.name
-        return self.out / "pictures" / re.sub(r"[^\w.,+()-]+", "_", folder) / level / f"{drawing}.png"
 
     def __call__(self, what: str, level: str, drawing: str) -> "Picture | None":
         """The picture of a drawing by a system; or its "line", its "hints", its "truth"."""
@@ -193,8 +374,8 @@ class Gallery:
         if what == "hints":
             return hintings[level].layer
         system = self.systems[what]
-        path = self.path(system, level, drawing)
-        if path.is_file():
+        path = self.out / "pictures" / picture_folder(system.name, system.member) / level / f"{drawing}.png"
+        if self.kept and path.is_file():
             return resized(read_color(path)[0], page.line.shape[:2])
         result = system.color(page, hintings[level] if system.uses_hints else Hinting(WITHOUT, None, []))
         return None if result is None else result.full
@@ -221,7 +402,7 @@ def _system(entry: Entry, device: str) -> "System":
     from linecolor.systems import ForeignSystem, TrainedSystem
 
     if entry.kind == "foreign":
-        return ForeignSystem(entry.name, entry.path)
+        return ForeignSystem(entry.name, entry.path, entry.member)
     colorizer = LineColorizer.from_bundle(entry.bundle, entry.blend, device)  # type: ignore[arg-type]
     return TrainedSystem(entry.name, entry.member, colorizer)
 
@@ -257,20 +438,30 @@ def _asked(
     features: str,
 ) -> str:
     """A digest of all that decides what comes out."""
-    from linecolor.bundle import WEIGHTS
+    from linecolor.bundle import CARD, WEIGHTS
+    from linecolor.measurement import VERSION
     from linecolor.systems import ProtocolHints
 
-    told: list[Any] = [list(names), features, hints.labels, drawings.line_method]
+    told: list[Any] = [VERSION, list(names), features, hints.labels, drawings.line_method]
     told.append(hints.seed if isinstance(hints, ProtocolHints) else _listing(hints.folder))
-    told.append([(drawing.id, str(drawing.color), str(drawing.line)) for drawing in drawings.drawings])
+    told.append([(drawing.id, _stamp(drawing.color), _stamp(drawing.line)) for drawing in drawings.drawings])
     for entry in entries:
         if entry.kind == "foreign":
             content: Any = _listing(entry.path)
         else:
             with (entry.bundle / WEIGHTS).open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
+            content += (entry.bundle / CARD).read_text(encoding="utf-8")
         told.append([entry.name, entry.member, entry.blend, content])
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _stamp(source: Any) -> str:
+    """What tells whether a picture was exchanged: its place, and of a file its size and time."""
+    if not isinstance(source, (str, Path)):
+        return str(source)
+    stat = Path(source).stat()
+    return f"{source} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def _listing(folder: Path) -> list[tuple[str, int, int]]:

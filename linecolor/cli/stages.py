@@ -86,13 +86,14 @@ def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan:
     Budgets, devices, accumulation, workers, loggers and where the very same drawings lie may change between two starts.
     """
     free = ["steps", "accumulate", "record_every", "validate_every", "validation_drawings", "checkpoint_every"]
-    if stage == "pix2pix":
-        free.remove("accumulate")  # BatchNorm sees a part at a time
     settings = plain["stage"][stage]
     own = {key: value for key, value in settings.items() if key not in (*free, "checkpoint_minutes")}
     if settings["schedule"]["cosine_steps"] == settings["steps"]:
         own["schedule"] = settings["schedule"] | {"cosine_steps": "the whole stage"}
     model = {key: value for key, value in plain["model"].items() if stage != "draft" or key != "colorizer"}
+    if stage == "pix2pix":
+        # BatchNorm sees the pictures of one device and one accumulated part.
+        own["batch_norm_sees"] = settings["batch_size"] // settings["accumulate"] // world_size(plain["trainer"])
     decisive = {
         "seed": plain["seed"],
         "data": scan.fingerprint,
@@ -201,9 +202,14 @@ def _told_to_people(
             raise
         raise ValueError(
             f"out of memory in stage {stage} with stage.{stage}.batch_size={settings['batch_size']} in "
-            f"{settings['accumulate']} parts: raise stage.{stage}.accumulate (same result, less memory), or lower "
+            f"{settings['accumulate']} parts: {_less_memory(stage)}lower "
             f"stage.{stage}.batch_size or model.resolution, or use trainer.precision=16-mixed on a GPU"
         ) from None
+
+
+def _less_memory(stage: str) -> str:
+    """What to do first; of Pix2Pix BatchNorm would see fewer pictures at a time, and learn something else."""
+    return "" if stage == "pix2pix" else f"raise stage.{stage}.accumulate (same result, less memory), or "
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -294,6 +300,6 @@ def build_stage(
     for network in [*module.trained_networks().values(), *networks.values()]:
         if plain["trainer"]["channels_last"]:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if plain["trainer"]["compile"]:
+        if plain["trainer"]["compile"] and network not in module.differentiated_twice():
             network.compile()
     return module

@@ -1,5 +1,6 @@
 """linecolor-study: train several systems on the same pictures, measure them by one protocol, write one page."""
 
+import copy
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,10 @@ def study(config: DictConfig) -> Path:
     held_out = of_split(load_drawings(data).drawings, "test")
     if not held_out:
         raise ValueError(f"{data['root']}: none of the pictures is held out to measure on; raise data.test_share")
-    drawings = FullDrawings(readable(held_out, settings["drawings"]), settings["line_method"])
+    measured_on = readable(held_out, settings["drawings"])
+    if len(measured_on) < settings["drawings"]:
+        print(f"{len(measured_on)} drawings to measure on; evaluation.drawings={settings['drawings']} asks for more")
+    drawings = FullDrawings(measured_on, settings["line_method"])
 
     for number, training in enumerate(trainings.values(), start=1):
         print(f"Training {number} of {len(trainings)}: {training.experiment}, seed {training.seed}", flush=True)
@@ -120,6 +124,8 @@ def _check(plain: dict[str, Any]) -> None:
     Raises:
         ValueError: with what to give.
     """
+    from linecolor.cli.measure import check_names
+
     seeds = plain["seeds"]
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError(f"seeds={seeds} must be a list of numbers from 0, such as [0,1,2]")
@@ -130,6 +136,7 @@ def _check(plain: dict[str, Any]) -> None:
         raise ValueError("study.systems: every system needs an experiment, such as {Ours: {experiment: demo}}")
     if plain["study"]["subject"] not in systems:
         raise ValueError(f"study.subject={plain['study']['subject']} is none of {', '.join(systems)}")
+    check_names(list(systems))
 
 
 def planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
@@ -154,28 +161,39 @@ def planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
 def _planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
     from hydra import compose
 
+    of_seed_0: dict[TrainingKey, tuple[list[str], dict[str, Any]]] = {}
     found: dict[TrainingKey, Training] = {}
     for seed in plain["seeds"]:
         for of in plain["study"]["systems"].values():
-            key = experiment, overrides, _ = _key(of, seed)
-            if key in found:
-                continue
-            data = {name: value for name, value in plain["data"].items() if value is not None}
-            own = [f"data={data.pop('kind')}"] if "kind" in data else []
-            own += [f"experiment={experiment}", *plain["budget"]["overrides"]]
-            own += [f"data.{name}={value}" for name, value in data.items()]
-            first: Any = OmegaConf.to_container(compose("train", [*own, *plain["train"]]), resolve=False)
-            own += _of_budget("stage", plain["budget"]["stages"], first["stages"])
-            own += _of_budget("model", plain["budget"]["models"], first["stages"])
-            own += overrides
+            experiment, overrides, _ = _key(of, seed)
+            if _key(of, 0) not in of_seed_0:
+                data = {name: value for name, value in plain["data"].items() if value is not None}
+                own = [f"data={data.pop('kind')}"] if "kind" in data else []
+                own += [f"experiment={experiment}", *plain["budget"]["overrides"]]
+                own += [f"data.{name}={_quoted(value)}" for name, value in data.items()]
+                first: Any = OmegaConf.to_container(compose("train", [*own, *plain["train"]]), resolve=False)
+                for group, values in (("stage", plain["budget"]["stages"]), ("model", plain["budget"]["models"])):
+                    own += _of_budget(group, values, first["stages"])
+                own += [*overrides, f"runs_dir={_quoted(str(folder))}", "evaluation.enabled=false"]
+                own += [*plain["train"], f"resume={plain['resume']}"]
+                resolved: Any = OmegaConf.to_container(compose("train", own), resolve=True)
+                of_seed_0[_key(of, 0)] = own, resolved
+            words, composed = of_seed_0[_key(of, 0)]
             name = "+".join(part.split("/")[-1] for part in experiment.strip("[]").split(","))
             if overrides:
                 name += "-" + hashlib.sha256(repr(overrides).encode()).hexdigest()[:8]
-            own += [f"seed={seed}", f"runs_dir={folder}", f"name={name}-seed{seed}", "evaluation.enabled=false"]
-            words = [*own, *plain["train"], f"resume={plain['resume']}"]
-            resolved: Any = OmegaConf.to_container(compose("train", words), resolve=True)
-            found[key] = Training(experiment, seed, words, resolved)
+            name = f"{name}-seed{seed}"
+            # Nothing else hangs on the seed or the name of a run; composing anew for every seed takes its time.
+            own_plain = {**copy.deepcopy(composed), "seed": seed, "name": name}
+            found[_key(of, seed)] = Training(experiment, seed, [*words, f"seed={seed}", f"name={name}"], own_plain)
     return found
+
+
+def _quoted(value: Any) -> str:
+    """A value as Hydra reads it, whatever characters a path has."""
+    if not isinstance(value, str):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _key(system: dict[str, Any], seed: int) -> TrainingKey:

@@ -92,6 +92,7 @@ def _alacgan(config: DictConfig, plain: dict[str, Any], earlier: Any, stepping: 
         instantiate(config.model.discriminator),
         instantiate(config.model.features),
         plain["model"]["weights"],
+        plain["model"]["penalty_over"],
         plain["seed"],
         stepping,
     )

@@ -87,7 +87,7 @@ def train(config: DictConfig) -> Path | None:
     _leave_process_group()
     if scan.skipped:
         print(f"{len(scan.skipped)} of {len(scan.skipped) + len(scan.drawings)} pictures were skipped (named above)")
-    if not _bundle_is_current(run, networks):
+    if not _bundle_is_current(run, plain, networks):
         _save_bundle(run, plain, networks, scan)
         log_bundle(run, config)
     if not plain["evaluation"]["enabled"]:
@@ -109,15 +109,16 @@ def _leave_process_group() -> None:
         torch.distributed.destroy_process_group()
 
 
-def _bundle_is_current(run: "RunFolder", networks: dict[str, "nn.Module"]) -> bool:
-    """Whether the bundle holds these very stages; a run may have been killed before it was written, or trained on."""
+def _bundle_is_current(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"]) -> bool:
+    """Whether the bundle holds these stages, to be blended so; a run may have been killed before, or trained on."""
     from linecolor.bundle import read_card
 
     try:
-        held = read_card(run.bundle)["provenance"]["stages"]
+        card = read_card(run.bundle)
+        held = card["provenance"]["stages"], card["blend"]
     except (FileNotFoundError, ValueError, KeyError):
         return False
-    return held == {name: run.facts(name) for name in networks}
+    return held == ({name: run.facts(name) for name in networks}, plain["evaluation"]["blend"])
 
 
 def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:

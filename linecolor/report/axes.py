@@ -63,7 +63,8 @@ class Axis:
         else:
             values, label = self._log_ticks() if self.scale is LOG else self._log1_ticks()
         places = self.place(self.scale.transform(np.asarray(values, dtype=np.float64)))
-        return [(float(p), label(v)) for p, v in zip(places, values)]
+        # A span around a single huge value may reach beyond what the scale can place.
+        return [(float(p), label(v)) for p, v in zip(places, values) if math.isfinite(p)]
 
     def _log_ticks(self) -> tuple[list[float], Callable[[float], str]]:
         first, last = math.floor(self.low), math.ceil(self.high)

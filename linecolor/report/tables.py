@@ -55,7 +55,7 @@ def lay_out_table(table: Table) -> dict[str, Any]:
         columns.append(
             {
                 "name": name,
-                "numeric": bool(given) and all(_is_number(c) or str(c)[:1] in "+-−±<≥≤0123456789" for c in given),
+                "numeric": bool(given) and all(_is_number(c) or str(c)[:1] in "(+-−±<≥≤0123456789" for c in given),
                 "best": [number is not None and number == best_number for number in compared],
                 "texts": texts,
             }

@@ -22,6 +22,10 @@ def made_tiny(words: list[str], pictures: Path) -> list[str]:
         return [*replaced, "--count", "2", "--size", "64", "--test-size", "64"]
     if words[0] in ("linecolor-evaluate", "linecolor-compare"):
         return [word.replace("runs/demo", "runs/tiny") for word in replaced]
+    if words[:2] == ["linecolor-data", "hints"]:
+        return ["hints", str(pictures / "color"), "--test-share", "0.3", "--hints", "0,4", "--out", "protocol"]
+    if words[0] == "linecolor-study":
+        return [*replaced, "budget=tiny", "data.kind=folder", f"data.root={pictures / 'color'}", "data.test_share=0.3"]
     if words[0] == "linecolor-doctor" or words[:2] in (["linecolor-data", "curate"], ["linecolor-data", "shard"]):
         return replaced
     if "-m" in words:
@@ -51,6 +55,7 @@ def test_the_readme_names_commands():
         "linecolor-evaluate",
         "linecolor-compare",
         "linecolor-doctor",
+        "linecolor-study",
     }
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from linecolor.intervals import mean_interval, over_seeds, paired_difference
+from linecolor.intervals import half_width, mean_interval, over_seeds, paired_difference
 
 
 def test_the_interval_of_a_mean_holds_the_true_mean_as_often_as_it_says():
@@ -59,3 +59,8 @@ def test_a_deviation_over_seeds_needs_three_of_them():
     assert over_seeds([1.0, 3.0]) == (2.0, None)
     mean, deviation = over_seeds([1.0, 2.0, 3.0])
     assert (mean, deviation) == (2.0, 1.0)
+
+
+def test_the_band_around_a_mean_is_students():
+    assert half_width([1.0, 2.0, 3.0]) == pytest.approx(4.302653 / math.sqrt(3), rel=1e-5)
+    assert math.isnan(half_width([1.0]))

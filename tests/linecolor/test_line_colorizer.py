@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,38 @@ class GreyLine(nn.Module):
         return line.expand(-1, 3, -1, -1)
 
 
+class OnePage(nn.Module):
+    """One network for line and hint, with a coarse multiple: it shows where each window began."""
+
+    multiple = 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, int]] = []
+
+    def forward(self, line: torch.Tensor, hint: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tuple(line.shape[-2:]))
+        return line.expand(-1, 3, -1, -1)
+
+
+@pytest.mark.parametrize("length", range(128, 1100, 50))
+def test_windows_overlap_however_coarse_the_multiple(length):
+    colorizer = LineColorizer({"page": OnePage()}, 64, "none", "none")
+    padded = -(-length // 64) * 64
+    windows = [(rows.start, rows.stop) for rows, _, _ in colorizer._windows(padded, 64)]
+    assert windows[0][0] == 0
+    assert windows[-1][1] == padded
+    for (_, end), (start, _) in pairwise(windows):
+        assert end - start >= 32, windows
+
+
+def test_a_multiple_beyond_the_resolution_still_colours():
+    network = OnePage()
+    network.multiple = 256
+    result = LineColorizer({"page": network}, 64, "none", "none").color(page(300, 64))
+    assert result.colorized.shape == (300, 64, 3)
+
+
 def test_colouring_leaves_live_networks_in_training_mode():
     made = networks()
     made["draft"].train()
@@ -145,6 +179,19 @@ def test_weights_of_another_architecture_are_named(tmp_path):
         {"networks": []},
         {"resolution": 10**9},
         {"hint_spread": "magic"},
+        {"hint_spread": "watershed"},
+        {"blend": "magic"},
+        {"networks": {"draft": ARCHITECTURES["draft"] | {"cardinality": 0}}},
+        {"networks": {"draft": ARCHITECTURES["draft"] | {"in_channels": 7}}},
+        {"networks": {"draft": ARCHITECTURES["draft"] | {"width": 256, "levels": 9, "blocks": 64}}},
+        {"networks": {"draft": ARCHITECTURES["draft"] | {"upsample": "magic"}}},
+        {"networks": {"pix2pix": {"in_channels": 5, "width": 8, "levels": 3}}},
+        {
+            "networks": {
+                "alacgan": {"width": 8, "deep_blocks": 1, "cardinality": 2, "local_features": "illustration2vec"}
+            }
+        },
+        {"networks": {"pix2pix": {"in_channels": 5, "width": 8, "levels": 6}, "draft": ARCHITECTURES["draft"]}},
     ],
 )
 def test_a_hostile_card_is_refused_before_anything_is_built(tmp_path, change):

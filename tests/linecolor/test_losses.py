@@ -64,7 +64,7 @@ def test_the_gradient_penalty_of_a_linear_critic_is_the_closed_form():
     weights = torch.randn(3 * 4 * 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
     real, fake = torch.rand(5, 3, 4, 4), torch.rand(5, 3, 4, 4)
     share = torch.rand(5, 1, 1, 1)
-    penalty = losses.gradient_penalty(lambda x: x.flatten(1) @ weights[:, None], real, fake, share)
+    penalty = losses.gradient_penalty(lambda x: x.flatten(1) @ weights[:, None], real, fake, share, "picture")
     assert penalty.item() == pytest.approx((weights.norm().item() - 1) ** 2, rel=1e-5)
     penalty.backward()
     expected = 2 * (weights.norm() - 1) * weights / weights.norm()
@@ -75,5 +75,15 @@ def test_the_gradient_penalty_is_taken_between_the_two_pictures():
     """Of a critic x^2 / 2 the slope is the picture itself."""
     real, fake = torch.full((1, 1, 1, 1), 3.0), torch.full((1, 1, 1, 1), 1.0)
     share = torch.full((1, 1, 1, 1), 0.25)
-    penalty = losses.gradient_penalty(lambda x: x.flatten(1) ** 2 / 2, real, fake, share)
+    penalty = losses.gradient_penalty(lambda x: x.flatten(1) ** 2 / 2, real, fake, share, "picture")
     assert penalty.item() == pytest.approx((0.25 * 3 + 0.75 * 1 - 1) ** 2, rel=1e-5)
+
+
+def test_the_penalty_of_a_pixel_is_taken_over_its_channels_alone():
+    """Of a critic with the same slope (3, 0, 4) everywhere, each pixel's is 5, however large the picture."""
+    slope = torch.tensor([3.0, 0.0, 4.0]).view(1, 3, 1, 1)
+    real, fake, share = torch.rand(2, 3, 8, 6), torch.rand(2, 3, 8, 6), torch.rand(2, 1, 1, 1)
+    penalty = losses.gradient_penalty(lambda x: (x * slope).sum((1, 2, 3))[:, None], real, fake, share, "pixel")
+    assert penalty.item() == pytest.approx(16.0, rel=1e-5)
+    with pytest.raises(ValueError, match="over a picture or a pixel, not over 'page'"):
+        losses.gradient_penalty(lambda x: x.flatten(1).sum(1, keepdim=True), real, fake, share, "page")

@@ -64,8 +64,10 @@ def measured() -> Measured:
     hints = ProtocolHints([0, 3])
     for seed in range(6):
         page = drawing(seed)
-        results = measurement.add(page, hints.of(page), hints.counts)
-        assert [list(of) for of in results] == [["000", "003"]] * 4 + [[WITHOUT]]
+        seen = [(system.name, level) for system, level, _ in measurement.add(page, hints.of(page), hints.counts)]
+        assert seen == [(name, level) for name in ["Ours"] * 3 + ["Base"] for level in ("000", "003")] + [
+            ("bare line", WITHOUT)
+        ]
     found = measurement.compute()
     facts = {"asked": "x", "machine": "a test", "small_pictures": 6}
     return Measured(hints.labels, measurement.drawings, found, measurement.rows, facts)
@@ -173,9 +175,10 @@ def test_what_keeps_figures_from_being_compared_is_said(measured):
 
 def test_costs_are_in_the_units_of_their_columns(measured):
     system = measured.systems[0]
-    costly = MeasuredSystem("Ours", "", "trained", system.levels, {"parameters": 2e6, "flops": 3e9, "memory": 2**20})
+    cost = {"parameters": 2e6, "flops": 3e9, "memory": 2**20, "images": 5e5, "resolution": 128.0}
+    costly = MeasuredSystem("Ours", "", "trained", system.levels, cost)
     table = cost_table(Measured(measured.levels, measured.drawings, [costly], measured.rows))
-    assert table.rows == [["Ours", 2.0, 3.0, 0.5, 1.0]]
+    assert table.rows == [["Ours", 128, 0.5, 2.0, 3.0, 0.5, 1.0]]
 
 
 def test_the_page_shows_systems_side_by_side_with_best_and_worst_cases(measured, tmp_path):
@@ -191,6 +194,75 @@ def test_the_page_shows_systems_side_by_side_with_best_and_worst_cases(measured,
         assert text in page
     assert "PSNR against hints" in page
     assert page.count("data-name=") == 2 + 2 + 3 + 3
+
+
+def test_systems_that_cannot_be_told_apart_are_refused():
+    with pytest.raises(ValueError, match="two systems are called 'Ours'"):
+        Measurement([Shifted("Ours", "", 1), Shifted("Ours", "", 2)], None)
+
+
+def part_of(name: str, drawings: set[str]):
+    """A system that has results for some drawings only: the truth itself."""
+
+    class Part(Shifted):
+        def color(self, page, hinting):
+            return Result(page.color, page.color, 0.1) if page.name in drawings else None
+
+    return Part(name, "", 0)
+
+
+def test_nobody_wins_by_leaving_results_out(tmp_path):
+    measurement = Measurement([Shifted("Ours", "", 8), part_of("Part", {"d1"})], MeanColor())
+    hints = ProtocolHints([0])
+    for seed in range(3):
+        list(measurement.add(drawing(seed), hints.of(drawing(seed)), hints.counts))
+    measured = Measured(hints.labels, measurement.drawings, measurement.compute(), measurement.rows)
+    table = table_2(measured, {})[0]
+    ours, part = table.rows
+    assert (ours[1], part[1]) == (3, 1)
+    assert part[3] == "(100)"
+    assert "Part" not in table.note
+    assert "Part: has no result for some drawings" in " ".join(warnings(measured))
+    assert quality_tables(measured)[0].rows[1][2] == "(100)"
+
+
+def test_oracles_are_out_of_the_running():
+    oracle = next(reference for reference in REFERENCES if reference.name == "mean paint")
+    measurement = Measurement([Shifted("Ours", "", 8), ReferenceSystem(oracle)], None)
+    hints = ProtocolHints([0])
+    list(measurement.add(drawing(0), hints.of(drawing(0)), hints.counts))
+    measured = Measured(hints.labels, measurement.drawings, measurement.compute(), measurement.rows)
+    rows = {row[0]: row for row in quality_tables(measured)[0].rows}
+    assert str(rows["mean paint"][2]).startswith("(")
+    assert isinstance(rows["Ours"][2], float)
+
+
+def test_a_measurement_goes_on_where_it_was_stopped(measured):
+    """With the rows and features of its first drawings it ends with the same figures."""
+    bare = next(reference for reference in REFERENCES if reference.name == "bare line")
+    systems = [*(Shifted("Ours", f"seed {s}", 8 + s) for s in range(3)), Shifted("Base", "", 40), ReferenceSystem(bare)]
+    hints = ProtocolHints([0, 3])
+    first, second = Measurement(systems, MeanColor()), Measurement(systems, MeanColor())
+    for seed in range(6):
+        measurement = first if seed < 4 else second
+        if seed == 4:
+            second.load_state(first.state())
+        list(measurement.add(drawing(seed), hints.of(drawing(seed)), hints.counts))
+    for one, other in zip(second.compute(), measured.systems, strict=True):
+        for level, figures in one.levels.items():
+            for name, value in figures.items():
+                timed = name.startswith("seconds")
+                assert timed or value == other.levels[level][name] or math.isnan(value), name
+
+
+def test_a_drawing_counts_only_when_all_of_it_was_measured():
+    measurement = Measurement([Shifted("Ours", "", 8), Shifted("Base", "", 40)], None)
+    hints = ProtocolHints([0, 3])
+    results = measurement.add(drawing(0), hints.of(drawing(0)), hints.counts)
+    next(results)
+    results.close()
+    assert measurement.rows == []
+    assert measurement.drawings == []
 
 
 def test_levels_are_told_in_words():
