@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,7 @@ class Measured:
             ) from None
 
 
-def level_name(level: str, levels: Sequence[str] = ()) -> str:
+def level_name(level: str) -> str:
     """A level of hints for people: "008" -> "8 hints", "000" -> "no hints", "0.10" -> "0.10"."""
     if len(level) == 3 and level.isdigit():
         return f"{int(level)} hints" if int(level) else "no hints"

@@ -66,7 +66,8 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     from datamodules.illustrations import FullDrawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.cli.checks import check_evaluation
-    from linecolor.cli.measure import measure_systems, named_entries, write_page
+    from linecolor.cli.entries import named_entries
+    from linecolor.cli.measure import measure_systems, write_page
     from linecolor.cli.sources import data_licence, load_drawings
     from linecolor.measured_report import Telling
     from linecolor.run_folder import read_settings

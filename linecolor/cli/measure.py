@@ -2,118 +2,27 @@
 
 import hashlib
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from linecolor.cli.entries import Entry, picture_folder
+from linecolor.cli.gallery import Gallery
+from linecolor.cli.measuring_progress import Progress
 
 if TYPE_CHECKING:
     from datamodules.illustrations import FullDrawings
     from datamodules.sources.drawing import Drawing
-    from linecolor.line_art import FullDrawing
     from linecolor.measured import Measured, MeasuredSystem
     from linecolor.measured_report import Telling
     from linecolor.measurement import Measurement
     from linecolor.networks.distance_features import ExtractorName
-    from linecolor.systems import Hinting, LayerHints, Picture, ProtocolHints, System
+    from linecolor.systems import LayerHints, ProtocolHints, System
 
 LEAST_SIDE = 1500
 """Pixels of the short side from which the paper evaluates PSNR and SSIM (section 4.4)."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A system to measure, as the user names it.
-
-    Attributes:
-        name: in tables; entries of one name are the seeds of one system.
-        path: of a run, a bundle, or a folder of a foreign program's results.
-        member: tells the seeds of a system apart.
-        blend: how its pictures are blended; None for its own way.
-    """
-
-    name: str
-    path: Path
-    member: str = ""
-    blend: str | None = None
-
-    @property
-    def kind(self) -> Literal["run", "bundle", "foreign"]:
-        """What lies there.
-
-        Raises:
-            FileNotFoundError: if there is nothing.
-        """
-        if (self.path / "config.yaml").is_file():
-            return "run"
-        if (self.path / "bundle.yaml").is_file():
-            return "bundle"
-        if self.path.is_dir():
-            return "foreign"
-        raise FileNotFoundError(f"{self.path}: there is no run, no bundle and no folder of pictures")
-
-    @property
-    def bundle(self) -> Path:
-        """Where the networks lie, of a run or a bundle."""
-        return self.path / "bundle" if self.kind == "run" else self.path
-
-
-def named_entries(systems: Any, blend: str | None) -> list[Entry]:
-    """The entries of a configuration: a list of paths, or a mapping of names to a path or a list of them (seeds).
-
-    Raises:
-        ValueError: for anything else, for names that cannot be told apart or that mean something else.
-    """
-    if isinstance(systems, list) and systems and all(isinstance(path, str) for path in systems):
-        paths = [Path(path).expanduser() for path in systems]
-        named = {name: [path] for name, path in zip(_short_names(paths), paths)}
-    elif isinstance(systems, dict) and systems:
-        named = {}
-        for name, of in systems.items():
-            several = of if isinstance(of, list) else [of]
-            if not several or not all(isinstance(path, str) for path in several):
-                raise ValueError(f"systems.{name}={of} is no folder: give a run, a bundle or a folder of results")
-            named[str(name)] = [Path(path).expanduser() for path in several]
-    else:
-        raise ValueError(f"systems={systems}: give folders, [runs/a,runs/b], or names, {{Ours: [runs/a, runs/b]}}")
-    entries = []
-    for name, paths in named.items():
-        members = _short_names(paths) if len(paths) > 1 else [""]
-        entries += [Entry(name, path, member, blend) for path, member in zip(paths, members)]
-    check_names([entry.name for entry in entries])
-    folders = [picture_folder(entry.name, entry.member) for entry in entries]
-    if len(set(folders)) < len(folders):
-        raise ValueError(f"systems: {', '.join(folders)}: their pictures would land in one folder; use other names")
-    return entries
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Refuse names that mean something else in a table or on a page.
-
-    Raises:
-        ValueError: naming them.
-    """
-    from linecolor.references import REFERENCES
-
-    taken = {"line", "hints", "truth", *(reference.name for reference in REFERENCES)}
-    for name in names:
-        if name in taken or not name.strip():
-            raise ValueError(f"a system cannot be called {name!r}: give it another name, {{Name: FOLDER}}")
-
-
-def picture_folder(name: str, member: str) -> str:
-    """The folder of a system's pictures: its name without what a file system or a shell would take amiss."""
-    plain = re.sub(r"[^\w.,+()-]+", "_", f"{name}-{member}" if member else name)
-    return plain if plain.strip(".") else f"_{plain}"
-
-
-def _short_names(paths: Sequence[Path]) -> list[str]:
-    """The folders' names; of a run's bundle the run's; where two are alike, the whole paths."""
-    short = [path.parent.name if path.name == "bundle" and path.parent.name else path.name for path in paths]
-    return short if len(set(short)) == len(short) else [str(path) for path in paths]
 
 
 def measure_systems(
@@ -194,58 +103,6 @@ def measure_systems(
     measured.save(out)
     progress.drop()
     return measured, Gallery(systems, drawings, hints, out, keep_pictures)
-
-
-class Progress:
-    """What was measured so far, on disk, so that hours of measuring survive a stop.
-
-    Args:
-        out: the measurement's folder.
-        asked: what is measured; another measurement's progress is not taken up.
-    """
-
-    EVERY_S = 60.0
-
-    def __init__(self, out: Path, asked: str) -> None:
-        self.path = out / "progress.pt"
-        self.asked = asked
-        self._kept = time.monotonic()
-
-    def restore(self, measurement: "Measurement") -> None:
-        """Take up what is there, if it is of this measurement and whole."""
-        import torch
-
-        if not self.path.is_file():
-            return
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-            if state["asked"] == self.asked:
-                measurement.load_state(state)
-                print(f"Measurement: going on after {len(measurement.drawings)} drawings")
-        except Exception as error:  # torch raises a different kind for each way of being damaged
-            print(
-                f"{self.path}: cannot be read ({type(error).__name__}); measuring from the beginning", file=sys.stderr
-            )
-
-    def keep(self, measurement: "Measurement") -> None:
-        """Write, unless that was done just now."""
-        import io
-
-        import torch
-
-        from linecolor.images import write_atomically
-
-        if time.monotonic() - self._kept < self.EVERY_S:
-            return
-        buffer = io.BytesIO()
-        torch.save({**measurement.state(), "asked": self.asked}, buffer)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path, buffer.getvalue())
-        self._kept = time.monotonic()
-
-    def drop(self) -> None:
-        """Remove it: the measurement is complete."""
-        self.path.unlink(missing_ok=True)
 
 
 def trained_on(entries: Sequence[Entry], drawings: "Sequence[Drawing]") -> dict[str, int]:
@@ -333,59 +190,6 @@ def _size(picture: Any) -> tuple[int, int]:
     from linecolor.images import image_size
 
     return image_size(picture)
-
-
-class Gallery:
-    """The pictures of a measurement: from where it wrote them, or coloured again.
-
-    Args:
-        systems: those that were measured.
-        drawings: by name.
-        hints: that they got.
-        out: the measurement's folder.
-        kept: whether the pictures there are those of this measurement.
-    """
-
-    def __init__(
-        self,
-        systems: Sequence["System"],
-        drawings: "FullDrawings",
-        hints: "ProtocolHints | LayerHints",
-        out: Path,
-        kept: bool,
-    ) -> None:
-        self.systems = {}
-        for system in reversed(systems):  # of several seeds the first is shown
-            self.systems[system.name] = system
-        self.drawings = drawings
-        self.hints = hints
-        self.out = out
-        self.kept = kept
-        self._at: tuple[str, FullDrawing, dict[str, Hinting]] | None = None
-
-    def __call__(self, what: str, level: str, drawing: str) -> "Picture | None":
-        """The picture of a drawing by a system; or its "line", its "hints", its "truth"."""
-        from linecolor.images import read_color
-        from linecolor.systems import WITHOUT, Hinting, resized
-
-        page, hintings = self._drawing(drawing)
-        if what in ("line", "truth"):
-            return page.line if what == "line" else page.color
-        if what == "hints":
-            return hintings[level].layer
-        system = self.systems[what]
-        path = self.out / "pictures" / picture_folder(system.name, system.member) / level / f"{drawing}.png"
-        if self.kept and path.is_file():
-            return resized(read_color(path)[0], page.line.shape[:2])
-        result = system.color(page, hintings[level] if system.uses_hints else Hinting(WITHOUT, None, []))
-        return None if result is None else result.full
-
-    def _drawing(self, name: str) -> "tuple[FullDrawing, dict[str, Hinting]]":
-        if self._at is None or self._at[0] != name:
-            index = next(i for i, drawing in enumerate(self.drawings.drawings) if drawing.id == name)
-            page = self.drawings[index]
-            self._at = name, page, {hinting.label: hinting for hinting in self.hints.of(page)}
-        return self._at[1:]
 
 
 def write_page(

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from linecolor.cli.configuration import configuration_folder, register_resolvers, run_command
 
 if TYPE_CHECKING:
-    from linecolor.cli.measure import Entry
+    from linecolor.cli.entries import Entry
 
 TrainingKey = tuple[str, tuple[str, ...], int]
 """Experiment, further overrides, seed."""
@@ -124,7 +124,7 @@ def _check(plain: dict[str, Any]) -> None:
     Raises:
         ValueError: with what to give.
     """
-    from linecolor.cli.measure import check_names
+    from linecolor.cli.entries import check_names
 
     seeds = plain["seeds"]
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
@@ -206,7 +206,7 @@ def _of_budget(group: str, values: dict[str, dict[str, Any]], stages: list[str])
 
 
 def _entries(plain: dict[str, Any], trainings: dict[TrainingKey, Training]) -> "list[Entry]":
-    from linecolor.cli.measure import Entry
+    from linecolor.cli.entries import Entry
 
     several = len(plain["seeds"]) > 1
     return [
