@@ -246,7 +246,7 @@ def cost_table(measured: Measured) -> Table:
             [
                 name,
                 cost.get("resolution") and int(cost["resolution"]),
-                _scaled(cost.get("images"), 1e6),
+                cost.get("images") and int(cost["images"]),
                 _scaled(cost.get("parameters"), 1e6),
                 _scaled(cost.get("flops"), 1e9),
                 system.figure(at, "seconds_median"),
@@ -262,7 +262,7 @@ def cost_table(measured: Measured) -> Table:
         [
             "system",
             "trained at, px",
-            "million images seen",
+            "images seen",
             "million parameters",
             "GFLOP",
             "seconds a picture",

@@ -142,3 +142,20 @@ check_devices_agree(Trainer, stage)
         told = [task.communicate(timeout=120)[1] for task in tasks]
         assert [task.returncode for task in tasks] == [code, code], told
         assert code == 0 or all("weights differ at step 7" in text for text in told)
+
+
+@pytest.mark.parametrize("system", ["pix2pix", "alacgan"])
+def test_a_baseline_trains_on_two_processes(system, picture_folder, tmp_path):
+    """Their weights agree at every checkpoint, or the run would end; without BatchNorm the losses are one process's."""
+    data = ["data=folder", f"data.root={picture_folder / 'color'}", "data.test_share=0.3", "evaluation.enabled=false"]
+    stage = [f"stage.{system}.{setting}" for setting in ("steps=3", "batch_size=4", "checkpoint_every=1")]
+    line = [sys.executable, "-m", "linecolor.cli.train", f"experiment=demo_{system}", "debug=tiny", *data, *stage]
+    for name, more in (("one", []), ("two", ["trainer=ddp_cpu"])):
+        done = run([*line, f"name={name}", *more], tmp_path)
+        assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+    one, two = (read_record(tmp_path / "runs" / name / system / "metrics.jsonl") for name in ("one", "two"))
+    one, two = ([line for line in record if "reconstruction" in line] for record in (one, two))
+    assert [line["images_seen"] for line in two] == [4, 8, 12]
+    if system == "alacgan":
+        for name in ("content", "reconstruction", "critic_loss"):
+            assert one[0][name] == pytest.approx(two[0][name], abs=1e-4), name

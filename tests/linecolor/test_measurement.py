@@ -178,7 +178,7 @@ def test_costs_are_in_the_units_of_their_columns(measured):
     cost = {"parameters": 2e6, "flops": 3e9, "memory": 2**20, "images": 5e5, "resolution": 128.0}
     costly = MeasuredSystem("Ours", "", "trained", system.levels, cost)
     table = cost_table(Measured(measured.levels, measured.drawings, [costly], measured.rows))
-    assert table.rows == [["Ours", 128, 0.5, 2.0, 3.0, 0.5, 1.0]]
+    assert table.rows == [["Ours", 128, 500_000, 2.0, 3.0, 0.5, 1.0]]
 
 
 def test_the_page_shows_systems_side_by_side_with_best_and_worst_cases(measured, tmp_path):
