@@ -120,11 +120,16 @@ def trained_on(entries: Sequence[Entry], drawings: "Sequence[Drawing]") -> dict[
             scan = load_drawings(read_settings(run / "config.yaml")["data"])
         except (OSError, ValueError, KeyError):
             continue  # its data is no longer there: nothing can be told
-        measured = {str(drawing.color) for drawing in drawings}
-        known = {str(drawing.color) for drawing in of_split(scan.drawings, "train")} & measured
+        measured = {_place(drawing) for drawing in drawings}
+        known = {_place(drawing) for drawing in of_split(scan.drawings, "train")} & measured
         if known:
             found[" ".join((entry.name, entry.member)).strip()] = len(known)
     return found
+
+
+def _place(drawing: "Drawing") -> str:
+    """Where a drawing's picture lies, however its folder was named."""
+    return str(drawing.color.resolve() if isinstance(drawing.color, Path) else drawing.color)
 
 
 def _with_costs(

@@ -17,7 +17,7 @@ NETWORKS = {
     "draft": ("draft", "discriminator"),
     "colorizer": ("colorizer",),
     "pix2pix": ("pix2pix", "discriminator"),
-    "alacgan": ("alacgan", "discriminator"),
+    "alacgan": ("alacgan", "critic"),
 }
 """What each stage builds of `conf/model`, its generator first."""
 
@@ -89,7 +89,7 @@ def _alacgan(config: DictConfig, plain: dict[str, Any], earlier: Any, stepping: 
 
     return AlacGAN(
         instantiate(config.model.alacgan),
-        instantiate(config.model.discriminator),
+        instantiate(config.model.critic),
         instantiate(config.model.features),
         plain["model"]["weights"],
         plain["model"]["penalty_over"],
