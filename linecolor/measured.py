@@ -111,7 +111,7 @@ class Measured:
         told = {
             "levels": self.levels,
             "drawings": self.drawings,
-            "systems": [asdict(system) for system in self.systems],
+            "systems": [_plain(asdict(system)) for system in self.systems],
             "facts": self.facts,
         }
         write_atomically(folder / FIGURES, json.dumps(told, indent=1).encode())
@@ -141,8 +141,15 @@ class Measured:
             ) from None
 
 
+def _plain(value: Any) -> Any:
+    """What strict JSON can hold: null in the place of NaN and infinity."""
+    if isinstance(value, dict):
+        return {key: _plain(of) for key, of in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def level_name(level: str) -> str:
     """A level of hints for people: "008" -> "8 hints", "000" -> "no hints", "0.10" -> "0.10"."""
     if len(level) == 3 and level.isdigit():
-        return f"{int(level)} hints" if int(level) else "no hints"
+        return f"{int(level)} hint{'' if int(level) == 1 else 's'}" if int(level) else "no hints"
     return level

@@ -108,9 +108,9 @@ def hint_curves(measured: Measured) -> list[Curve]:
         return []
     found = []
     for quantity, title, label in (
-        ("psnr_foreground", "Foreground PSNR against hints", "dB"),
-        ("psnr", "PSNR against hints", "dB"),
-        ("ssim_foreground", "Foreground SSIM against hints", "SSIM"),
+        ("psnr_foreground", "Foreground PSNR against hints (± 95 % over drawings)", "dB"),
+        ("psnr", "PSNR against hints (± 95 % over drawings)", "dB"),
+        ("ssim_foreground", "Foreground SSIM against hints (± 95 % over drawings)", "SSIM"),
     ):
         series, errors = {}, {}
         for name in measured.names:

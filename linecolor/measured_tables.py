@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from linecolor.intervals import LEAST_SEEDS, over_seeds, paired_difference
+from linecolor.intervals import LEAST_SEEDS, Interval, over_seeds, paired_difference
 from linecolor.measured import Measured, MeasuredSystem, level_name
 from linecolor.report import Cell, Table
 from linecolor.systems import WITHOUT
@@ -51,10 +51,17 @@ def warnings(measured: Measured) -> list[str]:
 
 
 def is_complete(measured: Measured, name: str) -> bool:
-    """Whether a system has a result for every drawing at every level of hints that it has."""
-    return all(
-        level["n"] == len(measured.drawings) for system in measured.members(name) for level in system.levels.values()
-    )
+    """Whether a system has a result for every drawing at every level of hints."""
+    return _least_n(measured, name) == len(measured.drawings)
+
+
+def _least_n(measured: Measured, name: str) -> int:
+    """For how many drawings a system has results, at the level where it has the fewest."""
+    found = []
+    for system in measured.members(name):
+        wanted = [WITHOUT] if WITHOUT in system.levels else measured.levels
+        found += [int(system.figure(level, "n") or 0) for level in wanted]
+    return min(found, default=0)
 
 
 def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
@@ -78,8 +85,7 @@ def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
         if members[0].kind in ("reference", "oracle"):
             continue
         figures = [_over_members(members, level, figure) for level, figure, _ in wanted]
-        n = min(int(system.figure(fewest, "n") or 0) for system in members)
-        rows.append([name, n, *_aside(measured, name, figures)])
+        rows.append([name, _least_n(measured, name), *_aside(measured, name, figures)])
     highlight = {column: best for column, (_, _, best) in zip(columns[2:], wanted)}
     tables = [
         Table(
@@ -164,9 +170,10 @@ def quality_tables(measured: Measured) -> list[Table]:
         found.append(
             Table(
                 f"Everything with {title}" if level != "000" else "Everything without hints",
-                f"Over {len(measured.drawings)} drawings, means of the training seeds. Foreground leaves out the white "
-                "paper, which flatters everybody. In parentheses, and out of the running: oracles, which take the mean "
-                "colour or the mean paint from the truth itself, and systems without a result for some drawings.",
+                f"Over {len(measured.drawings)} drawings, means of the training seeds. PSNR ends at 100 dB, which "
+                "identical pictures have: a single one moves a mean, look at the median. Foreground leaves out the "
+                "white paper, which flatters everybody. In parentheses, and out of the running: oracles, which take the "
+                "mean colour or the mean paint from the truth itself, and systems without a result for some drawings.",
                 columns,
                 rows,
                 highlight,
@@ -181,7 +188,7 @@ def difference_tables(measured: Measured, subject: str) -> list[Table]:
         return []
     rows: list[list[Cell]] = []
     for name in measured.names:
-        if name == subject:
+        if name == subject or not measured.members(name)[0].levels:
             continue
         cells: list[Cell] = []
         for level in measured.levels:
@@ -190,9 +197,7 @@ def difference_tables(measured: Measured, subject: str) -> list[Table]:
                 measured.per_drawing(subject, level, "psnr_foreground"),
                 measured.per_drawing(name, at, "psnr_foreground"),
             )
-            cells.append(
-                None if found is None else f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]".replace("-", "−")
-            )
+            cells.append(None if found is None else _told(found))
         rows.append([name, *cells])
     return [
         Table(
@@ -203,6 +208,11 @@ def difference_tables(measured: Measured, subject: str) -> list[Table]:
             rows,
         )
     ]
+
+
+def _told(found: Interval) -> str:
+    interval = f" [{found.low:+.2f}, {found.high:+.2f}]" if found.n > 1 else ""
+    return f"{found.mean:+.2f}{interval}".replace("-", "−")
 
 
 CLAIMS = (
@@ -284,7 +294,8 @@ def _aside(measured: Measured, name: str, figures: Sequence[Cell]) -> list[Cell]
     """The figures of a system; in parentheses, which no table compares, where it is out of the running."""
     if measured.members(name)[0].kind != "oracle" and is_complete(measured, name):
         return list(figures)
-    return [f"({figure:.3g})" if isinstance(figure, float) else f"({figure})" for figure in figures]
+    told = [f"{figure:.3g}" if isinstance(figure, float) else figure for figure in figures]
+    return [None if figure is None else f"({figure})" for figure in told]
 
 
 def _mean_of(members: Sequence[MeasuredSystem], level: str, figure: str) -> float | None:

@@ -1,5 +1,7 @@
 """What is measured side by side: trained systems, results of foreign programs, references; and the hints they get."""
 
+import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from linecolor.line_colorizer import LineColorizer
 from linecolor.references import Reference
 
 Picture = NDArray[np.uint8]
+
+LEAST_SIDE = 16
+"""Pixels of the short side of a result that can be enlarged."""
 
 WITHOUT = "none"
 """The label of a result that no hint can change."""
@@ -190,18 +195,36 @@ class ForeignSystem:
         self.member = member
         self.folder = folder
         self.missing: list[str] = []
-        self._flat = not any(path.is_dir() for path in folder.iterdir())
+        self.flat = not any(path.is_dir() for path in folder.iterdir())
+
+    def check(self, levels: Sequence[str]) -> None:
+        """Refuse a folder that holds no results for any of these levels of hints.
+
+        Raises:
+            FileNotFoundError: saying how it should be laid out.
+        """
+        if self.flat:
+            found = any(path.suffix.lower() in SUFFIXES for path in self.folder.iterdir())
+        else:
+            found = any((self.folder / level).is_dir() for level in levels)
+        if not found:
+            raise FileNotFoundError(
+                f"{self.folder}: holds no run, no bundle and no results: expected {self.folder}/LEVEL/NAME.png with "
+                f"the levels {', '.join(levels)}"
+            )
 
     def color(self, drawing: FullDrawing, hinting: Hinting) -> Result | None:
-        """Read the result; what is missing or cannot be read is noted in `missing`."""
-        if self._flat and hinting.layer is not None:
+        """Read the result; what is missing, broken or of another shape is noted in `missing`."""
+        if self.flat and hinting.layer is not None:
+            self.missing.append(f"{self.folder} has no levels: its pictures count as those without hints")
             return None
-        folder = self.folder if self._flat else self.folder / hinting.label
+        folder = self.folder if self.flat else self.folder / hinting.label
         path = named_picture(folder, drawing.name)
         try:
             if path is None:
                 raise FileNotFoundError(f"{folder}: has no result of {drawing.name}")
             picture, _ = read_color(path)
+            _check_shape(path, picture, drawing.line.shape[:2])
         except (FileNotFoundError, UnreadableImage) as error:
             self.missing.append(str(error))
             return None
@@ -238,12 +261,28 @@ class ReferenceSystem:
 
 
 def named_picture(folder: Path, name: str) -> Path | None:
-    """The picture of a drawing in a folder, by the drawing's name and any known suffix; never one outside of it."""
+    """The picture of a drawing in a folder, by the drawing's name and any known suffix; no name leads out of it.
+
+    A link that lies in the folder may lead anywhere: whoever laid it there meant it.
+    """
     for suffix in SUFFIXES:
-        path = folder / f"{name}{suffix}"
-        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+        path = Path(os.path.normpath(folder / f"{name}{suffix}"))
+        if path.is_relative_to(os.path.normpath(folder)) and path.is_file():
             return path
     return None
+
+
+def _check_shape(path: Path, picture: Picture, size: tuple[int, int]) -> None:
+    """Refuse a result that is not the drawing: of another shape, or with hardly a pixel.
+
+    Raises:
+        UnreadableImage: naming both sizes.
+    """
+    height, width = picture.shape[:2]
+    off = abs(math.log((height / width) / (size[0] / size[1])))
+    # A side that was rounded to a whole pixel, or to a multiple of 16, is no other shape.
+    if off > 0.02 + 16 / min(height, width) or min(height, width) < LEAST_SIDE:
+        raise UnreadableImage(path, f"is {width} x {height} px, the drawing {size[1]} x {size[0]}: another shape")
 
 
 def resized(picture: Picture, size: tuple[int, int]) -> Picture:

@@ -17,6 +17,7 @@ _STAGE_NUMBERS = {
     "checkpoint_every": 1,
 }
 _EVALUATION_NUMBERS = {"drawings": 1, "sheet": 0}
+MOST_HINTS = 999
 _DATA_NUMBERS = {"workers": 0, "overfit": 0}
 
 
@@ -39,7 +40,6 @@ def check_settings(plain: dict[str, Any]) -> None:
         raise ValueError(f"resume={plain['resume']} is unknown: use auto, must or never")
     _numbers("", plain, {"seed": 0})
     _numbers("data.", plain["data"], _DATA_NUMBERS)
-    _numbers("evaluation.", plain["evaluation"], _EVALUATION_NUMBERS)
     devices = world_size(plain["trainer"])
     for stage in stages:
         settings = plain["stage"][stage]
@@ -144,9 +144,10 @@ def check_evaluation(settings: dict[str, Any]) -> None:
     from linecolor.blending import BlendMode
     from linecolor.networks.distance_features import ExtractorName
 
+    _numbers("evaluation.", settings, _EVALUATION_NUMBERS)
     hints = settings["hints"]
-    if not isinstance(hints, list) or not hints or not all(type(n) is int and n >= 0 for n in hints):
-        raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0, such as [0,8,32]")
+    if not isinstance(hints, list) or not hints or not all(type(n) is int and 0 <= n <= MOST_HINTS for n in hints):
+        raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0 to {MOST_HINTS}, such as [0,8,32]")
     for option, known in (("blend", get_args(BlendMode)), ("features", get_args(ExtractorName))):
         if settings[option] not in known:
             raise ValueError(f"evaluation.{option}={settings[option]} is unknown: use {' or '.join(known)}")

@@ -74,6 +74,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     from linecolor.systems import LayerHints, ProtocolHints
 
     entries = named_entries(asked["systems"], asked["evaluation"]["blend"])
+    _check_systems(asked)
     runs = [entry.path for entry in entries if entry.kind == "run"]
     plain = read_settings(runs[0] / "config.yaml") if runs else {"evaluation": {}, "data": {}}
     settings = {**_EVALUATION, **plain["evaluation"]}
@@ -114,6 +115,27 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     )
     config = yaml.safe_dump(asked, sort_keys=False)
     return write_page(out / "report.html", measured, gallery, telling, config, data_licence(data))
+
+
+def _check_systems(asked: dict[str, Any]) -> None:
+    """Refuse what has no meaning for a set of systems.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    from linecolor.references import REFERENCES
+
+    if type(asked["pictures"]) is not bool:
+        raise ValueError(f"pictures={asked['pictures']} must be true or false")
+    if asked["evaluation"]["must_reach_psnr"] is not None:
+        raise ValueError("evaluation.must_reach_psnr is for one run (run=...), not for systems side by side")
+    if not str(asked["out"]).strip() or (Path(str(asked["out"])).expanduser() / "config.yaml").is_file():
+        raise ValueError(f"out={asked['out']} must be a folder of its own, not that of a run")
+    if asked["hint_layers"]:
+        lists = {reference.name for reference in REFERENCES if reference.uses_hints}
+        for name in asked["references"] or []:
+            if name in lists:
+                raise ValueError(f"references: {name} needs hints as a list, which hint_layers does not give")
 
 
 # Where no run among the systems says otherwise.

@@ -52,8 +52,11 @@ def run(options: argparse.Namespace) -> None:
     from linecolor.systems import ProtocolHints
 
     counts = _counts(options.hints)
-    if options.drawings < 1 or options.seed < 0:
-        raise ValueError(f"--drawings {options.drawings} must be 1 or more, --seed {options.seed} 0 or more")
+    for name, value, least in (("drawings", options.drawings, 1), ("seed", options.seed, 0)):
+        if value < least:
+            raise ValueError(f"--{name} {value} must be {least} or more")
+    if options.out.resolve().is_relative_to(options.source.resolve()):
+        raise ValueError(f"--out {options.out} lies in the pictures' own folder, whose drawings it would become")
     lines = None if options.lines is None else str(options.lines)
     data = {"root": str(options.source), "lines": lines, "test_share": options.test_share}
     scan = load_drawings({**data, "manifest": None, "verify": "header", "overfit": 0})

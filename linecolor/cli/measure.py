@@ -63,6 +63,7 @@ def measure_systems(
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     systems = [_system(entry, device) for entry in entries] + chosen_references(references)
+    _check(systems, hints)
     asked = _asked(entries, [system.name for system in systems], drawings, hints, features)
     if (out / FIGURES).is_file():
         measured = Measured.load(out)
@@ -99,10 +100,30 @@ def measure_systems(
         "in_training": trained_on(entries, drawings.drawings),
     }
     found = _with_costs(measurement, systems, entries, _size(drawings.drawings[0].color))
+    for figures in found:
+        if figures.notes and figures.kind in ("foreign", "reference"):
+            print(f"{figures.name}: {figures.notes}", file=sys.stderr)
     measured = Measured(hints.labels, measurement.drawings, found, measurement.rows, facts)
     measured.save(out)
     progress.drop()
     return measured, Gallery(systems, drawings, hints, out, keep_pictures)
+
+
+def _check(systems: "Sequence[System]", hints: "ProtocolHints | LayerHints") -> None:
+    """Refuse what could only count for nothing.
+
+    Raises:
+        FileNotFoundError: if a folder holds no results.
+        ValueError: if one name means systems of several kinds.
+    """
+    from linecolor.systems import ForeignSystem
+
+    kinds: dict[str, str] = {}
+    for system in systems:
+        if kinds.setdefault(system.name, system.kind) != system.kind:
+            raise ValueError(f"systems.{system.name} names a trained system and a folder of results: use two names")
+        if isinstance(system, ForeignSystem):
+            system.check(hints.labels)
 
 
 def trained_on(entries: Sequence[Entry], drawings: "Sequence[Drawing]") -> dict[str, int]:
@@ -150,7 +171,9 @@ def _with_costs(
                 costs[bundle] = measure_cost(system.colorizer, bundle, shape) | _of_card(bundle)
             figures = replace(figures, cost=costs[bundle], notes=_notes(bundle))
         elif isinstance(system, (ForeignSystem, ReferenceSystem)) and system.missing:
-            told = f"{len(system.missing)} results are missing or broken ({system.missing[0]})"
+            reasons = list(dict.fromkeys(system.missing))
+            more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+            told = f"{len(system.missing)} results are missing or cannot be used ({'; '.join(reasons[:3])}{more})"
             figures = replace(figures, notes=told)
         found.append(figures)
     return found

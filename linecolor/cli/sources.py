@@ -70,6 +70,12 @@ def _scan(data: dict[str, Any]) -> "FolderScan":
             f"data.root={root}: there is no such folder. Point data.root at your illustrations "
             f"(data=folder data.root=...), or make real pairs with: linecolor-data prepare {source} --out {root}"
         )
+    share = data["test_share"]
+    if type(share) not in (int, float) or not 0 <= share <= 1:
+        raise ValueError(f"data.test_share={share} must be a number from 0 to 1")
     lines = Path(data["lines"]).expanduser() if data["lines"] else None
     manifest = Path(data["manifest"]).expanduser() if data.get("manifest") else None
-    return scan_folder(root, lines, data["test_share"], data["verify"], manifest=manifest)
+    scan = scan_folder(root, lines, share, data["verify"], manifest=manifest)
+    if lines and not any(drawing.line for drawing in scan.drawings):
+        raise ValueError(f"data.lines={lines}: none of the {len(scan.drawings)} drawings has a line of its name there")
+    return scan

@@ -82,6 +82,8 @@ def study(config: DictConfig) -> Path:
     measured_on = readable(held_out, settings["drawings"])
     if len(measured_on) < settings["drawings"]:
         print(f"{len(measured_on)} drawings to measure on; evaluation.drawings={settings['drawings']} asks for more")
+    if not measured_on:
+        raise ValueError(f"{data['root']}: none of the drawings that are held out can be read")
     drawings = FullDrawings(measured_on, settings["line_method"])
 
     for number, training in enumerate(trainings.values(), start=1):
@@ -126,6 +128,8 @@ def _check(plain: dict[str, Any]) -> None:
     """
     from linecolor.cli.entries import check_names
 
+    if type(plain["pictures"]) is not bool:
+        raise ValueError(f"pictures={plain['pictures']} must be true or false")
     seeds = plain["seeds"]
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError(f"seeds={seeds} must be a list of numbers from 0, such as [0,1,2]")

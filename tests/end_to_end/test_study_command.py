@@ -94,6 +94,10 @@ def test_a_finished_study_is_not_run_again(study, picture_folder):
         ("train=['stage.draft.batch_size=0']", "stage.draft.batch_size=0 must be"),
         ("data.kind=nothing", "Could not find 'data/nothing'"),
         ("evaluation.line_method=pencil", "line_method=pencil is unknown"),
+        ("evaluation.drawings=0", "evaluation.drawings=0 must be a whole number"),
+        ("evaluation.hints=[100000]", "numbers from 0 to 999"),
+        ("data.test_share=x", "data.test_share=x must be a number"),
+        ("pictures=maybe", "pictures=maybe must be true or false"),
     ],
 )
 def test_a_wrong_study_is_refused_before_anything_is_trained(word, told, picture_folder, tmp_path, monkeypatch):
@@ -157,6 +161,9 @@ def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, p
         (["systems={watershed: .}"], "cannot be called 'watershed'"),
         (["systems={truth: .}"], "cannot be called 'truth'"),
         (["systems={a/b: ., a_b: .}"], "would land in one folder"),
+        (["systems={Theirs: .}", "evaluation.must_reach_psnr=20"], "must_reach_psnr is for one run"),
+        (["systems={Theirs: .}", "hint_layers=x", "references=[watershed]"], "watershed needs hints as a list"),
+        (["systems={Theirs: .}", "out=''"], "must be a folder of its own"),
     ],
 )
 def test_a_wrong_set_of_systems_is_named(words, told, tmp_path, monkeypatch):

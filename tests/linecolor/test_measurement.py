@@ -266,9 +266,34 @@ def test_a_drawing_counts_only_when_all_of_it_was_measured():
 
 
 def test_levels_are_told_in_words():
-    assert [level_name(level) for level in ("000", "008", "0.10")] == ["no hints", "8 hints", "0.10"]
+    assert [level_name(level) for level in ("000", "001", "008", "0.10")] == [
+        "no hints", "1 hint", "8 hints", "0.10",
+    ]  # fmt: skip
 
 
-def test_measured_json_is_json_of_plain_numbers(measured, tmp_path):
+def test_measured_json_is_strict_json(measured, tmp_path):
     measured.save(tmp_path)
-    assert json.loads((tmp_path / FIGURES).read_text())["levels"] == ["000", "003"]
+
+    def refuse(constant: str):
+        raise ValueError(constant)
+
+    told = json.loads((tmp_path / FIGURES).read_text(), parse_constant=refuse)
+    assert told["levels"] == ["000", "003"]
+
+
+def test_a_system_without_a_whole_level_is_not_complete():
+    """At one level it has every drawing, at another none."""
+
+    class OnlyHinted(Shifted):
+        def color(self, page, hinting):
+            return super().color(page, hinting) if hinting.hints else None
+
+    measurement = Measurement([Shifted("Ours", "", 8), OnlyHinted("Half", "", 0)], None)
+    hints = ProtocolHints([0, 3])
+    for seed in range(2):
+        list(measurement.add(drawing(seed), hints.of(drawing(seed)), hints.counts))
+    measured = Measured(hints.labels, measurement.drawings, measurement.compute(), measurement.rows)
+    rows = {row[0]: row for row in table_2(measured, {})[0].rows}
+    assert (rows["Ours"][1], rows["Half"][1]) == (2, 0)
+    assert str(rows["Half"][-1]).startswith("(")
+    assert rows["Half"][2] is None

@@ -95,6 +95,31 @@ def test_a_flat_folder_holds_results_without_hints(tmp_path):
     none, eight = ProtocolHints([0, 8]).of(drawing())
     assert (system.color(drawing(), none).full == 7).all()
     assert system.color(drawing(), eight) is None
+    assert "has no levels" in system.missing[0]
+
+
+@pytest.mark.parametrize(("size", "fits"), [((30, 40), True), ((33, 40), True), ((60, 60), False), ((1, 1), False)])
+def test_a_result_of_another_shape_is_no_result(tmp_path, size, fits):
+    write_png(tmp_path / "a.png", np.full((*size, 3), 7, np.uint8))
+    system = ForeignSystem("theirs", tmp_path)
+    assert (system.color(drawing(), Hinting("000", None, [])) is not None) == fits
+    assert fits or "another shape" in system.missing[0]
+
+
+def test_a_link_among_the_results_counts(tmp_path):
+    write_png(tmp_path / "elsewhere.png", np.full((*SHAPE, 3), 7, np.uint8))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/a.png").symlink_to(tmp_path / "elsewhere.png")
+    assert ForeignSystem("theirs", tmp_path / "results").color(drawing(), Hinting("000", None, [])) is not None
+
+
+def test_a_folder_that_could_only_count_for_nothing_is_refused(tmp_path):
+    (tmp_path / "8").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"LEVEL/NAME.png with the levels 000, 008"):
+        ForeignSystem("theirs", tmp_path).check(["000", "008"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="holds no run, no bundle and no results"):
+        ForeignSystem("theirs", tmp_path / "empty").check(["000"])
 
 
 def test_a_broken_result_is_noted_and_ends_nothing(tmp_path):
