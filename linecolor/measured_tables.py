@@ -173,7 +173,8 @@ def quality_tables(measured: Measured) -> list[Table]:
                 f"Over {len(measured.drawings)} drawings, means of the training seeds. PSNR ends at 100 dB, which "
                 "identical pictures have: a single one moves a mean, look at the median. Foreground leaves out the "
                 "white paper, which flatters everybody. In parentheses, and out of the running: oracles, which take "
-                "the mean colour or the mean paint from the truth itself, and systems without a result for some drawings.",
+                "the mean colour or the mean paint from the truth itself, and systems without a result for some "
+                "drawings.",
                 columns,
                 rows,
                 highlight,
