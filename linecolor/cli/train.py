@@ -8,6 +8,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from linecolor.cli.configuration import configuration_folder, register_resolvers, run_command
+from linecolor.cli.interrupts import listen, raise_if_heard
 from linecolor.cli.sweep import in_sweep, run_job, tell_unfinished
 from linecolor.cli.sweep_plan import check_plugins
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The console script."""
+    listen()
     register_resolvers()
     # Hydra reads an unquoted true as a boolean, which cannot name an option of a group.
     sys.argv[1:] = [
@@ -78,6 +80,7 @@ def train(config: DictConfig) -> Path | None:
     if is_first_process():
         run.record(plain, sys.argv)
 
+    raise_if_heard()
     networks: dict[str, nn.Module] = {}
     for number, stage in enumerate(plain["stages"], start=1):
         print(f"Stage {number} of {len(plain['stages'])}: {stage}", flush=True)

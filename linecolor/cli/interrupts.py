@@ -1,0 +1,27 @@
+"""Ctrl-C while a program still loads: a library that swallows the interrupt must not make it go unheard."""
+
+import signal
+from types import FrameType
+
+_heard = False
+
+
+def listen() -> None:
+    """From now on Ctrl-C is remembered as well as raised; `raise_if_heard` raises it again."""
+    signal.signal(signal.SIGINT, _note)
+
+
+def raise_if_heard() -> None:
+    """Raise an interrupt that came since `listen`, in case somebody caught it: a bare `except:` round an import does.
+
+    Raises:
+        KeyboardInterrupt: if there was one.
+    """
+    if _heard:
+        raise KeyboardInterrupt
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    global _heard
+    _heard = True
+    raise KeyboardInterrupt

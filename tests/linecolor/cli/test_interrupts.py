@@ -1,0 +1,22 @@
+"""An interrupt that a library swallows is raised all the same."""
+
+import contextlib
+import signal
+
+import pytest
+
+from linecolor.cli import interrupts
+
+
+def test_a_swallowed_interrupt_is_raised_again(monkeypatch):
+    monkeypatch.setattr(interrupts, "_heard", False)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        interrupts.listen()
+        interrupts.raise_if_heard()
+        with contextlib.suppress(BaseException):  # as a bare `except:` round an optional import does
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.raise_if_heard()
+    finally:
+        signal.signal(signal.SIGINT, before)
