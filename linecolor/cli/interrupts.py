@@ -7,16 +7,20 @@ _heard = False
 
 
 def listen() -> None:
-    """From now on Ctrl-C is remembered as well as raised; `raise_if_heard` raises it again."""
+    """From now on, until `raise_if_heard`, Ctrl-C is remembered as well as raised."""
     signal.signal(signal.SIGINT, _note)
 
 
 def raise_if_heard() -> None:
     """Raise an interrupt that came since `listen`, in case somebody caught it: a bare `except:` round an import does.
 
+    Python's own handler is back afterwards: any other one is taken for a launcher's by those who train.
+
     Raises:
         KeyboardInterrupt: if there was one.
     """
+    if signal.getsignal(signal.SIGINT) is _note:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if _heard:
         raise KeyboardInterrupt
 
