@@ -4,16 +4,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
+from lightning_modules.adversarial_stage import AdversarialStage
 from lightning_modules.keyed_randomness import key_randomness
-from lightning_modules.stage import StageSettings, TrainingStage, add_parts
+from lightning_modules.stage import StageSettings, add_parts
 from linecolor import losses
 from linecolor.line_art import LineArtBatch
 
 
-class AlacGAN(TrainingStage):
+class AlacGAN(AdversarialStage):
     """WGAN-GP with drift, 1e-4 adversarial + 1 content; no L1, which is only told.
 
     Args:
@@ -36,10 +35,8 @@ class AlacGAN(TrainingStage):
         seed: int,
         settings: StageSettings,
     ) -> None:
-        super().__init__(generator, settings)
-        self.discriminator = discriminator
+        super().__init__(generator, discriminator, weights, settings)
         self.content_loss = losses.ContentLoss(features)
-        self.weights = weights
         self.penalty_over = penalty_over
         self.seed = seed
 
@@ -48,18 +45,9 @@ class AlacGAN(TrainingStage):
         """The one generator."""
         return {"alacgan": self.inference_generator}
 
-    def trained_networks(self) -> dict[str, nn.Module]:
-        """Generator and critic."""
-        return {"generator": self.generator, "discriminator": self.discriminator}
-
     def differentiated_twice(self) -> tuple[nn.Module, ...]:
         """The critic, for its gradient penalty."""
         return (self.discriminator,)
-
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        """Adam and its schedule for each of the two networks."""
-        pairs = [self.make_optimizer(network) for network in (self.generator, self.discriminator)]
-        return [optimizer for optimizer, _ in pairs], [schedule for _, schedule in pairs]
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Key the mixtures of this step's penalty."""

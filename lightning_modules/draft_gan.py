@@ -2,15 +2,14 @@
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
-from lightning_modules.stage import StageSettings, TrainingStage, add_parts
+from lightning_modules.adversarial_stage import AdversarialStage
+from lightning_modules.stage import StageSettings, add_parts
 from linecolor import losses
 from linecolor.line_art import LineArtBatch
 
 
-class DraftGAN(TrainingStage):
+class DraftGAN(AdversarialStage):
     """Lee & Lee 2020, sections 3.2 and 3.5: 0.05 adversarial + 1.0 L1 + 0.1 content.
 
     Args:
@@ -32,25 +31,14 @@ class DraftGAN(TrainingStage):
         content_every: int,
         settings: StageSettings,
     ) -> None:
-        super().__init__(generator, settings)
-        self.discriminator = discriminator
+        super().__init__(generator, discriminator, weights, settings)
         self.content_loss = losses.ContentLoss(features)
-        self.weights = weights
         self.content_every = content_every
 
     @property
     def inference_networks(self) -> dict[str, nn.Module]:
         """The draft to colour with; there is no second stage yet."""
         return {"draft": self.inference_generator}
-
-    def trained_networks(self) -> dict[str, nn.Module]:
-        """Generator and discriminator."""
-        return {"generator": self.generator, "discriminator": self.discriminator}
-
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        """Adam and its schedule for each of the two networks."""
-        pairs = [self.make_optimizer(network) for network in (self.generator, self.discriminator)]
-        return [optimizer for optimizer, _ in pairs], [schedule for _, schedule in pairs]
 
     def training_step(self, batch: LineArtBatch, batch_idx: int) -> None:
         """One step of each network on the same fakes: first the generator, then the discriminator.

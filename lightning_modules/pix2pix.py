@@ -4,16 +4,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
+from lightning_modules.adversarial_stage import AdversarialStage
 from lightning_modules.keyed_randomness import key_randomness
-from lightning_modules.stage import StageSettings, TrainingStage, add_parts
+from lightning_modules.stage import StageSettings, add_parts
 from linecolor import losses
 from linecolor.line_art import LineArtBatch
 
 
-class Pix2Pix(TrainingStage):
+class Pix2Pix(AdversarialStage):
     """Conditional GAN on whole crops: BCE with the discriminator's loss halved, and 100 x L1.
 
     Args:
@@ -32,24 +31,13 @@ class Pix2Pix(TrainingStage):
         seed: int,
         settings: StageSettings,
     ) -> None:
-        super().__init__(generator, settings)
-        self.discriminator = discriminator
-        self.weights = weights
+        super().__init__(generator, discriminator, weights, settings)
         self.seed = seed
 
     @property
     def inference_networks(self) -> dict[str, nn.Module]:
         """The one generator."""
         return {"pix2pix": self.inference_generator}
-
-    def trained_networks(self) -> dict[str, nn.Module]:
-        """Generator and discriminator."""
-        return {"generator": self.generator, "discriminator": self.discriminator}
-
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        """Adam and its schedule for each of the two networks."""
-        pairs = [self.make_optimizer(network) for network in (self.generator, self.discriminator)]
-        return [optimizer for optimizer, _ in pairs], [schedule for _, schedule in pairs]
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Key the dropout of this step."""
