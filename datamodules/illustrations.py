@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from datamodules.crops import PageCrop
-from datamodules.recipe import PairSettings, SampleKey, draw, draw_crop, keyed_generator
-from datamodules.sources.drawing import Drawing
+from datamodules.recipe import PairSettings, SampleKey, draw, draw_company, draw_crop, keyed_generator
+from datamodules.sources.drawing import Drawing, ids_of
 from linecolor import images, lines, protocol
 from linecolor.line_art import FullDrawing
 
@@ -46,6 +48,28 @@ def read_page(drawing: Drawing) -> Page:
         reachable = np.full(color.shape[:2], 255, np.uint8) if line is None else line
         alpha = protocol.foreground(reachable, color).astype(np.uint8) * 255
     return Page(drawing, color, line, alpha)
+
+
+def collage(pages: Sequence[Page], cell: int) -> Page:
+    """Four pages, each brought to a square of `cell` pixels with white round it, as one of twice that side.
+
+    It has a line only if all of them do, and the name of the first.
+    """
+    color = np.full((2 * cell, 2 * cell, 3), 255, np.uint8)
+    alpha = np.zeros((2 * cell, 2 * cell), np.uint8)
+    line = np.full((2 * cell, 2 * cell), 255, np.uint8)
+    for place, page in enumerate(pages):
+        scale = cell / max(page.alpha.shape)
+        height, width = (max(1, round(side * scale)) for side in page.alpha.shape)
+        top, left = (cell * (place // 2) + (cell - height) // 2, cell * (place % 2) + (cell - width) // 2)
+        spot = (slice(top, top + height), slice(left, left + width))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        color[spot] = cv2.resize(page.color, (width, height), interpolation=how)
+        alpha[spot] = cv2.resize(page.alpha, (width, height), interpolation=how)
+        if page.line is not None:
+            line[spot] = lines.reduce(page.line, (height, width))
+    drawn = all(page.line is not None for page in pages)
+    return Page(pages[0].drawing, color, line if drawn else None, alpha)
 
 
 class Illustrations(Dataset[dict[str, Any]]):
@@ -85,6 +109,10 @@ class Illustrations(Dataset[dict[str, Any]]):
         epoch, index = position
         page = self._read(epoch, index)
         key = SampleKey(self.seed, self.stage, epoch, page.drawing.id)
+        company = draw_company(self.pairs.crop, key)
+        if company is not None:
+            others = (self._by_name[int(share * len(self._by_name))] for share in company)
+            page = collage([page, *(self._read(epoch, other) for other in others)], self.side)
         crop = PageCrop(*draw_crop(self.pairs.crop, key, page.color.shape[:2], self.side), side=self.side)
         color = crop.picture(page.color)
         white = np.full((self.side, self.side), 255, np.uint8)
@@ -97,6 +125,11 @@ class Illustrations(Dataset[dict[str, Any]]):
             "sample_id": page.drawing.id,
             "recipe": {name: torch.as_tensor(value) for name, value in draw(self.pairs, key).items()},
         }
+
+    @cached_property
+    def _by_name(self) -> list[int]:
+        ids = ids_of(self.drawings)
+        return sorted(range(len(ids)), key=ids.__getitem__)
 
     def _read(self, epoch: int, index: int) -> Page:
         """The page, or another in its place: a file that breaks under way must not end a run of days."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator, Philox
+from numpy.typing import NDArray
 
 XDOG, DILATE, REAL = 0, 1, 2
 """Line methods as they stand in a recipe."""
@@ -30,12 +31,15 @@ WHOLE_SHARE = 256 / 286
 class CropSettings:
     """How a training crop is cut and moved.
 
-    `scale` is `native` (the paper), `log_uniform` between native and whole, or `whole`, Pix2Pix's 256 of 286 px; `flip`
-    the chance of mirroring; `turn` the chance of being turned by up to `rotation` degrees and enlarged by up to a share
-    of `zoom`.
+    `scale` is `native` (the paper), `log_uniform` between native and whole, or `whole`, Pix2Pix's 256 of 286 px;
+    `uncut` the chance that the page is taken as it is, as pages are in use; `collage` the chance of a page with three
+    other drawings on it; `flip` the chance of mirroring; `turn` the chance of being turned by up to `rotation` degrees
+    and enlarged by up to a share of `zoom`.
     """
 
     scale: str
+    uncut: float
+    collage: float
     flip: float
     turn: float
     rotation: float
@@ -158,11 +162,19 @@ def draw_crop(settings: CropSettings, key: SampleKey, size: tuple[int, int], sid
     short = min(height, width)
     share, down, across = key.stream("crop").random(3)
     cut = min(side, short)
-    if settings.scale == "log_uniform" and short > side:
+    if settings.uncut and key.stream("uncut").random() < settings.uncut:
+        cut = short
+    elif settings.scale == "log_uniform" and short > side:
         cut = round(side * (short / side) ** share)
     elif settings.scale == "whole":
         cut = max(1, round(short * WHOLE_SHARE))
     return int(down * (height - cut + 1)), int(across * (width - cut + 1)), cut
+
+
+def draw_company(settings: CropSettings, key: SampleKey) -> NDArray[np.float64] | None:
+    """Which three other drawings share the page, each as a number in [0, 1) along their names; None if none do."""
+    stream = key.stream("collage")
+    return stream.random(3) if settings.collage and stream.random() < settings.collage else None
 
 
 def draw(settings: PairSettings, key: SampleKey) -> Choices:

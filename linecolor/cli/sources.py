@@ -14,7 +14,8 @@ def load_drawings(data: dict[str, Any]) -> "FolderScan":
 
     Args:
         data: `root`, `lines`, `test_share`, `verify`, `overfit`; of shards, which bring their split, their lines and
-            checked pictures, only `root` and `overfit`.
+            checked pictures, only `root` and `overfit`. `more`: further data sets, from which only training drawings
+            are taken, so that the held-out ones stay those of `root`.
 
     Returns:
         The drawings with their splits and what was skipped; with `overfit` = n the first n training drawings are
@@ -22,10 +23,10 @@ def load_drawings(data: dict[str, Any]) -> "FolderScan":
 
     Raises:
         FileNotFoundError: if the folder is missing; the message says how to get it.
-        ValueError: if no picture is left, or the shards are damaged.
+        ValueError: if no picture is left, the shards are damaged, or two data sets name drawings alike.
         OSError: if shards cannot be reached.
     """
-    from datamodules.sources.drawing import of_split
+    from datamodules.sources.drawing import ids_of, of_split
     from datamodules.sources.folder import FolderScan
     from datamodules.sources.shards import is_sharded, load_shards
 
@@ -40,15 +41,26 @@ def load_drawings(data: dict[str, Any]) -> "FolderScan":
         scan = FolderScan(load_shards(data["root"]).drawings, [])
     else:
         scan = _scan(data)
+    for root in data.get("more") or ():
+        beside = load_drawings({**data, "root": root, "lines": None, "manifest": None, "more": [], "overfit": 0})
+        drawings = list(of_split(beside.drawings, "train"))
+        if twice := set(ids_of(scan.drawings)).intersection(ids_of(drawings)):
+            raise ValueError(
+                f"data.more={root}: {len(twice)} of its drawings are named as others are ({min(twice)}, ...); "
+                "every drawing needs a name of its own, for a sample's randomness hangs on it"
+            )
+        scan = FolderScan([*scan.drawings, *drawings], [*scan.skipped, *beside.skipped])
     if data["overfit"]:
         few = list(islice(of_split(scan.drawings, "train"), data["overfit"]))
-        twice = [replace(drawing, split=split) for split in ("train", "test") for drawing in few]
-        scan = replace(scan, drawings=twice)
+        both = [replace(drawing, split=split) for split in ("train", "test") for drawing in few]
+        scan = replace(scan, drawings=both)
     return scan
 
 
 def data_licence(data: dict[str, Any]) -> dict[str, Any] | None:
-    """The licence of the data set that `data.root` names: name, url, attribution and source; None if it has none.
+    """The licence of the data sets that `data.root` and `data.more` name: name, url, attribution and source.
+
+    None if they have none.
 
     Raises:
         ValueError: a damaged manifest or index.
@@ -57,7 +69,12 @@ def data_licence(data: dict[str, Any]) -> dict[str, Any] | None:
     from datamodules.sources.folder import read_licence
     from datamodules.sources.shards import is_sharded, load_shards
 
-    return load_shards(data["root"]).licence if is_sharded(data["root"]) else read_licence(data["root"])
+    roots = (data["root"], *(data.get("more") or ()))
+    licences = [load_shards(root).licence if is_sharded(root) else read_licence(root) for root in roots]
+    told = [licence for licence in licences if licence]
+    if not told:
+        return None
+    return {key: "; ".join(dict.fromkeys(str(licence.get(key, "")) for licence in told)) for key in told[0]}
 
 
 def _scan(data: dict[str, Any]) -> "FolderScan":

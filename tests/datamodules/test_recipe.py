@@ -19,7 +19,7 @@ from datamodules.recipe import (
 
 def settings(**changes) -> PairSettings:
     made = {
-        "crop": CropSettings("log_uniform", 0.5, 0.5, 8.0, 0.1),
+        "crop": CropSettings("log_uniform", 0.0, 0.0, 0.5, 0.5, 8.0, 0.1),
         "color": ColorSettings(0.5, 0.5, 0.4, 0.25, 0.5),
         "line": LineSettings(1.0, 1.0, 1.0, [0.3, 0.4, 0.5], [4, 5], [0.7, 1.0]),
         "hints": HintSettings(0.25, "log_uniform", 1, 64, 0.3, [1, 2, 3]),
@@ -58,7 +58,7 @@ def test_keys_are_not_confused_with_each_other():
 
 @given(st.integers(16, 3000), st.integers(16, 3000), st.text(max_size=5), st.sampled_from(["native", "log_uniform"]))
 def test_a_crop_lies_on_the_page_and_between_native_and_whole(height, width, name, scale):
-    y, x, cut = draw_crop(CropSettings(scale, 0, 0, 0, 0), key(name), (height, width), side=256)
+    y, x, cut = draw_crop(CropSettings(scale, 0, 0, 0, 0, 0, 0), key(name), (height, width), side=256)
     short = min(height, width)
     assert min(256, short) <= cut <= short
     assert 0 <= y <= height - cut
@@ -110,7 +110,7 @@ def test_samples_without_hints_keep_their_colours_and_their_paper():
 
 def test_nothing_is_changed_when_every_chance_is_zero():
     still = settings(
-        crop=CropSettings("native", 0.0, 0.0, 8.0, 0.1),
+        crop=CropSettings("native", 0.0, 0.0, 0.0, 0.0, 8.0, 0.1),
         color=ColorSettings(0.0, 0.5, 0.4, 0.25, 0.0),
         line=LineSettings(1.0, 1.0, 0.0, [0.4], [4], [1.0, 1.0]),
         artifacts=ArtifactSettings(0.0, 0.0, 0.0, 0.0),
@@ -125,7 +125,7 @@ def test_nothing_is_changed_when_every_chance_is_zero():
 
 def test_unknown_settings_are_refused_by_name():
     with pytest.raises(ValueError, match=r"pairs\.crop\.scale"):
-        settings(crop=CropSettings("wide", 0, 0, 0, 0))
+        settings(crop=CropSettings("wide", 0, 0, 0, 0, 0, 0))
     with pytest.raises(ValueError, match=r"pairs\.hints\.count"):
         settings(hints=HintSettings(0, "many", 1, 2, 0, [1]))
     with pytest.raises(ValueError, match="no way to draw a line"):

@@ -35,7 +35,15 @@ from linecolor.images import UnreadableImage, write_png
 
 LICENCE = {"name": "CC0", "url": "https://example.org/cc0", "attribution": "nobody", "source": "test 1"}
 RICH = {
-    "crop": {"scale": "log_uniform", "flip": 0.5, "turn": 0.5, "rotation": 8.0, "zoom": 0.1},
+    "crop": {
+        "scale": "log_uniform",
+        "uncut": 0.0,
+        "collage": 0.0,
+        "flip": 0.5,
+        "turn": 0.5,
+        "rotation": 8.0,
+        "zoom": 0.1,
+    },
     "color": {"recolor": 0.5, "hue": 0.5, "saturation": 0.4, "gamma": 0.25, "background": 0.5},
     "line": {"xdog": 0.5, "dilate": 0.5, "real": 3.0, "sigmas": [0.3, 0.4], "kernels": [4, 5], "jitter": [0.7, 1.0]},
     "hints": {"empty": 0.35, "count": "log_uniform", "least": 1, "most": 96, "strokes": 0.3, "sides": [1, 2, 3]},
