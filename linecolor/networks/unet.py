@@ -100,7 +100,8 @@ class ResNeXtUNet(nn.Module):
             if index:
                 x = torch.cat([skips.pop()[1], x], dim=1)
             x = up(x)
-        color = torch.tanh(self.to_color(torch.cat([first, self.last(x)], dim=1)))
+        # In full precision: bfloat16 rounds everything above 0.998 to 1, where tanh has no gradient left.
+        color = torch.tanh(self.to_color(torch.cat([first, self.last(x)], dim=1)).float())
         if not self.residual:
             return color
         # Twice, for a correction must reach from black to white.
