@@ -21,12 +21,11 @@ class PairSynthesizer:
 
     Args:
         pairs: the settings the recipes were drawn with.
-        hint_spread: `none` (the paper) or `watershed`.
+        hint_spread: one of `hints.SPREAD_CHANNELS`; `none` in the paper.
     """
 
     def __init__(self, pairs: PairSettings, hint_spread: str) -> None:
-        if hint_spread not in ("none", "watershed"):
-            raise ValueError(f"model.hint_spread is none or watershed, not {hint_spread!r}")
+        hints.draft_channels(hint_spread)  # refuses an unknown one
         self.pairs = pairs
         self.hint_spread = hint_spread
 
@@ -138,7 +137,7 @@ class PairSynthesizer:
             return hint.new_zeros((len(hint), 0, *hint.shape[-2:]), dtype=torch.float32)
         grids = hint.permute(0, 2, 3, 1).cpu().numpy()
         pages = draft_line[:, 0].cpu().numpy()
-        fills = [hints.spread(grid, page) for grid, page in zip(grids, pages, strict=True)]
+        fills = [hints.spread(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)]
         return torch.from_numpy(np.stack(fills)).to(hint.device)
 
 

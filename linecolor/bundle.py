@@ -22,6 +22,8 @@ from linecolor.networks.unet import ResNeXtUNet
 
 WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
 FORMAT = 1
+RELEASE = Path(__file__).parent / "weights" / "release"
+"""The trained weights in the box; `experiment=release` makes them."""
 MOST_CARD_BYTES = 1_000_000
 MOST_BYTES = 4 * 2**30
 
@@ -116,6 +118,21 @@ def load_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, nn.Module]]:
     return card, networks
 
 
+def find_bundle(bundle_or_run: str | Path | None = None) -> Path:
+    """The folder of a bundle: the one named, that of the run named, or the one in the box.
+
+    Raises:
+        FileNotFoundError: if there is none; the message says what to give.
+    """
+    if bundle_or_run is None:
+        return RELEASE
+    folder = Path(bundle_or_run).expanduser()
+    for candidate in (folder, folder / "bundle"):
+        if (candidate / CARD).is_file():
+            return candidate
+    raise FileNotFoundError(f"{folder}: no bundle here ({CARD} is missing); give a run, or its bundle/ folder")
+
+
 def read_card(folder: Path) -> dict[str, Any]:
     """What a bundle says of itself, checked before anything is built from it.
 
@@ -132,7 +149,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         card = yaml.safe_load(path.read_text(encoding="utf-8"))
         known = card["format"] == FORMAT and tuple(card["networks"]) in SYSTEMS
         card.setdefault("blend", "clean")  # bundles had no say in it once
-        spread_known = card["hint_spread"] in ("none", "watershed") and card["blend"] in get_args(BlendMode)
+        spread_known = card["hint_spread"] in hints.SPREAD_CHANNELS and card["blend"] in get_args(BlendMode)
         sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
         sized = 16 <= int(card["resolution"]) <= 4096
         fitting = sane and _takes_its_inputs(card["networks"], card["hint_spread"])
@@ -167,10 +184,8 @@ def _takes_its_inputs(networks: dict[str, dict[str, Any]], hint_spread: str) -> 
         (network,) = networks.values()
         known = network.get("in_channels", 5) == 5 and network.get("local_features") != "illustration2vec"
         return hint_spread == "none" and known
-    draft = 5 if hint_spread == "none" else 8
-    return (
-        networks["draft"]["in_channels"] == draft and networks.get("colorizer", {"in_channels": 4})["in_channels"] == 4
-    )
+    drafting = networks["draft"]["in_channels"] == hints.draft_channels(hint_spread)
+    return drafting and networks.get("colorizer", {"in_channels": 4})["in_channels"] == 4
 
 
 def _check_buildable(path: Path, name: str, architecture: dict[str, Any]) -> None:

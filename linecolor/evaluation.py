@@ -13,9 +13,10 @@ from torch import nn
 from linecolor import protocol
 from linecolor.feature_distance import FeatureDistance
 from linecolor.line_art import FullDrawing
-from linecolor.line_colorizer import Coloring, LineColorizer
+from linecolor.line_colorizer import LineColorizer
 from linecolor.metrics import FullSizePSNR, FullSizeSSIM
 from linecolor.obedience import obedience, permuted
+from linecolor.page_colorizer import Coloring
 from linecolor.references import REFERENCES
 
 Picture = NDArray[np.uint8]

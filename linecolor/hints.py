@@ -5,16 +5,24 @@ where there is a hint**, RGB is 0 (mid grey in [-1, 1]) elsewhere. It is what a 
 The paper's section 3.1 says the opposite of its own figure 2; every public code base agrees with the figure.
 """
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label
-from skimage.segmentation import watershed
+
+from linecolor.flooding import flood
 
 Picture = NDArray[np.uint8]
+Point = tuple[float, float, tuple[int, int, int] | str]
+"""A hint as x, y in pixels of the line and a colour: (r, g, b) in [0, 255] or "#rrggbb"."""
 
 CONVENTION = "RGB in [-1, 1], 0 without hint; alpha 1 = hint, 0 = none"
 HINT_ALPHA = 32
 """Alpha from which a painted cell counts as a hint: light brushes count, the faint rim of a soft one does not."""
+BAND_PIXELS = 1 << 20
+"""Pixels of a painted layer that are looked at together: a page filled with paint would take 40 bytes a pixel."""
+_HEX = re.compile("#[0-9a-fA-F]{6}")
 
 
 def reduce_layer(layer: Picture, size: tuple[int, int]) -> Picture:
@@ -33,25 +41,95 @@ def reduce_layer(layer: Picture, size: tuple[int, int]) -> Picture:
     if layer.ndim != 3 or layer.shape[2] != 4 or layer.dtype != np.uint8:
         raise ValueError(f"a hint layer is (H, W, 4) uint8 RGBA, got {layer.shape} {layer.dtype}")
     height, width = size
+    cells = height * width
+    strongest, weight, color = np.zeros(cells, np.uint8), np.zeros(cells), np.zeros((3, cells))
+    band = max(1, BAND_PIXELS // layer.shape[1])
+    for top in range(0, layer.shape[0], band):
+        ys, xs = np.nonzero(layer[top : top + band, :, 3])
+        if not len(ys):
+            continue
+        painted = layer[top + ys, xs]
+        cell = ((top + ys) * height // layer.shape[0]) * width + xs * width // layer.shape[1]
+        alpha = painted[:, 3]
+        np.maximum.at(strongest, cell, alpha)
+        # Whole numbers, which doubles add exactly, in whatever bands.
+        weight += np.bincount(cell, alpha, minlength=cells)
+        for channel in range(3):
+            color[channel] += np.bincount(cell, painted[:, channel] * alpha.astype(np.float64), minlength=cells)
     grid = np.zeros((height, width, 4), np.uint8)
-    ys, xs = np.nonzero(layer[..., 3])
-    if not len(ys):
-        return grid
-    painted = layer[ys, xs].astype(np.float64)
-    cells = (ys * height // layer.shape[0]) * width + xs * width // layer.shape[1]
-    alpha = painted[:, 3]
-    strongest = np.zeros(height * width)
-    np.maximum.at(strongest, cells, alpha)
-    weight = np.bincount(cells, alpha, minlength=height * width)
-    color = np.stack(
-        [np.bincount(cells, painted[:, channel] * alpha, minlength=height * width) for channel in range(3)],
-        axis=1,
-    )
     hinted = strongest >= HINT_ALPHA
     flat = grid.reshape(-1, 4)
-    flat[hinted, :3] = np.rint(color[hinted] / weight[hinted, None])
+    flat[hinted, :3] = np.rint(color[:, hinted] / weight[hinted]).T
     flat[hinted, 3] = 255
     return grid
+
+
+def check_layer(layer: Picture, shape: tuple[int, int]) -> None:
+    """ValueError if a painted layer is not RGBA, or its shape not that of the line (H, W), at whatever scale."""
+    if layer.ndim != 3 or layer.shape[2] != 4 or layer.dtype != np.uint8 or not layer.size:
+        raise ValueError(
+            f"a hint layer is (H, W, 4) uint8 RGBA, transparent where there is no hint, got {layer.shape} {layer.dtype}"
+        )
+    (height, width), (h, w) = shape, layer.shape[:2]
+    # A pixel of rounding in a small layer is no other shape.
+    if (w + 1) * height * 1.02 < (h - 1) * width or (w - 1) * height > (h + 1) * width * 1.02:
+        raise ValueError(
+            f"the hint layer is {w} x {h} and the line {width} x {height}: paint hints on a layer of the line's size, "
+            "or of its shape"
+        )
+
+
+def place_points(points: Sequence[Point], shape: tuple[int, int], grid: tuple[int, int]) -> Picture:
+    """Hints given as points, on the draft's grid: boxes as large as the protocol's, a later one over an earlier.
+
+    Args:
+        points: (x, y, colour) in pixels of the line; colour (r, g, b) in [0, 255] or "#rrggbb".
+        shape: (H, W) of the line.
+        grid: (h, w).
+
+    Returns:
+        (h, w, 4) as `reduce_layer` returns it.
+
+    Raises:
+        ValueError: for a point that is none, lies outside the line, or has no colour; it is named.
+    """
+    placed = np.zeros((*grid, 4), np.uint8)
+    side = max(1, round(3 * min(shape) / 256))
+    for point in points:
+        x, y, color = _point(point, shape)
+        rows, columns = (
+            slice(max(0, at - side // 2) * cells // size, (min(size, at - side // 2 + side) - 1) * cells // size + 1)
+            for at, size, cells in ((y, shape[0], grid[0]), (x, shape[1], grid[1]))
+        )
+        placed[rows, columns] = (*color, 255)
+    return placed
+
+
+def _point(point: Point, shape: tuple[int, int]) -> tuple[int, int, tuple[int, int, int]]:
+    try:
+        x, y, color = point
+        column, row = int(np.floor(x)), int(np.floor(y))
+        if isinstance(color, str):
+            rgb = _parse_color(color)
+        else:
+            red, green, blue = (int(value) for value in color)
+            rgb = (red, green, blue)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f'{point!r} is no hint: give (x, y, colour), colour as (r, g, b) or "#rrggbb" ({error})'
+        ) from None
+    if not (0 <= column < shape[1] and 0 <= row < shape[0]):
+        raise ValueError(f"the hint at x={x}, y={y} lies outside the line of {shape[1]} x {shape[0]} pixels")
+    if not all(0 <= value <= 255 for value in rgb):
+        raise ValueError(f"the hint at x={x}, y={y} has the colour {color}: channels go from 0 to 255")
+    return column, row, rgb
+
+
+def _parse_color(color: str) -> tuple[int, int, int]:
+    if not _HEX.fullmatch(color):
+        raise ValueError(f"{color!r} is no colour")
+    red, green, blue = bytes.fromhex(color[1:])
+    return red, green, blue
 
 
 def to_network(grid: Picture) -> NDArray[np.float32]:
@@ -61,25 +139,44 @@ def to_network(grid: Picture) -> NDArray[np.float32]:
     return np.concatenate([color, alpha], axis=2).transpose(2, 0, 1).copy()
 
 
-def spread(grid: Picture, line: Picture) -> NDArray[np.float32]:
+SPREAD_CHANNELS = {"none": 0, "watershed": 3, "reach": 4}
+"""Ways of spreading hints for the draft, and how many more channels of input each gives it."""
+
+
+def draft_channels(way: str) -> int:
+    """Channels the draft reads: line(1), hint(4) and the spread hints.
+
+    Raises:
+        ValueError: for a way of spreading that is unknown.
+    """
+    if way not in SPREAD_CHANNELS:
+        raise ValueError(f"model.hint_spread is {', '.join(SPREAD_CHANNELS)}, not {way!r}")
+    return 5 + SPREAD_CHANNELS[way]
+
+
+def spread(grid: Picture, line: Picture, way: str) -> NDArray[np.float32]:
     """Spread hints over the drawing by a watershed that floods from the hints and meets on the ink.
 
-    What a classical program would fill; given to the network as three more channels, it learns to follow hints
-    far sooner.
+    What a classical program would fill; given to the network as more channels, it learns to follow hints far sooner.
+    `reach` adds how openly a place is reached: the share of paper at the darkest place on the most open way to a hint.
+    So the network sees which regions have a hint of their own and which merely took a neighbour's colour over the ink.
+    Ours, not the paper's.
 
     Args:
         grid: (h, w, 4) hints as `reduce_layer` returns them.
         line: (h, w) line art on the same grid, paper = 255.
+        way: one of `SPREAD_CHANNELS`.
 
     Returns:
-        (3, h, w) float32 RGB in [-1, 1]; all 0 where there is no hint at all.
+        (c, h, w) float32: RGB in [-1, 1], reach in [0, 1]; all 0 where there is no hint at all.
     """
     hinted = grid[..., 3] > 0
-    if not hinted.any():
-        return np.zeros((3, *line.shape), np.float32)
-    # RGB and alpha of a cell as one number: touching cells of one colour are one hint, and alpha makes it non-zero.
-    code = np.where(hinted, np.ascontiguousarray(grid).view(np.uint32)[..., 0], 0)
-    markers = label(code, background=0, connectivity=2)
-    palette = np.zeros((3, markers.max() + 1), np.float32)
-    palette[:, markers[hinted]] = grid[hinted, :3].T
-    return np.take(palette / 127.5 - 1, watershed(255 - line, markers), axis=1).astype(np.float32)
+    if way == "none" or not hinted.any():
+        return np.zeros((SPREAD_CHANNELS[way], *line.shape), np.float32)
+    # Each hinted cell is its own marker: what matters is only whose colour arrives.
+    markers = np.zeros(line.shape, np.int32)
+    markers[hinted] = np.arange(1, np.count_nonzero(hinted) + 1)
+    basins, level = flood(255 - line, markers, with_level=way == "reach")
+    palette = grid[hinted, :3].T.astype(np.float32) / 127.5 - 1
+    fill = np.take(palette, basins - 1, axis=1)
+    return fill if level is None else np.concatenate([fill, 1 - level[None].astype(np.float32) / 255])

@@ -21,7 +21,7 @@ class LineArtBatch:
         draft_line: (B, 1, S/2, S/2), on the draft's grid like the two below.
         draft_color: (B, 3, S/2, S/2).
         hint: (B, 4, S/2, S/2) by `hints.CONVENTION`.
-        spread: (B, 3, S/2, S/2) hints spread by a watershed, or (B, 0, S/2, S/2).
+        spread: (B, c, S/2, S/2) hints spread over the drawing; c by `hints.SPREAD_CHANNELS`, 0 in the paper.
         foreground: (B, 1, S, S) in [0, 1], the drawing without its paper.
         artifacts: the recipe of the draft's simulated faults.
         sample_id: names of the samples.

@@ -25,7 +25,13 @@ def configuration_folder() -> str:
 def register_resolvers() -> None:
     """What the YAML files compute: `half` of a number, `draft_channels` for a kind of spread hints."""
     OmegaConf.register_new_resolver("half", lambda number: int(number) // 2, replace=True)
-    OmegaConf.register_new_resolver("draft_channels", lambda spread: 5 if spread == "none" else 8, replace=True)
+    OmegaConf.register_new_resolver("draft_channels", _draft_channels, replace=True)
+
+
+def _draft_channels(hint_spread: str) -> int:
+    from linecolor.hints import draft_channels
+
+    return draft_channels(hint_spread)
 
 
 def run_command(command: Callable[[], object]) -> None:

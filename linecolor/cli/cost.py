@@ -44,10 +44,12 @@ def operations(colorizer: "LineColorizer") -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from linecolor.hints import draft_channels
+
     side = colorizer.resolution
     on_meta = {name: copy.deepcopy(network).to("meta").eval() for name, network in colorizer.networks.items()}
     line = torch.empty(1, 1, side, side, device="meta")
-    channels = 5 if colorizer.hint_spread == "none" else 8
+    channels = draft_channels(colorizer.hint_spread)
     half = torch.empty(1, channels, side // 2, side // 2, device="meta")
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
@@ -69,7 +71,7 @@ def main() -> None:
     from linecolor.line_colorizer import LineColorizer
 
     bundle, height, width, device = sys.argv[1:]
-    colorizer = LineColorizer.from_bundle(Path(bundle), device=device)
+    colorizer = LineColorizer.load(Path(bundle), device=device)
     line = np.full((int(height), int(width)), 255, np.uint8)
     on_cpu = colorizer.device.type == "cpu"
     before = resident_memory("VmRSS") if on_cpu else 0

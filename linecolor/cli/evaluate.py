@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from datamodules.illustrations import FullDrawings
     from datamodules.sources.folder import FolderScan
     from linecolor.line_art import FullDrawing
-    from linecolor.line_colorizer import Coloring, LineColorizer
+    from linecolor.line_colorizer import LineColorizer
+    from linecolor.page_colorizer import Coloring
     from linecolor.run_folder import RunFolder
 
 
@@ -182,7 +183,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
         print("Evaluation: complete; nothing to do")
     else:
         device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
-        colorizer = LineColorizer.from_bundle(run.bundle, settings["blend"], device)
+        colorizer = LineColorizer.load(run.bundle, settings["blend"], device)
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, FullDrawings(drawings), settings)
         result |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}

@@ -203,7 +203,8 @@ def _notes(bundle: Path) -> str:
         instead = "without local features" if local == "none" else "with VGG16's relu2_2 as local features"
         told.append(f"{instead}, for Illustration2Vec's weights are not to be had")
     if card["hint_spread"] != "none":
-        told.append("is given hints spread by a watershed as three more channels, which the others are not")
+        more = {"watershed": "three", "reach": "four"}[card["hint_spread"]]
+        told.append(f"is given hints spread by a watershed as {more} more channels, which the others are not")
     return "; ".join(told)
 
 
@@ -235,7 +236,7 @@ def _system(entry: Entry, device: str) -> "System":
 
     if entry.kind == "foreign":
         return ForeignSystem(entry.name, entry.path, entry.member)
-    colorizer = LineColorizer.from_bundle(entry.bundle, entry.blend, device)  # type: ignore[arg-type]
+    colorizer = LineColorizer.load(entry.bundle, entry.blend, device)  # type: ignore[arg-type]
     return TrainedSystem(entry.name, entry.member, colorizer)
 
 

@@ -36,7 +36,7 @@ from linecolor.cli.preflight_meter import (
 from linecolor.cli.preflight_steps import ENOUGH_S, extractor, line_colorizer, measure_stage
 from linecolor.evaluation import FullSizeEvaluation, measure_obedience, measure_references
 from linecolor.line_art import FullDrawing
-from linecolor.line_colorizer import Coloring
+from linecolor.page_colorizer import Coloring
 
 
 def main() -> None:

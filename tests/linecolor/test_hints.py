@@ -66,13 +66,13 @@ def test_spread_fills_each_side_of_a_line_with_its_own_hint():
     line[:, 10] = 0
     grid = empty(20, 20)
     grid[5, 2], grid[12, 17] = (*RED, 255), (*BLUE, 255)
-    fill = ((hints.spread(grid, line) + 1) * 127.5).round().astype(int)
+    fill = ((hints.spread(grid, line, "watershed") + 1) * 127.5).round().astype(int)
     assert (fill[:, :, :10].transpose(1, 2, 0) == RED).all()
     assert (fill[:, :, 11:].transpose(1, 2, 0) == BLUE).all()
 
 
 def test_spread_without_hints_is_neutral():
-    assert not hints.spread(empty(8, 8), np.full((8, 8), 255, np.uint8)).any()
+    assert not hints.spread(empty(8, 8), np.full((8, 8), 255, np.uint8), "reach").any()
 
 
 # --- hints painted for training -------------------------------------------------------------------------------

@@ -80,7 +80,8 @@ def test_white_stays_white_through_the_whole_chain():
 def test_overlapping_windows_leave_no_seam():
     """A network that looks at single pixels must give the same picture with windows as in one piece."""
     line = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (320, 1))
-    whole = LineColorizer({"draft": PaintsTheHints(), "colorizer": GreyLine()}, 32, "none", "none").color(line)
+    networks = {"draft": PaintsTheHints(), "colorizer": GreyLine()}
+    whole = LineColorizer(networks, 32, "none", "none", page_pixels=2 * 32 * 32).color(line)
     assert whole.colorized.shape == (160, 32, 3)
     np.testing.assert_array_equal(whole.colorized[..., 0], whole.line)
 
@@ -108,7 +109,7 @@ class OnePage(nn.Module):
 
 @pytest.mark.parametrize("length", range(128, 1100, 50))
 def test_windows_overlap_however_coarse_the_multiple(length):
-    colorizer = LineColorizer({"page": OnePage()}, 64, "none", "none")
+    colorizer = LineColorizer({"page": OnePage()}, 64, "none", "none", page_pixels=2 * 64 * 64)
     padded = -(-length // 64) * 64
     windows = [(rows.start, rows.stop) for rows, _, _ in colorizer._windows(padded, 64)]
     assert windows[0][0] == 0
@@ -144,7 +145,7 @@ def test_a_spread_draft_gets_three_more_channels():
 def test_a_bundle_colours_as_the_live_networks_do(tmp_path):
     made = networks()
     save_bundle(tmp_path, made, ARCHITECTURES, 32, "none", {"run": "test"})
-    loaded = LineColorizer.from_bundle(tmp_path)
+    loaded = LineColorizer.load(tmp_path)
     live = LineColorizer(made, 32, "none")
     np.testing.assert_array_equal(loaded(page(50, 70)), live(page(50, 70)))
     assert read_card(tmp_path)["provenance"] == {"run": "test"}
@@ -152,7 +153,7 @@ def test_a_bundle_colours_as_the_live_networks_do(tmp_path):
 
 def test_a_missing_bundle_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no bundle here"):
-        LineColorizer.from_bundle(tmp_path)
+        LineColorizer.load(tmp_path)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 100, b"not weights"])
@@ -160,14 +161,14 @@ def test_damaged_weights_are_named(tmp_path, damage):
     save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
     (tmp_path / WEIGHTS).write_bytes(damage)
     with pytest.raises(ValueError, match=WEIGHTS):
-        LineColorizer.from_bundle(tmp_path)
+        LineColorizer.load(tmp_path)
 
 
 def test_weights_of_another_architecture_are_named(tmp_path):
     other = {**ARCHITECTURES, "draft": {**ARCHITECTURES["draft"], "levels": 3}}
     save_bundle(tmp_path, networks(), other, 32, "none", {})
     with pytest.raises(ValueError, match="does not hold the draft network"):
-        LineColorizer.from_bundle(tmp_path)
+        LineColorizer.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -199,10 +200,10 @@ def test_a_hostile_card_is_refused_before_anything_is_built(tmp_path, change):
     card = yaml.safe_load((tmp_path / CARD).read_text())
     (tmp_path / CARD).write_text(yaml.safe_dump(card | change))
     with pytest.raises(ValueError, match=CARD):
-        LineColorizer.from_bundle(tmp_path)
+        LineColorizer.load(tmp_path)
 
 
 def test_what_is_no_line_is_refused():
     made = networks()
     with pytest.raises(ValueError, match="a line is"):
-        LineColorizer({"draft": made["draft"]}, 32, "none")(np.zeros((4, 4, 3), np.uint8))
+        LineColorizer({"draft": made["draft"]}, 32, "none")(np.zeros((4, 4, 5), np.uint8))

@@ -102,7 +102,7 @@ def test_the_page_shows_pictures_of_this_measurement_and_no_older_ones(drawings,
     before = gallery("Ours", "002", "d1")
     bundle_of(tmp_path / "bundle", seed=5)
     _, gallery = measure([Entry("Ours", bundle)], drawings, tmp_path / "out", keep=False)
-    now = LineColorizer.from_bundle(bundle)(drawings[1].line, ProtocolHints([2]).of(drawings[1])[0].layer)
+    now = LineColorizer.load(bundle)(drawings[1].line, ProtocolHints([2]).of(drawings[1])[0].layer)
     np.testing.assert_array_equal(gallery("Ours", "002", "d1"), now)
     assert not np.array_equal(before, now)
 
@@ -151,7 +151,7 @@ def test_operations_are_those_of_a_convolution_counted_by_hand():
 
 def test_the_cost_of_a_bundle_is_measured_in_a_process_of_its_own(tmp_path):
     bundle = bundle_of(tmp_path / "bundle")
-    cost = measure_cost(LineColorizer.from_bundle(bundle), bundle, (64, 96))
+    cost = measure_cost(LineColorizer.load(bundle), bundle, (64, 96))
     assert cost["parameters"] == sum(p.numel() for p in Pix2PixUNet(**PIX2PIX).parameters())
     assert cost["flops"] > 0
     assert cost["memory"] >= 0

@@ -1,0 +1,198 @@
+"""The whole chain but for the networks: reduce, spread hints, windows, enlarge, blend. NumPy and OpenCV only.
+
+The networks are torch's in `line_colorizer.py` and onnxruntime's in `onnx_colorizer.py`.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linecolor import blending, hints, lines
+from linecolor.blending import BlendMode
+from linecolor.line_layer import LineLayer
+
+Picture = NDArray[np.uint8]
+Channels = NDArray[np.float32]
+
+PAGE_PIXELS = 1 << 20
+"""A page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
+
+LONGEST_SIDE = 16384
+"""No page is larger to the networks: one of 1 x 5,000 px is not brought to a short side of 256."""
+
+
+@dataclass
+class Coloring:
+    """A coloured picture and what led to it.
+
+    Attributes:
+        full: (H, W, 3) uint8 RGB at the line's own size.
+        colorized: (h, w, 3) uint8, as the last network left it, at network size.
+        draft: (h/2, w/2, 3) uint8, the first of two stages; None of a system that has one.
+        line: (h, w) uint8, the reduced line the networks saw.
+        hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.
+    """
+
+    full: Picture
+    colorized: Picture
+    draft: Picture | None
+    line: Picture
+    hint: Picture
+
+
+class PageColorizer(ABC):
+    """Reduce, draft, colorize, enlarge, blend (Lee & Lee 2020, figure 1), with networks that a subclass runs.
+
+    The short side of the page is brought to the resolution the networks were trained at, padded with white paper to
+    a multiple they can halve; what has more than `PAGE_PIXELS` then is coloured in overlapping windows along its
+    longer side.
+
+    Args:
+        resolution: side S of a training crop in pixels.
+        multiple: what the sides of a page must be multiples of, even.
+        hint_spread: one of `hints.SPREAD_CHANNELS`, as the draft was trained.
+        blend_mode: `clean`, `paper` or `none`; see `blending.blend`.
+        page_pixels: pixels of a page, or of a window of it, that the networks see at once.
+    """
+
+    def __init__(
+        self, resolution: int, multiple: int, hint_spread: str, blend_mode: BlendMode, page_pixels: int = PAGE_PIXELS
+    ) -> None:
+        self.resolution = resolution
+        self.multiple = multiple
+        self.hint_spread = hint_spread
+        self.blend_mode = blend_mode
+        self.page_pixels = page_pixels
+
+    @abstractmethod
+    def color_window(self, page: Channels, inputs: Channels) -> tuple[Channels | None, Channels]:
+        """Run the networks.
+
+        Args:
+            page: the line (1, h, w) in [-1, 1], paper = 1.
+            inputs: line, hints and spread hints (c, h/2, w/2) as the draft reads them.
+
+        Returns:
+            The draft (3, h/2, w/2), None of a system without one, and the colour (3, h, w), RGB in [-1, 1].
+        """
+
+    def running(self) -> AbstractContextManager[None]:
+        """What is held while a page is coloured."""
+        return nullcontext()
+
+    def colorize(self, line: Picture, hints: Picture | Sequence[hints.Point] | None = None) -> Picture:
+        """Colour a line drawing.
+
+        Args:
+            line: uint8, any size; (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, ink on white or on transparency.
+                Coloured strokes keep their colour.
+            hints: (h, w, 4) uint8 RGBA painted on a transparent layer of the line's shape at any scale; or points
+                (x, y, colour) in pixels of the line, colour (r, g, b) or "#rrggbb"; None colours without hints.
+
+        Returns:
+            (H, W, 3) uint8 RGB.
+
+        Raises:
+            ValueError: for a line or hints of another kind; the message says which.
+        """
+        return self.color(line, hints).full
+
+    def __call__(self, line: Picture, hint_layer: Picture | None = None) -> Picture:
+        """Colour a line drawing; see `colorize`."""
+        return self.color(line, hint_layer).full
+
+    def color(self, line: Picture, hints: Picture | Sequence[hints.Point] | None = None) -> Coloring:
+        """Colour a line drawing and keep what happened on the way; arguments and errors as of `colorize`."""
+        drawn = LineLayer(line)
+        size = self.network_size(drawn.grey.shape)
+        half = (size[0] // 2, size[1] // 2)
+        reduced = lines.reduce(drawn.grey, size)
+        draft_line = lines.reduce(reduced, half)
+        grid = _on_grid(hints, drawn.grey.shape, half)
+        draft, colorized = self._run(reduced, draft_line, grid)
+        return Coloring(blending.blend(drawn.ink, colorized, self.blend_mode), colorized, draft, reduced, grid)
+
+    def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:
+        """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S."""
+        scale = min(self.resolution / min(size), LONGEST_SIDE / max(size))
+        height, width = (max(2, 2 * round(side * scale / 2)) for side in size)
+        return height, width
+
+    def _run(self, line: Picture, draft_line: Picture, hint: Picture) -> tuple[Picture | None, Picture]:
+        spread = hints.spread(hint, draft_line, self.hint_spread)
+        inputs = _padded(np.concatenate([_paper(draft_line)[None], hints.to_network(hint), spread]), self.multiple // 2)
+        page = _padded(_paper(line)[None], self.multiple)
+        draft = np.zeros((3, *inputs.shape[1:]), np.float32)
+        colorized = np.zeros((3, *page.shape[1:]), np.float32)
+        total = np.zeros((1, *page.shape[1:]), np.float32)
+        drafts = False
+        with self.running():
+            for rows, columns, weight in self._windows(page.shape[1], page.shape[2]):
+                half_rows, half_columns = (slice(s.start // 2, s.stop // 2) for s in (rows, columns))
+                drafted, colored = self.color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
+                if drafted is not None:
+                    drafts = True
+                    draft[:, half_rows, half_columns] += drafted * weight[:, ::2, ::2]
+                colorized[:, rows, columns] += colored * weight
+                total[:, rows, columns] += weight
+        draft /= total[:, ::2, ::2]
+        colorized /= total
+        height, width = line.shape
+        drafted_levels = _levels(draft[:, : height // 2, : width // 2]) if drafts else None
+        return drafted_levels, _levels(colorized[:, :height, :width])
+
+    def _windows(self, height: int, width: int) -> Iterator[tuple[slice, slice, Channels]]:
+        """Windows along the longer side with weights (1, h or 1, w or 1) that fade over where they overlap."""
+        length, across = max(height, width), min(height, width)
+        longest = max(self.page_pixels // across // self.multiple, across // self.multiple, 1) * self.multiple
+        if length <= longest:
+            yield slice(0, height), slice(0, width), np.ones((1, height, width), np.float32)
+            return
+        # Rounded down to a multiple, so that windows overlap by a quarter at least, however coarse the multiple.
+        step = max(longest * 3 // 4 // self.multiple, 1) * self.multiple
+        position = np.arange(longest, dtype=np.float32) + 0.5
+        fade = np.minimum(np.minimum(position, longest - position), longest / 4)
+        for start in [*range(0, length - longest, step), length - longest]:
+            stretch = slice(start, start + longest)
+            if height >= width:
+                yield stretch, slice(0, width), np.broadcast_to(fade[None, :, None], (1, longest, width))
+            else:
+                yield slice(0, height), stretch, np.broadcast_to(fade[None, None], (1, height, longest))
+
+
+def whole_multiple(multiples: Sequence[int]) -> int:
+    """The multiple of a page's sides from those of the networks that see it; even, for the draft sees half."""
+    return math.lcm(2, *multiples)
+
+
+def _on_grid(given: Picture | Sequence[hints.Point] | None, shape: tuple[int, ...], grid: tuple[int, int]) -> Picture:
+    if given is None:
+        return np.zeros((*grid, 4), np.uint8)
+    if not isinstance(given, np.ndarray):
+        return hints.place_points(given, (shape[0], shape[1]), grid)
+    hints.check_layer(given, (shape[0], shape[1]))
+    return hints.reduce_layer(given, grid)
+
+
+def _paper(line: Picture) -> Channels:
+    return line.astype(np.float32) / 127.5 - 1
+
+
+def _levels(color: Channels) -> Picture:
+    levels = np.rint((color.transpose(1, 2, 0) + 1) * 127.5)
+    return np.ascontiguousarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+
+def _padded(channels: Channels, multiple: int) -> Channels:
+    """Grow (C, H, W) to the right and below to a multiple: the line (channel 0) with paper, the rest with 0."""
+    _, height, width = channels.shape
+    grow = ((0, 0), (0, -height % multiple), (0, -width % multiple))
+    padded = np.pad(channels, grow)
+    padded[0, height:] = 1
+    padded[0, :, width:] = 1
+    return padded
