@@ -13,6 +13,21 @@ from linecolor.bundle import find_bundle, load_bundle
 from linecolor.page_colorizer import PAGE_PIXELS, Channels, PageColorizer, whole_multiple
 
 
+def find_device(wanted: str) -> torch.device:
+    """`cpu`, `cuda` or `mps`; `auto` takes the fastest there is.
+
+    Raises:
+        ValueError: for a device that this machine, or this build of torch, does not have.
+    """
+    have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, there in have.items() if there))
+    if not have.get(wanted, False):
+        there = ", ".join(name for name, is_there in have.items() if is_there)
+        raise ValueError(f"device {wanted} is not to be had here; there is {there}")
+    return torch.device(wanted)
+
+
 class LineColorizer(PageColorizer):
     """The whole chain with networks in torch, live ones in training or loaded from a bundle.
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linecolor.images import write_atomically
+from linecolor.images.encoding import encode_png
 
 Picture = NDArray[np.uint8]
 
@@ -49,6 +50,12 @@ def drawing_layers(ink: Picture, color: Picture, hint_layer: Picture | None) -> 
     """
     layers = [Layer("line", ink, MULTIPLY), Layer("color", color)]
     return layers if hint_layer is None else [Layer("hints", hint_layer, visible=False), *layers]
+
+
+def flattened(ink: Picture, color: Picture) -> Picture:
+    """Line times colour, what a program shows of `drawing_layers`: (H, W, 3)."""
+    rgb = cv2.cvtColor(ink, cv2.COLOR_GRAY2RGB) if ink.ndim == 2 else ink
+    return np.asarray(cv2.multiply(rgb, color, scale=1 / 255), np.uint8)
 
 
 def write_openraster(path: str | Path, layers: Sequence[Layer], merged: Picture, dpi: float | None = None) -> None:
@@ -94,10 +101,12 @@ def write_openraster(path: str | Path, layers: Sequence[Layer], merged: Picture,
                     "visibility": "visible" if layer.visible else "hidden",
                 },
             )
-            archive.writestr(zipfile.ZipInfo(source), _png(layer.picture), zipfile.ZIP_STORED)
+            archive.writestr(zipfile.ZipInfo(source), encode_png(layer.picture), zipfile.ZIP_STORED)
         archive.writestr(zipfile.ZipInfo("stack.xml"), ET.tostring(root, "utf-8", xml_declaration=True))
-        archive.writestr(zipfile.ZipInfo("mergedimage.png"), _png(merged), zipfile.ZIP_STORED)
-        archive.writestr(zipfile.ZipInfo("Thumbnails/thumbnail.png"), _png(_thumbnail(merged)), zipfile.ZIP_STORED)
+        archive.writestr(zipfile.ZipInfo("mergedimage.png"), encode_png(merged), zipfile.ZIP_STORED)
+        archive.writestr(
+            zipfile.ZipInfo("Thumbnails/thumbnail.png"), encode_png(_thumbnail(merged)), zipfile.ZIP_STORED
+        )
     write_atomically(path, buffer.getvalue())
 
 
@@ -106,11 +115,3 @@ def _thumbnail(picture: Picture) -> Picture:
     scale = min(1.0, THUMBNAIL / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _png(picture: Picture) -> bytes:
-    codes = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
-    turned = picture if picture.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(picture), codes[picture.shape[2]])
-    done, data = cv2.imencode(".png", turned, [cv2.IMWRITE_PNG_COMPRESSION, 4])
-    assert done, "OpenCV writes every PNG that fits in memory"
-    return data.tobytes()

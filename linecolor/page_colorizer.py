@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +37,7 @@ class Coloring:
         draft: (h/2, w/2, 3) uint8, the first of two stages; None of a system that has one.
         line: (h, w) uint8, the reduced line the networks saw.
         hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.
+        ink: (H, W) or (H, W, 3) uint8, the line as it lies over the colour.
     """
 
     full: Picture
@@ -43,6 +45,7 @@ class Coloring:
     draft: Picture | None
     line: Picture
     hint: Picture
+    ink: Picture
 
 
 class PageColorizer(ABC):
@@ -58,6 +61,9 @@ class PageColorizer(ABC):
         hint_spread: one of `hints.SPREAD_CHANNELS`, as the draft was trained.
         blend_mode: `clean`, `paper` or `none`; see `blending.blend`.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
+
+    Attributes:
+        draft_only: stop after the first of two stages: the enlarged draft takes the place of the second's colour.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class PageColorizer(ABC):
         self.hint_spread = hint_spread
         self.blend_mode = blend_mode
         self.page_pixels = page_pixels
+        self.draft_only = False
 
     @abstractmethod
     def color_window(self, page: Channels, inputs: Channels) -> tuple[Channels | None, Channels]:
@@ -115,7 +122,12 @@ class PageColorizer(ABC):
         draft_line = lines.reduce(reduced, half)
         grid = _on_grid(hints, drawn.grey.shape, half)
         draft, colorized = self._run(reduced, draft_line, grid)
-        return Coloring(blending.blend(drawn.ink, colorized, self.blend_mode), colorized, draft, reduced, grid)
+        if self.draft_only:
+            if draft is None:
+                raise ValueError("this system has one stage, and no draft to stop at")
+            colorized = np.asarray(cv2.resize(draft, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+        full = blending.blend(drawn.ink, colorized, self.blend_mode)
+        return Coloring(full, colorized, draft, reduced, grid, drawn.ink)
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:
         """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S."""

@@ -136,3 +136,78 @@ def test_both_paths_read_hints_alike():
     hint = device_hints.paint(line, color, *candidates(1, 40), torch.tensor([12]))
     grid = hint[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(device_hints.to_network(hint)[0].numpy(), hints.to_network(grid), atol=1e-6)
+
+
+# --- hints given as points ------------------------------------------------------------------------------------
+
+
+@given(st.integers(10, 300), st.integers(10, 300), st.data())
+def test_a_point_lands_in_the_cells_a_painted_box_would(height, width, data):
+    grid = (max(1, height // 4), max(1, width // 4))
+    x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    side = max(1, round(3 * min(height, width) / 256))
+    layer = empty(height, width)
+    top, left = y - side // 2, x - side // 2
+    layer[max(0, top) : top + side, max(0, left) : left + side] = (*RED, 255)
+    placed = hints.place_points([(x, y, RED)], (height, width), grid)
+    np.testing.assert_array_equal(placed, hints.reduce_layer(layer, grid))
+
+
+def test_a_colour_may_be_written_as_in_html():
+    placed = hints.place_points([(5, 5, "#0A64fF")], (10, 10), (10, 10))
+    assert placed[5, 5].tolist() == [10, 100, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("point", "told"),
+    [
+        ((10, 5, RED), "outside the line of 10 x 20"),
+        ((-1, 5, RED), "outside"),
+        ((1, 2, (0, 0, 300)), "from 0 to 255"),
+        ((1, 2, "red"), "no hint"),
+        ((1, 2), "no hint"),
+        ((float("nan"), 2, RED), "no hint"),
+        ((float("inf"), 2, RED), "no hint"),
+        (7, "no hint"),
+    ],
+)
+def test_what_is_no_point_is_named(point, told):
+    with pytest.raises(ValueError, match=told):
+        hints.place_points([point], (20, 10), (10, 5))
+
+
+def test_a_layer_is_read_alike_in_bands(monkeypatch):
+    random = np.random.default_rng(0)
+    layer = random.integers(0, 256, (90, 40, 4)).astype(np.uint8)
+    whole = hints.reduce_layer(layer, (17, 9))
+    monkeypatch.setattr(hints, "BAND_PIXELS", 100)
+    np.testing.assert_array_equal(hints.reduce_layer(layer, (17, 9)), whole)
+
+
+@pytest.mark.parametrize("shape", [(100, 200), (50, 100), (33, 67), (200, 400), (1, 2)])
+def test_a_layer_of_the_pages_shape_fits_at_any_scale(shape):
+    hints.check_layer(np.zeros((*shape, 4), np.uint8), (100, 200))
+
+
+def test_a_layer_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="the hint layer is 100 x 200 and the line 200 x 100"):
+        hints.check_layer(np.zeros((200, 100, 4), np.uint8), (100, 200))
+
+
+# --- reach ----------------------------------------------------------------------------------------------------
+
+
+def test_reach_tells_a_region_with_a_hint_of_its_own_from_one_without():
+    line = np.full((20, 20), 255, np.uint8)
+    line[:, 10] = 0
+    grid = empty(20, 20)
+    grid[5, 2] = (*RED, 255)
+    reach = hints.spread(grid, line, "reach")[3]
+    assert (reach[:, :10] == 1).all()
+    assert (reach[:, 10:] == 0).all()
+
+
+def test_the_draft_reads_as_many_channels_as_its_spread_has():
+    assert [hints.draft_channels(way) for way in ("none", "watershed", "reach")] == [5, 8, 9]
+    with pytest.raises(ValueError, match="'magic'"):
+        hints.draft_channels("magic")

@@ -1,0 +1,195 @@
+"""`linecolor-colorize`: line art in, coloured pictures of its own size out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from linecolor.blending import BlendMode
+    from linecolor.cli.pages import PageJob
+    from linecolor.hints import Point
+    from linecolor.page_colorizer import PageColorizer, Picture
+
+    Hints = Picture | Sequence[Point] | None
+
+DESCRIPTION = """Colour line art at its own size. Hints are painted on a transparent layer of the page's shape,
+NAME.hints.png beside NAME.png, or given as points. Without hints the network chooses."""
+
+EXAMPLES = """examples:
+  linecolor-colorize page.png
+      page.color.png, with the hints of page.hints.png if there is one
+  linecolor-colorize page.png --hint 420,310,#f2c9a0 --hint 500,90,#3b2a20 -o colored.png
+      two hints: skin at (420, 310), hair at (500, 90), in pixels of the page
+  linecolor-colorize chapter/ -o colored/ --layers
+      every page of a folder; beside each picture an .ora with line, colour and hints as layers for Krita and GIMP
+  linecolor-colorize 'chapter/*.png' --bundle runs/mine --blend paper
+      with your own trained run, blended by the paper's rule
+  linecolor-colorize page.png --onnx model/linecolor.onnx
+      without torch (linecolor-export makes the file)
+
+exit code: 0; 1 if some pages could not be coloured, which are named; 2 for a mistake in the request
+"""
+
+FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return run(options)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"linecolor-colorize: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        print("linecolor-colorize: stopped; finished pages are whole", file=sys.stderr)
+        return INTERRUPTED
+
+
+def run(options: argparse.Namespace) -> int:
+    """Colour the pages that the command line names."""
+    from linecolor.cli.pages import plan
+
+    points = [parse_point(text) for text in options.hint]
+    if options.jobs < 1:
+        raise ValueError(f"--jobs {options.jobs} must be 1 or more")
+    jobs = plan(options.pages, options.out, options.hints, options.layers, bool(points))
+    if points and (options.hints or jobs[0].hints):
+        raise ValueError(
+            f"hints are given as points and as a layer ({options.hints or jobs[0].hints}); use one of them"
+        )
+    colorizer = _colorizer(options)
+    failed = 0
+    with ThreadPoolExecutor(min(options.jobs, len(jobs))) as pool:
+        begun = [(job, pool.submit(_color_page, job, colorizer, points, options)) for job in jobs]
+        try:
+            for job, coming in _with_progress(begun):
+                try:
+                    told = coming.result()
+                except (ValueError, OSError, MemoryError) as error:
+                    failed += 1
+                    reason = " ".join(str(error).split()) or type(error).__name__
+                    named = reason if str(job.page) in reason else f"{job.page}: {reason}"
+                    print(f"linecolor-colorize: {named}", file=sys.stderr)
+                else:
+                    print(told, flush=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    if failed:
+        print(f"linecolor-colorize: {failed} of {len(jobs)} pages could not be coloured", file=sys.stderr)
+    return FAILED if failed else 0
+
+
+def parse_point(text: str) -> Point:
+    """`X,Y,#RRGGBB` as a hint; ValueError for anything else."""
+    parts = text.split(",")
+    try:
+        x, y = float(parts[0]), float(parts[1])
+        (color,) = parts[2:]
+    except (ValueError, IndexError):
+        raise ValueError(f"--hint {text}: a hint is X,Y,#RRGGBB, as in --hint 420,310,#f2c9a0") from None
+    return x, y, color.strip()
+
+
+def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point], options: argparse.Namespace) -> str:
+    from linecolor import blending, images, openraster
+    from linecolor.images.encoding import encode_png
+    from linecolor.images.page_notes import read_notes
+
+    started = time.perf_counter()
+    line, _ = images.read_color(job.page)
+    hints: Hints = images.read_hint_layer(job.hints) if job.hints else (points or None)
+    coloring = colorizer.color(line, hints)
+    layers = job.layers(options.layers)
+    notes = read_notes(job.page)
+    height, width = coloring.full.shape[:2]
+    picture = coloring.full
+    if layers or options.color_only:
+        color = blending.color_layer(coloring.ink, coloring.colorized)
+        if layers:
+            stack = openraster.drawing_layers(coloring.ink, color, _layer_of(hints, (height, width)))
+            openraster.write_openraster(layers, stack, openraster.flattened(coloring.ink, color), notes.dpi)
+        if options.color_only:
+            picture = color
+    images.write_atomically(job.out, encode_png(picture, notes))
+    beside = f" and {layers}" if layers else ""
+    return f"{job.page} -> {job.out}{beside} ({width} x {height}, {time.perf_counter() - started:.1f} s)"
+
+
+def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
+    """The hints as a layer of the page's size."""
+    import cv2
+    import numpy as np
+
+    from linecolor.hints import place_points
+
+    if hints is None:
+        return None
+    if not isinstance(hints, np.ndarray):
+        return place_points(hints, shape, shape)
+    # Paint stays paint: nothing between two colours comes in.
+    return np.asarray(cv2.resize(hints, shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _colorizer(options: argparse.Namespace) -> PageColorizer:
+    blend: BlendMode | None = "none" if options.no_blend else options.blend
+    if options.onnx is not None:
+        if options.bundle is not None:
+            raise ValueError("--bundle and --onnx are two ways to name the networks; give one of them")
+        from linecolor.onnx_colorizer import OnnxColorizer
+
+        colorizer: PageColorizer = OnnxColorizer.load(options.onnx, blend, options.resolution)
+    else:
+        from linecolor.line_colorizer import LineColorizer, find_device
+
+        colorizer = LineColorizer.load(options.bundle, blend, find_device(options.device), options.resolution)
+    colorizer.draft_only = options.draft
+    return colorizer
+
+
+def _with_progress(begun: list) -> Iterator:
+    """A bar on a terminal, where tqdm is installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return iter(begun)
+    return iter(tqdm(begun, "colouring", unit="page", disable=None if len(begun) > 1 else True))
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw: Callable = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=raw
+    )
+    parser.add_argument("pages", nargs="+", metavar="PAGE", help="line art: files, folders, patterns in quotes")
+    parser.add_argument("-o", "--out", type=Path, metavar="OUT", help="a file for one page, a folder for several")
+    parser.add_argument("--hints", type=Path, metavar="PNG", help="painted hint layer, or a folder of them")
+    parser.add_argument("--hint", action="append", default=[], metavar="X,Y,#RRGGBB", help="a hint; may be repeated")
+    parser.add_argument(
+        "--layers", nargs="?", const="", metavar="ORA", help="also write line, colour and hints as OpenRaster layers"
+    )
+    parser.add_argument("--color-only", action="store_true", help="write the colour without the lines")
+    parser.add_argument("--draft", action="store_true", help="stop after the first of the two stages")
+    parser.add_argument(
+        "--blend", choices=("clean", "paper", "none"), help="how colour and line are joined (the bundle's own way)"
+    )
+    parser.add_argument("--no-blend", action="store_true", help="the networks' colour alone: --blend none")
+    parser.add_argument("--bundle", metavar="DIR", help="a run or a bundle (the weights in the box)")
+    parser.add_argument("--onnx", type=Path, metavar="FILE", help="an exported system, run without torch")
+    parser.add_argument(
+        "--resolution", type=int, metavar="N", help="short side at which the networks see a page: more, finer detail"
+    )
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(%(default)s)")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="pages in flight (%(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

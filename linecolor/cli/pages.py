@@ -1,0 +1,132 @@
+"""Which pages to colour, with which hints, and where the results go. NumPy and the standard library only."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from linecolor.images import SUFFIXES, find_images
+
+HINTS = ".hints"
+COLORED = ".color"
+"""NAME.hints.png lies beside NAME.png; NAME.color.png is what comes out where no other place is named."""
+
+
+@dataclass(frozen=True)
+class PageJob:
+    """One page to colour.
+
+    Attributes:
+        page: the line art.
+        hints: the painted hint layer, if there is one.
+        out: the picture to write.
+    """
+
+    page: Path
+    hints: Path | None
+    out: Path
+
+    def layers(self, wanted: str | None) -> Path | None:
+        """Where the layers go: nowhere, to the one file that was named, or beside the picture."""
+        if wanted is None:
+            return None
+        return Path(wanted).expanduser() if wanted else self.out.with_suffix(".ora")
+
+
+def plan(
+    pages: Sequence[str], out: Path | None, hints: Path | None, layers: str | None, hint_points: bool
+) -> list[PageJob]:
+    """From what the command line names to one job a page.
+
+    Args:
+        pages: files, folders (read recursively) and glob patterns.
+        out: a file for one page, a folder for several; None writes NAME.color.png beside each page.
+        hints: a layer for one page, or a folder of layers named as the pages are; None takes NAME.hints.png beside.
+        layers: "" for an .ora beside each picture, a file for one page, None for no layers.
+        hint_points: whether hints were given as points, which belong to one page.
+
+    Raises:
+        FileNotFoundError: a page, a pattern without a match, or a hint layer that is not there.
+        ValueError: options that fit one page only, or two pages that would write one file; it says what to do.
+    """
+    found = list(_found(pages))
+    if not found:
+        raise FileNotFoundError(f"{', '.join(pages)}: no page here ({' '.join(SUFFIXES)})")
+    single = len(found) == 1 and not Path(pages[0]).expanduser().is_dir()
+    if not single:
+        _refuse_for_several(len(found), out, hints, layers, hint_points)
+    jobs = [PageJob(page, _hints_of(page, hints, single), _out_of(page, below, out, single)) for page, below in found]
+    if layers and Path(layers).suffix.lower() != ".ora":
+        raise ValueError(f"--layers {layers}: layers are written as OpenRaster; name a file that ends with .ora")
+    _refuse_collisions(jobs)
+    return jobs
+
+
+def _found(pages: Sequence[str]) -> list[tuple[Path, Path]]:
+    """The pages, each once, with their path below the folder they were found in."""
+    found: dict[Path, Path] = {}
+    for name in pages:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            for page in find_images(path):
+                if not page.stem.endswith((HINTS, COLORED)):
+                    found.setdefault(page, page.relative_to(path))
+        elif path.exists() or not glob.has_magic(name):
+            # What is not there is told by the door for pictures, page by page.
+            found.setdefault(path, Path(path.name))
+        else:
+            # Path.glob knows no absolute patterns.
+            for page in map(Path, sorted(glob.glob(str(path), recursive=True))):  # noqa: PTH207
+                if page.suffix.lower() in SUFFIXES and not page.stem.endswith((HINTS, COLORED)):
+                    found.setdefault(page, Path(page.name))
+    return list(found.items())
+
+
+def _refuse_for_several(
+    count: int, out: Path | None, hints: Path | None, layers: str | None, hint_points: bool
+) -> None:
+    if out is not None and out.suffix and not out.is_dir():
+        raise ValueError(f"-o {out}: {count} pages do not fit into one file; name a folder")
+    if hints is not None and not hints.is_dir():
+        raise ValueError(f"--hints {hints}: {count} pages want a folder of hint layers, one NAME.png for each")
+    if layers:
+        raise ValueError(f"--layers {layers}: {count} pages do not fit into one file; give --layers without a name")
+    if hint_points:
+        raise ValueError("--hint places a hint on one page; paint NAME.hints.png for several")
+
+
+def _hints_of(page: Path, hints: Path | None, single: bool) -> Path | None:
+    if hints is not None and single and not hints.is_dir():
+        return hints
+    folder = page.parent if hints is None else hints
+    for name in (f"{page.stem}{HINTS}", *([] if hints is None else [page.stem])):
+        for suffix in (".png", ".webp"):
+            if (folder / f"{name}{suffix}").is_file():
+                return folder / f"{name}{suffix}"
+    if hints is not None and single:
+        raise FileNotFoundError(f"{hints}: no hint layer {page.stem}.png or {page.stem}{HINTS}.png here")
+    return None
+
+
+def _out_of(page: Path, below: Path, out: Path | None, single: bool) -> Path:
+    if out is None:
+        return page.with_name(f"{page.stem}{COLORED}.png")
+    out = out.expanduser()
+    if not single or out.is_dir():
+        return out / below.with_suffix(".png")
+    if out.suffix.lower() != ".png":
+        raise ValueError(f"-o {out}: pictures are written as PNG; name a file that ends with .png, or a folder")
+    return out
+
+
+def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
+    """Nobody's drawing is overwritten, and no two pages write one file."""
+    sources = {path.resolve(): path for job in jobs for path in (job.page, job.hints) if path}
+    writers: dict[Path, Path] = {}
+    for job in jobs:
+        target = job.out.resolve()
+        if target in sources:
+            raise ValueError(f"{job.out} would be written over {sources[target]}; name another place with -o")
+        if target in writers:
+            raise ValueError(f"{job.page} and {writers[target]} would both be written to {job.out}; rename one of them")
+        writers[target] = job.page

@@ -1,0 +1,32 @@
+"""Pictures as the bytes of PNG files."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from linecolor.images.page_notes import PageNotes, with_notes
+
+_FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+
+
+def encode_png(array: NDArray[np.uint8], notes: PageNotes | None = None) -> bytes:
+    """A picture as a PNG file, without loss; compression is fast, not small.
+
+    Args:
+        array: uint8, (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha.
+        notes: resolution and profile to keep.
+
+    Raises:
+        ValueError: another dtype or shape, or more than a PNG holds.
+    """
+    channels = array.shape[2:] or (1,)
+    if array.dtype != np.uint8 or array.size == 0 or array.ndim not in (2, 3) or channels[0] not in (1, 3, 4):
+        raise ValueError(
+            f"a PNG is written from uint8 (H, W), (H, W, 3) or (H, W, 4); this is {array.dtype} {array.shape}"
+        )
+    array = np.ascontiguousarray(array)
+    turned = cv2.cvtColor(array, _FROM_RGB[channels[0]]) if channels[0] > 1 else array
+    done, data = cv2.imencode(".png", turned, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise ValueError(f"a picture of {array.shape[1]} x {array.shape[0]} pixels does not fit into a PNG")
+    return with_notes(data.tobytes(), notes) if notes else data.tobytes()
