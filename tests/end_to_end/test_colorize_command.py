@@ -1,0 +1,319 @@
+"""linecolor-colorize as a user calls it, with a bundle of small random networks; and what hostile files do to it."""
+
+import io
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from linecolor.bundle import CARD, WEIGHTS, save_bundle
+from linecolor.cli.colorize import main
+from linecolor.networks.unet import ResNeXtUNet
+
+ARCHITECTURES = {
+    "draft": {"in_channels": 9, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
+    "colorizer": {"in_channels": 4, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": True},
+}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    networks = {name: ResNeXtUNet(**architecture) for name, architecture in ARCHITECTURES.items()}
+    return save_bundle(tmp_path_factory.mktemp("bundle"), networks, ARCHITECTURES, 32, "reach", {"run": "test"})
+
+
+def drawing(height: int = 80, width: int = 120) -> np.ndarray:
+    line = np.full((height, width), 255, np.uint8)
+    line[height // 4 : height // 4 + 2] = 0
+    line[:, width // 2] = 60
+    return line
+
+
+def save(path: Path, picture: np.ndarray | None = None, **notes: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(drawing() if picture is None else picture).save(path, **notes)
+    return path
+
+
+def read(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def paint(path: Path) -> Path:
+    layer = np.zeros((80, 120, 4), np.uint8)
+    layer[50:56, 20:26] = (255, 0, 0, 255)
+    return save(path, layer)
+
+
+def test_one_page_lands_beside_itself_at_its_own_size(tmp_path, bundle, capsys):
+    page = save(tmp_path / "a b" / "Seite ä.png")
+    assert main([str(page), "--bundle", str(bundle)]) == 0
+    assert read(page.with_name("Seite ä.color.png")).shape == (80, 120, 3)
+    assert "120 x 80" in capsys.readouterr().out
+
+
+def test_hints_beside_the_page_are_found_and_change_the_picture(tmp_path, bundle):
+    plain, hinted = save(tmp_path / "plain.png"), save(tmp_path / "hinted.png")
+    paint(tmp_path / "hinted.hints.png")
+    assert main([str(plain), str(hinted), "--bundle", str(bundle)]) == 0
+    without, with_hints = (read(tmp_path / f"{name}.color.png") for name in ("plain", "hinted"))
+    assert (without != with_hints).any()
+
+
+def test_points_and_a_named_layer(tmp_path, bundle):
+    page = save(tmp_path / "page.png")
+    layer = paint(tmp_path / "elsewhere.png")
+    out = tmp_path / "x.png"
+    assert main([str(page), "--hint", "22,53,#ff0000", "-o", str(out), "--bundle", str(bundle)]) == 0
+    points = read(out)
+    assert main([str(page), "--hints", str(layer), "-o", str(out), "--bundle", str(bundle)]) == 0
+    assert points.shape == read(out).shape
+
+
+def test_a_folder_keeps_its_shape_and_the_number_of_jobs_changes_nothing(tmp_path, bundle):
+    for name in ("1/a.png", "1/b.jpg", "2/c.webp"):
+        save(tmp_path / "in" / name)
+    paint(tmp_path / "in" / "1" / "a.hints.png")
+    for jobs in ("1", "3"):
+        out = tmp_path / jobs
+        assert main([str(tmp_path / "in"), "-o", str(out), "--bundle", str(bundle), "--jobs", jobs, "--layers"]) == 0
+    made = sorted(path.relative_to(tmp_path / "1") for path in (tmp_path / "1").rglob("*.*"))
+    assert [str(path) for path in made] == ["1/a.ora", "1/a.png", "1/b.ora", "1/b.png", "2/c.ora", "2/c.png"]
+    for path in made:
+        assert (tmp_path / "1" / path).read_bytes() == (tmp_path / "3" / path).read_bytes()
+
+
+def test_a_pattern_is_expanded_and_results_are_no_pages(tmp_path, bundle):
+    save(tmp_path / "p1.png")
+    save(tmp_path / "p2.png")
+    for _ in range(2):
+        assert main([str(tmp_path / "p*.png"), "--bundle", str(bundle)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p1.color.png", "p1.png", "p2.color.png", "p2.png"]
+
+
+def test_a_bad_file_is_named_and_the_rest_go_on(tmp_path, bundle, capsys):
+    save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "empty.png").touch()
+    assert main([str(tmp_path), "-o", str(tmp_path / "out"), "--bundle", str(bundle)]) == 1
+    told = capsys.readouterr()
+    assert "good.png" in told.out
+    assert "bad.png: is not a PNG" in told.err
+    assert "empty.png: is empty" in told.err
+    assert "2 of 3 pages could not be coloured" in told.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+
+
+def test_resolution_and_profile_of_the_page_are_kept(tmp_path, bundle):
+    page = save(tmp_path / "page.png", dpi=(350, 350))
+    assert main([str(page), "--bundle", str(bundle)]) == 0
+    assert Image.open(tmp_path / "page.color.png").info["dpi"] == Image.open(page).info["dpi"]
+
+
+def test_the_layers_flatten_to_the_picture(tmp_path, bundle):
+    page = save(tmp_path / "page.png")
+    arguments = [str(page), "--bundle", str(bundle), "--layers", str(tmp_path / "page.ora"), "--hint", "5,5,#00ff00"]
+    assert main(arguments) == 0
+    with zipfile.ZipFile(tmp_path / "page.ora") as archive:
+        merged = np.asarray(Image.open(io.BytesIO(archive.read("mergedimage.png")))).astype(int)
+        hints = np.asarray(Image.open(io.BytesIO(archive.read("data/layer0.png"))))
+    assert np.abs(merged - read(tmp_path / "page.color.png")).max() <= 1
+    assert hints[5, 5].tolist() == [0, 255, 0, 255]
+
+
+def test_colour_only_leaves_the_lines_out(tmp_path, bundle):
+    page = save(tmp_path / "page.png")
+    assert main([str(page), "--bundle", str(bundle), "--color-only"]) == 0
+    assert read(tmp_path / "page.color.png")[21].mean() > 5  # a black line lies there
+
+
+@pytest.mark.parametrize("options", [["--draft"], ["--no-blend"], ["--blend", "paper"], ["--resolution", "64"]])
+def test_what_can_be_chosen_changes_the_picture(tmp_path, bundle, options):
+    page = save(tmp_path / "page.png")
+    for name, chosen in (("a", []), ("b", options)):
+        assert main([str(page), "--bundle", str(bundle), "-o", str(tmp_path / f"{name}.png"), *chosen]) == 0
+    assert (read(tmp_path / "a.png") != read(tmp_path / "b.png")).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["{page}", "--hint", "red"], "a hint is X,Y,#RRGGBB"),
+        (["{page}", "--bundle", "{folder}/none"], "no bundle here"),
+        (["{folder}/nothing*.png"], "no page here"),
+        (["{folder}/pages", "--hints", "{page}"], "want a folder of hint layers"),
+        (["{folder}/pages", "-o", "{folder}/x.png"], "name a folder"),
+        (["{folder}/pages", "--layers", "{folder}/x.ora"], "--layers without a name"),
+        (["{page}", "-o", "{page}"], "written over"),
+        (["{page}", "-o", "{folder}/x.jpg"], "ends with .png"),
+        (["{page}", "--layers", "{folder}/x.psd"], "ends with .ora"),
+        (["{page}", "--jobs", "0"], "1 or more"),
+        (["{page}", "--resolution", "5"], "16 to 4096"),
+        (["{page}", "--device", "cuda"], "not to be had"),
+        (["{page}", "--bundle", "{folder}", "--onnx", "x.onnx"], "two ways"),
+    ],
+)
+def test_mistakes_are_told_with_what_to_do(tmp_path, bundle, capsys, arguments, told):
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("this machine has the device that the message is about")
+    page = save(tmp_path / "page.png")
+    for name in ("1", "2"):
+        save(tmp_path / "pages" / f"{name}.png")
+    filled = [part.format(page=page, folder=tmp_path) for part in arguments]
+    if "--bundle" not in filled:
+        filled += ["--bundle", str(bundle)]
+    assert main(filled) == 2
+    assert told in capsys.readouterr().err
+    np.testing.assert_array_equal(read(page), drawing())
+
+
+def test_help_shows_examples_and_needs_no_torch():
+    code = "import sys; from linecolor.cli.colorize import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    check = "assert not {'torch', 'cv2', 'PIL'} & set(sys.modules), 'too much for --help'"
+    shown = subprocess.run([sys.executable, "-c", code + check], capture_output=True, text=True, check=True).stdout
+    assert "linecolor-colorize page.png --hint" in shown
+
+
+# --- hostile and odd files ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.full((1, 1), 255, np.uint8),
+        np.full((1, 5000), 255, np.uint8),
+        np.full((5000, 1), 0, np.uint8),
+        np.tile(drawing(20, 120), (1, 250)),
+        np.zeros((90, 70), np.uint8),
+        np.full((70, 90), 255, np.uint8),
+    ],
+    ids=["1x1", "1x5000", "5000x1", "30000 px wide", "all black", "all white"],
+)
+def test_odd_pages_become_pictures_of_their_size(tmp_path, bundle, picture):
+    page = save(tmp_path / "page.png", picture)
+    assert main([str(page), "--bundle", str(bundle)]) == 0
+    result = read(tmp_path / "page.color.png")
+    assert result.shape == (*picture.shape, 3)
+    if not picture.any():
+        assert not result.any(), "ink stays ink"
+
+
+def _png_of(width: int, height: int, chunks: bytes = b"") -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunks + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def _text_bomb() -> bytes:
+    body = b"Comment\0\0" + zlib.compress(bytes(300_000_000), 9)
+    return struct.pack(">I", len(body)) + b"zTXt" + body + struct.pack(">I", zlib.crc32(b"zTXt" + body))
+
+
+def _zipped_zeros() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("page.png", bytes(100_000_000))
+    return buffer.getvalue()
+
+
+def _truncated() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()[:2000]
+
+
+def _animated_gif() -> bytes:
+    buffer = io.BytesIO()
+    frames = [Image.new("L", (40, 40), shade) for shade in (255, 0)]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+ENTITIES = b'<?xml version="1.0"?><!DOCTYPE s [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>'
+
+HOSTILE = {
+    "truncated PNG": (_truncated, "broken picture"),
+    "animated GIF": (_animated_gif, "is not a PNG, JPEG or WebP"),
+    "SVG with entities": (lambda: ENTITIES, "is not a PNG, JPEG or WebP"),
+    "zip bomb": (_zipped_zeros, "is not a PNG, JPEG or WebP"),
+    "bomb in a text chunk": (lambda: _png_of(50, 50, _text_bomb()), "broken picture"),
+    "30,000 x 30,000": (lambda: _png_of(30_000, 30_000), "the limit is 225,000,000"),
+    "pickle": (lambda: pickle.dumps({"a": 1}), "is not a PNG, JPEG or WebP"),
+    "nothing but a header": (lambda: _png_of(50, 50), "broken picture"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("role", ["page", "hints"])
+def test_a_hostile_file_is_refused_with_its_name_and_the_limit(tmp_path, bundle, capsys, kind, role):
+    make, told = HOSTILE[kind]
+    page = save(tmp_path / "page.png")
+    target = page if role == "page" else tmp_path / "page.hints.png"
+    target.write_bytes(make())
+    assert main([str(page), "--bundle", str(bundle)]) == 1
+    error = capsys.readouterr().err
+    assert f"{target.name}: " in error
+    assert told in error
+    assert not (tmp_path / "page.color.png").exists()
+
+
+def test_hostile_files_take_no_memory(tmp_path, bundle):
+    """All of them after each other in one process, whose peak stays near that of a harmless page."""
+    save(tmp_path / "pages" / "0.png")
+    for number, (make, _) in enumerate(HOSTILE.values(), start=1):
+        (tmp_path / "pages" / f"{number}.png").write_bytes(make())
+    code = (
+        "import resource, sys; from linecolor.cli.colorize import main\n"
+        "main([sys.argv[1], '-o', sys.argv[3], '--bundle', sys.argv[2]])\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "assert main([sys.argv[4], '-o', sys.argv[3], '--bundle', sys.argv[2]]) == 1\n"
+        "print('MiB', (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)\n"
+    )
+    arguments = [str(tmp_path / "pages" / "0.png"), str(bundle), str(tmp_path / "out"), str(tmp_path / "pages")]
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split("MiB")[-1]) < 150
+
+
+class _Executes:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+def test_a_pickle_named_safetensors_is_not_executed(tmp_path, bundle, capsys):
+    folder, marker = tmp_path / "bundle", tmp_path / "executed"
+    folder.mkdir()
+    (folder / CARD).write_bytes((bundle / CARD).read_bytes())
+    (folder / WEIGHTS).write_bytes(pickle.dumps(_Executes(marker)))
+    page = save(tmp_path / "page.png")
+    assert main([str(page), "--bundle", str(folder)]) == 2
+    assert "is no safetensors file" in capsys.readouterr().err
+    assert not marker.exists()
+
+
+def test_yaml_in_a_card_is_not_executed(tmp_path, bundle, capsys):
+    folder, marker = tmp_path / "bundle", tmp_path / "executed"
+    folder.mkdir()
+    (folder / WEIGHTS).write_bytes((bundle / WEIGHTS).read_bytes())
+    (folder / CARD).write_text(f"!!python/object/apply:pathlib.Path.touch [{marker}]")
+    assert main([str(save(tmp_path / "page.png")), "--bundle", str(folder)]) == 2
+    assert "is no description of a bundle" in capsys.readouterr().err
+    assert not marker.exists()
