@@ -1,0 +1,64 @@
+"""What colouring a page costs: seconds at 2,048 px, memory at 8,192 px beside the pictures themselves."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+SECONDS_AT_2048, GIB_AT_8192 = 4.0, 1.5
+"""Bars: on two cores with the weights in the box."""
+
+
+def page(side: int) -> np.ndarray:
+    """Line art with strokes all over, as a page has them."""
+    import cv2
+
+    line = np.full((side, side), 255, np.uint8)
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        centre, axes = random.integers(0, side, 2).tolist(), random.integers(side // 60, side // 6, 2).tolist()
+        cv2.ellipse(line, centre, axes, int(random.integers(180)), 0, 330, 0, max(2, side // 500), cv2.LINE_AA)
+    return line
+
+
+def measure() -> dict[str, float]:
+    """Median `seconds` at 2,048 px with 32 hints, the call alone; `gib` beside line, hints and result at 8,192 px."""
+    from linecolor.line_colorizer import LineColorizer
+
+    colorizer = LineColorizer.load()
+    line = page(2048)
+    random = np.random.default_rng(0)
+    hints = [(*random.integers(0, 2048, 2).tolist(), tuple(random.integers(0, 256, 3).tolist())) for _ in range(32)]
+    taken = []
+    for _ in range(5):
+        started = time.perf_counter()
+        colorizer.colorize(line, hints)
+        taken.append(time.perf_counter() - started)
+    done = subprocess.run([sys.executable, "-m", "benchmarks.colorizing"], capture_output=True, text=True, check=True)
+    return {"seconds": statistics.median(taken), "gib": json.loads(done.stdout)["gib"]}
+
+
+def _memory(side: int = 8192) -> float:
+    """GiB that colouring takes beside its pictures, in a process of its own: a peak never sinks."""
+    import torch
+
+    from linecolor.cli.preflight_meter import forget_peak, peak_memory, resident_memory
+    from linecolor.line_colorizer import LineColorizer
+
+    cpu = torch.device("cpu")
+    colorizer = LineColorizer.load()
+    colorizer.colorize(page(64))
+    line = np.repeat(page(side)[..., None], 3, axis=2)  # as files are read
+    hints = np.zeros((side, side, 4), np.uint8)
+    hints[::50, ::50] = (200, 30, 40, 255)
+    forget_peak(cpu)
+    before = resident_memory("VmRSS")
+    result = colorizer.colorize(line, hints)
+    return (peak_memory(cpu) - before - result.nbytes) / 2**30
+
+
+if __name__ == "__main__":
+    print(json.dumps({"gib": _memory()}))
