@@ -50,6 +50,7 @@ def save_bundle(
     hint_spread: str,
     provenance: dict[str, Any],
     blend: BlendMode = "clean",
+    half: bool = False,
 ) -> Path:
     """Write a bundle.
 
@@ -61,10 +62,11 @@ def save_bundle(
         hint_spread: as the networks were trained.
         provenance: where it comes from: configuration, data, images seen, versions.
         blend: how its pictures are meant to be blended at full size.
+        half: keep the weights in half precision, in half the space; they are computed with in single all the same.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        f"{name}.{key}": tensor.detach().cpu().contiguous()
+        f"{name}.{key}": (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, network in networks.items()
         for key, tensor in network.state_dict().items()
     }
@@ -78,6 +80,7 @@ def save_bundle(
         "resolution": resolution,
         "hint_spread": hint_spread,
         "blend": blend,
+        "precision": "float16" if half else "float32",
         "hints": hints.CONVENTION,
         "color_order": "RGB",
         "range": "[-1, 1], paper = 1",

@@ -189,13 +189,23 @@ def check_pictures(drawings: Sequence[Any], plain: dict[str, Any]) -> None:
     """Refuse a data set that the run could not be finished with.
 
     Raises:
-        ValueError: if there is nothing to train on, or nothing to evaluate on.
+        ValueError: if there is nothing to train on, nothing to evaluate on, or a variant of a held-out drawing would
+            be trained on.
     """
-    from datamodules.sources.drawing import of_split
+    from datamodules.sources.drawing import DrawingTable, of_split
 
     root = plain["data"]["root"]
     if not of_split(drawings, "train"):
         raise ValueError(f"{root}: every one of the {len(drawings)} pictures is held out; lower data.test_share")
+    # Shards were split by base when they were written; there may be 700,000 of them.
+    if not isinstance(drawings, DrawingTable) and not plain["data"]["overfit"]:
+        held_out = {drawing.base for drawing in of_split(drawings, "test")}
+        kin = [drawing.id for drawing in of_split(drawings, "train") if drawing.base in held_out]
+        if kin:
+            raise ValueError(
+                f"{root}: {len(kin)} training drawings are variants of held-out ones ({kin[0]}, ...), which would then "
+                "measure memory; prepare the data set again"
+            )
     if plain["evaluation"]["enabled"] and not of_split(drawings, "test"):
         raise ValueError(
             f"{root}: none of the {len(drawings)} pictures is held out for the evaluation; raise data.test_share "

@@ -118,10 +118,11 @@ def _bundle_is_current(run: "RunFolder", plain: dict[str, Any], networks: dict[s
 
     try:
         card = read_card(run.bundle)
-        held = card["provenance"]["stages"], card["blend"]
+        held = card["provenance"]["stages"], card["blend"], card.get("precision", "float32")
     except (FileNotFoundError, ValueError, KeyError):
         return False
-    return held == ({name: run.facts(name) for name in networks}, plain["evaluation"]["blend"])
+    precision = "float16" if plain["bundle"]["half"] else "float32"
+    return held == ({name: run.facts(name) for name in networks}, plain["evaluation"]["blend"], precision)
 
 
 def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
@@ -138,6 +139,7 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
         "stages": {name: run.facts(name) for name in networks},
         "data": {
             "training_drawings": len(of_split(scan.drawings, "train")),
+            "fingerprint": scan.fingerprint,
             "licence": data_licence(plain["data"]),
         },
         "commit": commit(),
@@ -151,6 +153,7 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
         plain["model"]["hint_spread"],
         provenance,
         plain["evaluation"]["blend"],
+        plain["bundle"]["half"],
     )
 
 

@@ -86,6 +86,29 @@ def test_overlapping_windows_leave_no_seam():
     np.testing.assert_array_equal(whole.colorized[..., 0], whole.line)
 
 
+@pytest.mark.parametrize("lying", [False, True])
+def test_a_long_strip_in_windows_has_no_seam_of_more_than_two_levels(lying):
+    """At every row where a window begins or ends, the picture steps no more than it does in one piece."""
+    strip = page(2048, 32)
+    strip[::37, 5:20] = 0
+    strip = np.ascontiguousarray(strip.T) if lying else strip
+    made = networks()
+    whole, windowed = (LineColorizer(made, 32, "none", "none", page_pixels=pixels) for pixels in (1 << 20, 32 * 128))
+    edges = {edge for rows, columns, _ in windowed._windows(*strip.shape) for edge in _ends(columns if lying else rows)}
+    assert len(edges) > 20
+    colored = [
+        colorizer.color(strip).full.transpose(1, 0, 2) if lying else colorizer.color(strip).full
+        for colorizer in (whole, windowed)
+    ]
+    steps = [np.abs(np.diff(picture.astype(int), axis=0)) for picture in colored]
+    inner = sorted(edge - 1 for edge in edges if 0 < edge < 2048)
+    assert (steps[1][inner] - steps[0][inner]).max() <= 2
+
+
+def _ends(window: slice) -> tuple[int, int]:
+    return window.start, window.stop
+
+
 class GreyLine(nn.Module):
     multiple = 4
 
@@ -149,6 +172,28 @@ def test_a_bundle_colours_as_the_live_networks_do(tmp_path):
     live = LineColorizer(made, 32, "none")
     np.testing.assert_array_equal(loaded(page(50, 70)), live(page(50, 70)))
     assert read_card(tmp_path)["provenance"] == {"run": "test"}
+
+
+def test_a_bundle_in_half_precision_is_half_as_large_and_colours_alike(tmp_path):
+    made = networks()
+    whole, half = (
+        save_bundle(tmp_path / name, made, ARCHITECTURES, 32, "none", {}, half=name == "half") for name in ("1", "half")
+    )
+    assert (half / WEIGHTS).stat().st_size < 0.6 * (whole / WEIGHTS).stat().st_size
+    difference = LineColorizer.load(half)(page(50, 70)).astype(int) - LineColorizer.load(whole)(page(50, 70))
+    assert np.abs(difference).max() <= 1
+
+
+def test_a_run_stands_for_its_bundle(tmp_path):
+    save_bundle(tmp_path / "bundle", networks(), ARCHITECTURES, 32, "none", {})
+    assert LineColorizer.load(tmp_path).resolution == 32
+
+
+def test_pages_may_be_seen_in_finer_detail(tmp_path):
+    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    assert LineColorizer.load(tmp_path, resolution=48).color(page(96, 96)).line.shape == (48, 48)
+    with pytest.raises(ValueError, match="resolution=8"):
+        LineColorizer.load(tmp_path, resolution=8)
 
 
 def test_a_missing_bundle_is_named(tmp_path):

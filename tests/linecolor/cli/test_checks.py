@@ -1,8 +1,11 @@
 """What is made of the machine's settings before anything starts."""
 
+from pathlib import Path
+
 import pytest
 
-from linecolor.cli.checks import check_machine, world_size
+from datamodules.sources.drawing import Drawing
+from linecolor.cli.checks import check_machine, check_pictures, world_size
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +49,15 @@ def test_several_devices_get_the_strategy_that_bears_the_gans_half_steps(devices
     settings = trainer(devices=devices, strategy=strategy)
     check_machine(settings)
     assert settings["strategy"] == expected
+
+
+def drawing(name: str, split: str, base: str) -> Drawing:
+    return Drawing(name, Path(name), None, split, base)
+
+
+def test_a_variant_of_a_held_out_drawing_is_not_trained_on():
+    plain = {"data": {"root": "data", "overfit": 0, "test_share": 0.1}, "evaluation": {"enabled": True}}
+    apart = [drawing("a", "test", "a"), drawing("b", "train", "b")]
+    check_pictures(apart, plain)
+    with pytest.raises(ValueError, match=r"variants of held-out ones \(a-dark, ...\)"):
+        check_pictures([*apart, drawing("a-dark", "train", "a")], plain)
