@@ -168,7 +168,8 @@ class PageColorizer(ABC):
         # Rounded down to a multiple, so that windows overlap by a quarter at least, however coarse the multiple.
         step = max(longest * 3 // 4 // self.multiple, 1) * self.multiple
         position = np.arange(longest, dtype=np.float32) + 0.5
-        fade = np.minimum(np.minimum(position, longest - position), longest / 4)
+        # Flat where a window begins: what it paints at its very edge, without a neighbour, is the least to be trusted.
+        fade = np.sin(np.minimum(np.minimum(position, longest - position) * (2 * np.pi / longest), np.pi / 2)) ** 2
         for start in [*range(0, length - longest, step), length - longest]:
             stretch = slice(start, start + longest)
             if height >= width:
