@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from linecolor.images import write_atomically
+from linecolor.systems import WITHOUT
 
 ROWS, FIGURES = "rows.parquet", "measured.json"
 MOST_BYTES = 2**30
@@ -86,6 +87,10 @@ class Measured:
     def members(self, name: str) -> list[MeasuredSystem]:
         """The seeds of a system."""
         return [system for system in self.systems if system.name == name]
+
+    def level_of(self, name: str, level: str) -> str:
+        """The level at which a system's figures stand: of what no hint changes they were taken once, without any."""
+        return level if level in self.members(name)[0].levels else WITHOUT
 
     def per_drawing(self, name: str, level: str, quantity: str, member: str | None = None) -> dict[str, float]:
         """A figure of each drawing, the mean of the system's seeds or of one; without those that have none."""

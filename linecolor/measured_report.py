@@ -20,7 +20,6 @@ from linecolor.measured_tables import (
 )
 from linecolor.report import Curve, Report, Sheet, SheetRow, write_report
 from linecolor.run_folder import versions
-from linecolor.systems import WITHOUT
 
 Picture = NDArray[np.uint8]
 
@@ -114,10 +113,9 @@ def hint_curves(measured: Measured) -> list[Curve]:
     ):
         series, errors = {}, {}
         for name in measured.names:
-            members = measured.members(name)
             points = []
             for level, count in counts.items():
-                at = level if level in members[0].levels else WITHOUT
+                at = measured.level_of(name, level)
                 values = list(measured.per_drawing(name, at, quantity).values())
                 if values:
                     points.append((count, float(np.mean(values)), half_width(values)))
@@ -152,10 +150,10 @@ def _sheet(
     measured: Measured,
     pictures: Callable[[str, str, str], Picture | None],
 ) -> Sheet:
-    names = [name for name in measured.names if any(at in measured.members(name)[0].levels for at in (level, WITHOUT))]
+    names = [name for name in measured.names if measured.level_of(name, level) in measured.members(name)[0].levels]
     scores = {}
     for name in names:
-        at = level if level in measured.members(name)[0].levels else WITHOUT
+        at = measured.level_of(name, level)
         # Of several seeds the first one's pictures are shown, and its figures with them.
         scores[name] = measured.per_drawing(name, at, "psnr_foreground", measured.members(name)[0].member)
     hinted = any(pictures("hints", level, drawing) is not None for drawing in drawings[:1])

@@ -161,7 +161,7 @@ def quality_tables(measured: Measured) -> list[Table]:
         rows: list[list[Cell]] = []
         for name in measured.names:
             members = measured.members(name)
-            at = level if level in members[0].levels else WITHOUT
+            at = measured.level_of(name, level)
             if at in members[0].levels:
                 n = min(int(system.figure(at, "n") or 0) for system in members)
                 rows.append([name, n, *_aside(measured, name, [_mean_of(members, at, figure) for figure, _ in wanted])])
@@ -193,7 +193,7 @@ def difference_tables(measured: Measured, subject: str) -> list[Table]:
             continue
         cells: list[Cell] = []
         for level in measured.levels:
-            at = level if level in measured.members(name)[0].levels else WITHOUT
+            at = measured.level_of(name, level)
             found = paired_difference(
                 measured.per_drawing(subject, level, "psnr_foreground"),
                 measured.per_drawing(name, at, "psnr_foreground"),
@@ -231,7 +231,7 @@ def claims_table(measured: Measured) -> Table:
     rows: list[list[Cell]] = []
     for name in measured.names:
         members = measured.members(name)
-        at = level if level in members[0].levels else WITHOUT
+        at = measured.level_of(name, level)
         if at in members[0].levels:
             rows.append([name, *(_mean_of(members, at, figure) for figure, _, _ in CLAIMS)])
     return Table(
@@ -251,7 +251,7 @@ def cost_table(measured: Measured) -> Table:
     level = measured.levels[-1]
     for name in measured.names:
         system = measured.members(name)[0]
-        at = level if level in system.levels else WITHOUT
+        at = measured.level_of(name, level)
         cost = system.cost
         rows.append(
             [
