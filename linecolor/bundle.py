@@ -51,6 +51,7 @@ def save_bundle(
     provenance: dict[str, Any],
     blend: BlendMode = "clean",
     half: bool = False,
+    mirrored: bool = False,
 ) -> Path:
     """Write a bundle.
 
@@ -58,11 +59,12 @@ def save_bundle(
         folder: is made if need be.
         networks: by the names of their stages: `draft` and, after the second stage, `colorizer`; or a baseline's.
         architectures: the constructor arguments of each.
-        resolution: side S of a training crop.
+        resolution: short side in pixels at which the networks see a page; that of a training crop, or more.
         hint_spread: as the networks were trained.
         provenance: where it comes from: configuration, data, images seen, versions.
         blend: how its pictures are meant to be blended at full size.
         half: keep the weights in half precision, in half the space; they are computed with in single all the same.
+        mirrored: pages are coloured mirrored too; see `PageColorizer.mirrored`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -80,6 +82,7 @@ def save_bundle(
         "resolution": resolution,
         "hint_spread": hint_spread,
         "blend": blend,
+        "mirrored": mirrored,
         "precision": "float16" if half else "float32",
         "hints": hints.CONVENTION,
         "color_order": "RGB",
@@ -151,10 +154,11 @@ def read_card(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{path.stat().st_size} bytes long")
         card = yaml.safe_load(path.read_text(encoding="utf-8"))
         known = card["format"] == FORMAT and tuple(card["networks"]) in SYSTEMS
-        card.setdefault("blend", "clean")  # bundles had no say in it once
+        card.setdefault("blend", "clean")  # bundles had no say in these two once
+        card.setdefault("mirrored", False)
         spread_known = card["hint_spread"] in hints.SPREAD_CHANNELS and card["blend"] in get_args(BlendMode)
         sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
-        sized = 16 <= int(card["resolution"]) <= 4096
+        sized = 16 <= int(card["resolution"]) <= 4096 and type(card["mirrored"]) is bool
         fitting = sane and _takes_its_inputs(card["networks"], card["hint_spread"])
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None

@@ -71,8 +71,8 @@ class LineColorizer(PageColorizer):
             bundle_or_run: the folder of a bundle or of a run that has one; None takes the weights in the box.
             blend_mode: None takes the bundle's own.
             device: to colour on.
-            resolution: short side in pixels at which the networks see a page; None takes that of their training. A
-                larger one shows them finer detail, and less of the page's meaning.
+            resolution: short side in pixels at which the networks see a page; None takes the bundle's own. A larger
+                one shows them finer detail, and less of the page's meaning.
 
         Raises:
             FileNotFoundError: if there is no bundle.
@@ -83,7 +83,9 @@ class LineColorizer(PageColorizer):
             raise ValueError(f"resolution={resolution}: the networks see pages with a short side of 16 to 4096 pixels")
         on_device = {name: network.to(device) for name, network in networks.items()}
         side = resolution or card["resolution"]
-        return cls(on_device, side, card["hint_spread"], blend_mode or card["blend"], device)
+        colorizer = cls(on_device, side, card["hint_spread"], blend_mode or card["blend"], device)
+        colorizer.mirrored = card["mirrored"]
+        return colorizer
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -26,6 +26,8 @@ PAGE_PIXELS = 1 << 20
 LONGEST_SIDE = 16384
 """No page is larger to the networks: one of 1 x 5,000 px is not brought to a short side of 256."""
 
+_HALF = np.float32(0.5)
+
 
 @dataclass
 class Coloring:
@@ -63,6 +65,7 @@ class PageColorizer(ABC):
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
     Attributes:
+        mirrored: colour the mirrored page too and take the mean: twice the networks' time for a tenth or two of a dB.
         draft_only: stop after the first of two stages: the enlarged draft takes the place of the second's colour.
     """
 
@@ -74,6 +77,7 @@ class PageColorizer(ABC):
         self.hint_spread = hint_spread
         self.blend_mode = blend_mode
         self.page_pixels = page_pixels
+        self.mirrored = False
         self.draft_only = False
 
     @abstractmethod
@@ -146,7 +150,7 @@ class PageColorizer(ABC):
         with self.running():
             for rows, columns, weight in self._windows(page.shape[1], page.shape[2]):
                 half_rows, half_columns = (slice(s.start // 2, s.stop // 2) for s in (rows, columns))
-                drafted, colored = self.color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
+                drafted, colored = self._color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
                 if drafted is not None:
                     drafts = True
                     draft[:, half_rows, half_columns] += drafted * weight[:, ::2, ::2]
@@ -157,6 +161,15 @@ class PageColorizer(ABC):
         height, width = line.shape
         drafted_levels = _levels(draft[:, : height // 2, : width // 2]) if drafts else None
         return drafted_levels, _levels(colorized[:, :height, :width])
+
+    def _color_window(self, page: Channels, inputs: Channels) -> tuple[Channels | None, Channels]:
+        drafted, colored = self.color_window(page, inputs)
+        if not self.mirrored:
+            return drafted, colored
+        turned_draft, turned = self.color_window(page[:, :, ::-1].copy(), inputs[:, :, ::-1].copy())
+        if drafted is not None and turned_draft is not None:
+            drafted = (drafted + turned_draft[:, :, ::-1]) * _HALF
+        return drafted, (colored + turned[:, :, ::-1]) * _HALF
 
     def _windows(self, height: int, width: int) -> Iterator[tuple[slice, slice, Channels]]:
         """Windows along the longer side with weights (1, h or 1, w or 1) that fade over where they overlap."""

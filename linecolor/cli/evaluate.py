@@ -50,6 +50,8 @@ def _evaluate_one(asked: dict[str, Any]) -> Path:
     if not (run.path / "config.yaml").is_file():
         raise FileNotFoundError(f"run={run.path}: there is no run here; give a folder such as runs/demo")
     plain = read_settings(run.path / "config.yaml")
+    # Runs had no say in these two once.
+    plain["evaluation"] = {"resolution": None, "mirrored": False, **plain["evaluation"]}
     plain["evaluation"] |= {key: value for key, value in asked["evaluation"].items() if value is not None}
     plain["data"] |= _given(asked["data"])
     check_settings(plain)
@@ -80,7 +82,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     plain = read_settings(runs[0] / "config.yaml") if runs else {"evaluation": {}, "data": {}}
     settings = {**_EVALUATION, **plain["evaluation"]}
     settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
-    check_evaluation({**settings, "blend": settings["blend"] or "clean"})
+    check_evaluation({**settings, "blend": settings["blend"] or "clean", "resolution": None, "mirrored": False})
     data = {**_DATA, **plain["data"], **_given(asked["data"])}
     if data["root"] is None:
         raise ValueError("data.root is not given, and no run among the systems has one: give data.root=FOLDER")
@@ -130,6 +132,9 @@ def _check_systems(asked: dict[str, Any]) -> None:
         raise ValueError(f"pictures={asked['pictures']} must be true or false")
     if asked["evaluation"]["must_reach_psnr"] is not None:
         raise ValueError("evaluation.must_reach_psnr is for one run (run=...), not for systems side by side")
+    for option in ("resolution", "mirrored"):
+        if asked["evaluation"][option] is not None:
+            raise ValueError(f"evaluation.{option} is for one run (run=...); systems side by side keep their own")
     if not str(asked["out"]).strip() or (Path(str(asked["out"])).expanduser() / "config.yaml").is_file():
         raise ValueError(f"out={asked['out']} must be a folder of its own, not that of a run")
     if asked["hint_layers"]:
@@ -160,6 +165,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
     from datamodules.illustrations import FullDrawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.bundle import WEIGHTS
+    from linecolor.cli.systems import page_resolution
     from linecolor.images import write_atomically
     from linecolor.line_colorizer import LineColorizer
     from linecolor.run_report import write_run_report
@@ -183,7 +189,8 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
         print("Evaluation: complete; nothing to do")
     else:
         device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
-        colorizer = LineColorizer.load(run.bundle, settings["blend"], device)
+        colorizer = LineColorizer.load(run.bundle, settings["blend"], device, page_resolution(plain))
+        colorizer.mirrored = settings["mirrored"]
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, FullDrawings(drawings), settings)
         result |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}

@@ -19,6 +19,7 @@ from datamodules.sources.drawing import Drawing
 from lightning_modules.stage import TrainingStage
 from linecolor.cli.preflight_meter import now, on_gpu, peak_memory
 from linecolor.cli.stages import build_stage
+from linecolor.cli.systems import page_resolution
 from linecolor.evaluation import FullSizeEvaluation
 from linecolor.line_art import FullDrawing, LineArtBatch
 from linecolor.line_colorizer import LineColorizer
@@ -245,7 +246,9 @@ def line_colorizer(plain: dict[str, Any], networks: dict[str, nn.Module], device
     """The whole chain around these networks, as the configuration blends."""
     model = plain["model"]
     blend = plain["evaluation"]["blend"]
-    return LineColorizer(networks, model["resolution"], model["hint_spread"], blend, device)
+    colorizer = LineColorizer(networks, page_resolution(plain), model["hint_spread"], blend, device)
+    colorizer.mirrored = plain["evaluation"]["mirrored"]
+    return colorizer
 
 
 def extractor(plain: dict[str, Any]) -> nn.Module:

@@ -34,6 +34,11 @@ def system_of(stages: list[str]) -> tuple[str, ...]:
     raise ValueError(f"stages={stages} cannot be run: use [draft, colorizer], [draft], [pix2pix] or [alacgan]")
 
 
+def page_resolution(plain: dict[str, Any]) -> int:
+    """The short side in pixels at which whole pages are seen: as asked for, or that of the training crops."""
+    return plain["evaluation"]["resolution"] or plain["model"]["resolution"]
+
+
 def build_module(
     stage: str,
     config: DictConfig,

@@ -115,14 +115,16 @@ def _leave_process_group() -> None:
 def _bundle_is_current(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"]) -> bool:
     """Whether the bundle holds these stages, to be blended so; a run may have been killed before, or trained on."""
     from linecolor.bundle import read_card
+    from linecolor.cli.systems import page_resolution
 
     try:
         card = read_card(run.bundle)
-        held = card["provenance"]["stages"], card["blend"], card.get("precision", "float32")
+        held = [card["provenance"]["stages"], card.get("precision", "float32")]
+        held += [card[name] for name in ("blend", "resolution", "mirrored")]
     except (FileNotFoundError, ValueError, KeyError):
         return False
-    precision = "float16" if plain["bundle"]["half"] else "float32"
-    return held == ({name: run.facts(name) for name in networks}, plain["evaluation"]["blend"], precision)
+    asked = [{name: run.facts(name) for name in networks}, "float16" if plain["bundle"]["half"] else "float32"]
+    return held == [*asked, plain["evaluation"]["blend"], page_resolution(plain), plain["evaluation"]["mirrored"]]
 
 
 def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
@@ -130,6 +132,7 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
     from linecolor.bundle import save_bundle
     from linecolor.cli.sources import data_licence
     from linecolor.cli.stages import architecture
+    from linecolor.cli.systems import page_resolution
     from linecolor.run_folder import commit, versions
 
     architectures = {name: architecture(plain, name) for name in networks}
@@ -149,11 +152,12 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
         run.bundle,
         networks,
         architectures,
-        plain["model"]["resolution"],
+        page_resolution(plain),
         plain["model"]["hint_spread"],
         provenance,
         plain["evaluation"]["blend"],
         plain["bundle"]["half"],
+        plain["evaluation"]["mirrored"],
     )
 
 

@@ -97,3 +97,18 @@ def test_the_networks_are_held_once_a_page():
     painter = Painter(page_pixels=32 * 32)
     painter.colorize(page(400, 32))
     assert painter.held == 1
+
+
+class Slanted(Painter):
+    """Networks that favour the right."""
+
+    def color_window(self, page, inputs):
+        ramp = np.broadcast_to(np.linspace(-1, 1, page.shape[2], dtype=np.float32), (3, *page.shape[1:]))
+        return ramp[:, ::2, ::2], ramp
+
+
+def test_the_mean_with_the_mirrored_page_favours_no_side():
+    painter = Slanted(blend_mode="none")
+    painter.mirrored = True
+    result = painter.colorize(page())
+    np.testing.assert_array_equal(result, result[:, ::-1])
