@@ -11,7 +11,7 @@ STUDY_ROOT := $(if $(filter demo,$(budget)),$(DATA),data/openmoji-all)
 STUDY_DATA = $(BIN)/linecolor-data prepare openmoji --out $(STUDY_ROOT) $(if $(filter demo,$(budget)),--limit 600 --test-limit 24)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo preview test soak lint format overfit table2 ablations bench blends clean
+.PHONY: help install demo preview test soak lint format overfit table2 ablations bench release blends clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,11 @@ overfit: $(VENV)/.user  ## learn four drawings by heart: must reach 25 dB
 
 bench: $(VENV)/.developer  ## speed and memory: prints a table, writes benchmarks/results/
 	@$(BIN)/python -m benchmarks
+
+release: $(VENV)/.user  ## train the weights in the box again: hours on two cores, stopped and begun again as one likes
+	@$(BIN)/linecolor-data prepare openmoji --out data/release-openmoji --limit 800 --test-size 1024
+	@$(BIN)/linecolor-data prepare characters --out data/release-characters --count 253 --test-size 512
+	@$(BIN)/linecolor-train experiment=release
 
 blends: $(VENV)/.user  ## the clean blend against the paper's, on 60 real pairs of 1,536 px, with the truth reduced and with the model
 	@$(BIN)/linecolor-data prepare openmoji --out data/openmoji-blends --limit 0
