@@ -1,13 +1,17 @@
 """The one door for pictures from outside: PNG, JPEG and WebP in, uint8 RGB out, and atomic writing.
 
 Every picture is RGB, uint8 in [0, 255], paper white; where a file is transparent, white paper shows through.
-Needs NumPy and Pillow only, so the front ends that run without torch read pictures by the same rules.
+Pillow decodes them; where it is not installed, OpenCV, to the same pixels. Neither needs torch.
 
-decoding: files from outside are hostile; what keeps them from harm. reading: a file as colour, line or hint
-layer. files: finding picture files in folders, and writing them whole or not at all.
+sources: which files are let in, as bytes. decoding: what keeps Pillow from harm. reading: a file as colour, line or
+hint layer. opencv_door: the same with OpenCV, which headers and png_pixels help to the same results. files: finding
+picture files in folders, and writing them whole or not at all.
 """
 
-from linecolor.images.decoding import (
+from importlib.util import find_spec
+
+from linecolor.images.files import SUFFIXES, find_images, write_atomically, write_png
+from linecolor.images.sources import (
     MAX_FILE_BYTES,
     MAX_PIXELS,
     EncodedPicture,
@@ -16,8 +20,11 @@ from linecolor.images.decoding import (
     UnreadableImage,
     encoded,
 )
-from linecolor.images.files import SUFFIXES, find_images, write_atomically, write_png
-from linecolor.images.reading import check_image, image_size, read_color, read_hint_layer, read_line
+
+if find_spec("PIL") is None:
+    from linecolor.images.opencv_door import check_image, image_size, read_color, read_hint_layer, read_line
+else:
+    from linecolor.images.reading import check_image, image_size, read_color, read_hint_layer, read_line
 
 __all__ = [
     "MAX_FILE_BYTES",

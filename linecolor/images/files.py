@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -61,9 +60,7 @@ def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
         raise ValueError(
             f"{path}: a PNG is written from uint8 (H, W), (H, W, 3) or (H, W, 4); this is {array.dtype} {array.shape}"
         )
-    buffer = BytesIO()
-    Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG", compress_level=1)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, _encoded(np.ascontiguousarray(array)))
 
 
 def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> None:
@@ -88,3 +85,16 @@ def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> No
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _encoded(array: NDArray[np.uint8]) -> bytes:
+    # Each where it is needed: whoever reads pictures with Pillow need not wait for OpenCV.
+    try:
+        from PIL import Image
+    except ImportError:
+        from linecolor.images.encoding import encode_png
+
+        return encode_png(array)
+    buffer = BytesIO()
+    Image.fromarray(array).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()

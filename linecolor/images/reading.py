@@ -1,6 +1,7 @@
 """A picture file as what it is used for: a colour picture, a line, a hint layer.
 
-A picture is given by its path, or by anything with its bytes (`PictureBytes`, a slice of a shard).
+A picture is given by its path, or by anything with its bytes (`PictureBytes`, a slice of a shard). With Pillow;
+`opencv_door` does the same where it is not installed.
 """
 
 from __future__ import annotations
@@ -11,15 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from linecolor.images.decoding import (
-    MAX_PIXELS,
-    PictureSource,
-    UnreadableImage,
-    decoded,
-    in_mode,
-    opened,
-    oriented_size,
-)
+from linecolor.images.decoding import decoded, in_mode, opened, oriented_size
+from linecolor.images.sources import MAX_PIXELS, PictureSource, UnreadableImage
 
 _STRIP_PIXELS = 1 << 16
 
