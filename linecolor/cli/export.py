@@ -1,0 +1,83 @@
+"""`linecolor-export`: a bundle as ONNX files, which colour without torch."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from linecolor.onnx_export import ExportedNetwork
+
+DESCRIPTION = """Write a trained system as ONNX: linecolor.onnx, the whole of it, and of two stages also draft.onnx and
+colorizer.onnx, each network alone. Height, width and batch stay open. Each file is measured against PyTorch at several
+sizes before it is written, and refused if it differs."""
+
+EXAMPLES = """The sides of a page must be multiples of linecolor.multiple in the metadata of the files, which holds all
+else a program must know. linecolor-colorize --onnx needs numpy, OpenCV and onnxruntime alone.
+
+examples:
+  linecolor-export -o model
+      the weights in the box
+  linecolor-export runs/mine -o model --half
+      a trained run, computing in float16: half the size, for GPUs
+  linecolor-colorize page.png --onnx model/linecolor.onnx
+
+exit code: 0; 2 for a mistake in the request, or a file that differs from PyTorch
+"""
+
+MISTAKE, INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        run(options)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"linecolor-export: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        print("linecolor-export: stopped", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Export, and print what was written."""
+    print("linecolor-export: traces and measures, which takes a minute or so ...", file=sys.stderr, flush=True)
+
+    from linecolor.onnx_export import export_bundle
+
+    print(table(export_bundle(options.bundle, options.out, options.half, options.force)))
+    print(f"try next  linecolor-colorize page.png --onnx {options.out / 'linecolor.onnx'}")
+
+
+def table(written: Sequence["ExportedNetwork"]) -> str:
+    """The files as lines of text: name, size, largest difference from PyTorch in float32."""
+    width = max(len("file"), *(len(str(file.path)) for file in written))
+    lines = [f"{'file':<{width}}  {'size':>10}  worst difference"]
+    lines += [f"{file.path!s:<{width}}  {file.size / 1e6:>7.2f} MB  {file.difference:.1e}" for file in written]
+    return "\n".join(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="linecolor-export",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", nargs="?", metavar="BUNDLE_OR_RUN", help="a bundle or a run (the weights in the box)")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder of the files")
+    parser.add_argument(
+        "--half",
+        action="store_true",
+        help="compute in float16 wherever it does not show; inputs and outputs stay float32",
+    )
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""An ONNX file from outside, looked through before onnxruntime sees it. The standard library only.
+
+A model can point to other files of the machine (external data) and hold loops that never end. A colouring network
+needs neither, so what has them is refused. An ONNX file is one Protocol Buffers message; the few fields looked at here
+are numbered in https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_BYTES = 2**31 - 1
+"""No Protocol Buffers message is longer."""
+MOST_NODES = 100_000
+"""The published networks have some hundred operations."""
+MOST_NOTES = 100
+MOST_NOTE_BYTES = 100_000
+
+# Field numbers of onnx.proto.
+_MODEL = {"graph": 7, "metadata_props": 14, "training_info": 20, "functions": 25}
+_GRAPH = {"node": 1, "initializer": 5, "sparse_initializer": 15}
+_NODE = {"attribute": 5}
+_ATTRIBUTE = {"tensor": 5, "graph": 6, "tensors": 10, "graphs": 11, "sparse_tensor": 22, "sparse_tensors": 23}
+_TENSOR = {"external_data": 13, "data_location": 14}
+_ENTRY = {"key": 1, "value": 2}
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """A model that may be handed to onnxruntime.
+
+    Attributes:
+        data: the whole file.
+        notes: its metadata, names and texts.
+    """
+
+    data: bytes
+    notes: dict[str, str]
+
+
+def read_onnx(path: str | Path) -> OnnxFile:
+    """Read an ONNX file that is whole in itself and computes straight on.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: too large, no ONNX, or one with external data, loops or functions; the message says what to do.
+    """
+    path = Path(path)
+    if not path.is_file():
+        beside = " (it is a folder; name the file in it)" if path.is_dir() else ""
+        raise FileNotFoundError(f"{path}: no such file{beside}; linecolor-export writes linecolor.onnx")
+    length = path.stat().st_size
+    if length > MOST_BYTES:
+        raise ValueError(f"{path}: {length:,} bytes are more than any ONNX file has")
+    data = path.read_bytes()
+    try:
+        notes = _look_through(memoryview(data))
+    except _Refused as refused:
+        raise ValueError(f"{path}: {refused}; export the bundle again with linecolor-export") from None
+    except (IndexError, ValueError) as error:
+        raise ValueError(f"{path}: is no ONNX file or is damaged ({error}); linecolor-export writes them") from None
+    return OnnxFile(data, notes)
+
+
+class _Refused(Exception):
+    """A sound model of a kind that has no business here."""
+
+
+def _look_through(model: memoryview) -> dict[str, str]:
+    notes: dict[str, str] = {}
+    graphs = 0
+    for field, value in _fields(model):
+        if field == _MODEL["graph"]:
+            graphs += 1
+            _check_graph(_message(value))
+        elif field == _MODEL["metadata_props"]:
+            key, text = _entry(_message(value))
+            notes[key] = text
+            if len(notes) > MOST_NOTES:
+                raise _Refused(f"holds more than {MOST_NOTES} entries of metadata")
+        elif field in (_MODEL["training_info"], _MODEL["functions"]):
+            raise _Refused("holds functions of its own, which no colouring network has")
+    if graphs != 1:
+        raise ValueError("it holds no network" if not graphs else f"it holds {graphs} networks")
+    return notes
+
+
+def _check_graph(graph: memoryview) -> None:
+    nodes = 0
+    for field, value in _fields(graph):
+        if field == _GRAPH["initializer"]:
+            _check_tensor(_message(value))
+        elif field == _GRAPH["sparse_initializer"]:
+            raise _Refused("holds sparse weights, which no colouring network has")
+        elif field == _GRAPH["node"]:
+            nodes += 1
+            if nodes > MOST_NODES:
+                raise _Refused(f"has more than {MOST_NODES:,} operations")
+            _check_node(_message(value))
+
+
+def _check_node(node: memoryview) -> None:
+    for field, value in _fields(node):
+        if field != _NODE["attribute"]:
+            continue
+        for kind, inner in _fields(_message(value)):
+            if kind in (_ATTRIBUTE["tensor"], _ATTRIBUTE["tensors"]):
+                _check_tensor(_message(inner))
+            elif kind in (_ATTRIBUTE["graph"], _ATTRIBUTE["graphs"]):
+                raise _Refused("holds loops or branches, which no colouring network has")
+            elif kind in (_ATTRIBUTE["sparse_tensor"], _ATTRIBUTE["sparse_tensors"]):
+                raise _Refused("holds sparse weights, which no colouring network has")
+
+
+def _check_tensor(tensor: memoryview) -> None:
+    for field, value in _fields(tensor):
+        if field == _TENSOR["external_data"] or (field == _TENSOR["data_location"] and value != 0):
+            raise _Refused("keeps its weights in other files (external data)")
+
+
+def _entry(entry: memoryview) -> tuple[str, str]:
+    if len(entry) > MOST_NOTE_BYTES:
+        raise _Refused(f"holds an entry of metadata of {len(entry):,} bytes")
+    found = {field: bytes(_message(value)).decode("utf-8") for field, value in _fields(entry)}
+    return found.get(_ENTRY["key"], ""), found.get(_ENTRY["value"], "")
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise ValueError("a number stands where a part should be")
+    return value
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """The fields of a message, in order: number, and the value of a number or the bytes of anything longer."""
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _varint(message, at)
+        field, kind = key >> 3, key & 7
+        value: int | memoryview
+        if kind == _VARINT:
+            value, at = _varint(message, at)
+        else:
+            if kind == _BYTES:
+                length, at = _varint(message, at)
+            elif kind in (_FIXED32, _FIXED64):
+                length = 4 if kind == _FIXED32 else 8
+            else:
+                raise ValueError(f"unknown kind of field {kind}")
+            if at + length > end:
+                raise ValueError("it ends too early")
+            value, at = message[at : at + length], at + length
+        yield field, value
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at >= len(message):
+            raise ValueError("it ends too early")
+        byte = message[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("a number is too long")

@@ -1,0 +1,80 @@
+"""linecolor-export as a user types it."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from linecolor.bundle import save_bundle
+from linecolor.cli.export import main
+from linecolor.images import read_color, write_png
+from linecolor.line_colorizer import LineColorizer
+from linecolor.networks.unet import ResNeXtUNet
+
+DRAFT = {"in_channels": 9, "width": 4, "levels": 1, "blocks": 1, "cardinality": 2}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("run") / "bundle"
+    return save_bundle(folder, {"draft": ResNeXtUNet(**DRAFT)}, {"draft": DRAFT}, 32, "reach", {})
+
+
+def test_a_run_is_exported_told_of_and_colours(bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([str(bundle.parent), "-o", "model"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"model/draft\.onnx +\d+\.\d\d MB +\d\.\de-\d\d\nmodel/linecolor\.onnx +", told)
+    assert "try next  linecolor-colorize page.png --onnx model/linecolor.onnx" in told
+
+    line = np.full((50, 70), 255, np.uint8)
+    line[20] = 0
+    write_png(tmp_path / "page.png", line)
+    command = [sys.executable, "-m", "linecolor.cli.colorize", "page.png", "-o", "out.png", "--hint", "9,9,#e02040"]
+    done = subprocess.run([*command, "--onnx", "model/linecolor.onnx"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    expected = LineColorizer.load(bundle).colorize(line, [(9, 9, "#e02040")])
+    assert np.abs(read_color("out.png")[0].astype(int) - expected).max() <= 1
+
+    assert main([str(bundle), "-o", "model"]) == 2
+    assert "model/linecolor.onnx: there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["nowhere", "-o", "model"], "nowhere: no bundle here"), ([".", "-o", "file"], "file: is a file")],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert main(words) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert error[-1].startswith(f"linecolor-export: error: {message}")
+    assert len(error) == 2, "one line of what it does, one of what went wrong"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_missing_package_is_one_line_that_says_what_to_install(bundle, tmp_path):
+    code = (
+        "import sys; sys.modules['onnxscript'] = None\n"
+        f"from linecolor.cli.export import main; sys.exit(main([{str(bundle)!r}, '-o', 'model']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "error: exporting needs onnxscript: pip install 'linecolor[export]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_shows_examples_and_waits_for_no_torch():
+    code = (
+        "import sys, contextlib; from linecolor.cli.export import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        "print([name for name in ('torch', 'onnx', 'onnxruntime', 'cv2') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "linecolor-export runs/mine -o model --half" in done.stdout
+    assert done.stdout.rstrip().endswith("[]")
