@@ -11,7 +11,7 @@ STUDY_ROOT := $(if $(filter demo,$(budget)),$(DATA),data/openmoji-all)
 STUDY_DATA = $(BIN)/linecolor-data prepare openmoji --out $(STUDY_ROOT) $(if $(filter demo,$(budget)),--limit 600 --test-limit 24)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo preview test soak lint format overfit table2 ablations bench release blends clean
+.PHONY: help install demo preview test soak lint format overfit table2 ablations bench release blends test-gimp clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ overfit: $(VENV)/.user  ## learn four drawings by heart: must reach 25 dB
 
 bench: $(VENV)/.developer  ## speed and memory: prints a table, writes benchmarks/results/
 	@$(BIN)/python -m benchmarks
+
+test-gimp: $(VENV)/.user  ## the GIMP plug-in in a real GIMP 3 (root and a Debian mirror; 4 minutes the first time)
+	@$(BIN)/python gimp/test_in_gimp.py
 
 release: $(VENV)/.user  ## train the weights in the box again: hours on two cores, stopped and begun again as one likes
 	@$(BIN)/linecolor-data prepare openmoji --out data/release-openmoji --limit 800 --test-size 1024

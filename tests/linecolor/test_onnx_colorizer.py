@@ -16,7 +16,9 @@ from linecolor import onnx_card, onnx_file
 from linecolor.onnx_card import OnnxCard
 from linecolor.onnx_colorizer import OnnxColorizer
 
-CARD = OnnxCard("linecolor", ("draft",), 32, 4, "none", "clean", False, "float32", {"linecolor": "0.1.0"}, {"run": "mine"})
+CARD = OnnxCard(
+    "linecolor", ("draft",), 32, 4, "none", "clean", False, "float32", {"linecolor": "0.1.0"}, {"run": "mine"}
+)
 FLOAT = TensorProto.FLOAT
 
 
