@@ -21,12 +21,12 @@ $(VENV)/.user: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "linecolor needs Python 3.11 or newer, this is %s: make PYTHON=python3.11" % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked dependencies (about 1.5 GB, a minute or two) ..."
-	@$(BIN)/python -m pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[data,export]'
+	@$(BIN)/python -m pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[data,export,app]'
 	@touch $@
 
 $(VENV)/.developer: $(VENV)/.user
 	@echo "Installing the developers' tools ..."
-	@$(BIN)/python -m pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[data,export,sweep,s3,dev]'
+	@$(BIN)/python -m pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[data,export,app,sweep,s3,dev]'
 	@touch $@
 
 install: $(VENV)/.user  ## .venv with the locked dependencies and the commands

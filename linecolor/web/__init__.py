@@ -1,0 +1,11 @@
+"""`linecolor-app`: the chain as a page in the browser.
+
+The page (`page/`, plain HTML, CSS and JavaScript that loads nothing from elsewhere) keeps what a user paints; the
+server keeps the drawing, and colours it anew after each stroke.
+
+strokes: what was painted, read and rasterised. drawing: one uploaded drawing, its view and its full size. store: the
+drawings held, and how they go. turns: who may use the processor. guard: who may ask. answers: bodies in and
+answers out. server: the requests.
+
+Needs starlette and uvicorn (`pip install 'linecolor[app]'`), imported where the server is made; no torch.
+"""

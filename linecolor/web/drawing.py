@@ -1,0 +1,137 @@
+"""One uploaded drawing: a reduced view of it to paint on, and its colours at any size.
+
+The networks see a page reduced, whatever its size. So they run once for a set of hints, and what they made is blended
+with the view after each stroke, and with the page at its own size when it is downloaded: both show the same colours.
+"""
+
+import copy
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linecolor import blending, images, lines, openraster
+from linecolor.blending import BlendMode
+from linecolor.images.encoding import encode_png
+from linecolor.images.page_notes import read_notes
+from linecolor.line_layer import LineLayer
+from linecolor.page_colorizer import PageColorizer
+from linecolor.web.strokes import Stroke, paint_strokes
+
+Picture = NDArray[np.uint8]
+
+VIEW_SIDE = 1600
+"""The longer side of a view in pixels, at most; a page that is no larger is its own view."""
+REMEMBERED = 12
+"""Colourings of a drawing that are kept, so that undo and a download need not wait for the networks."""
+DETAILS = (1.0, 1.5, 2.0)
+"""Multiples of the resolution the networks were trained at that a user may choose from."""
+_FINEST = 4096
+
+
+def at_details(colorizer: PageColorizer) -> dict[int, PageColorizer]:
+    """The same networks at several resolutions: short side in pixels at which they see a page -> colorizer."""
+    found: dict[int, PageColorizer] = {}
+    for detail in DETAILS:
+        # Even: a page brought to this size then stays as it is when it is brought there again.
+        resolution = min(2 * round(colorizer.resolution * detail / 2), _FINEST)
+        found[resolution] = copy.copy(colorizer)
+        found[resolution].resolution = resolution
+    return found
+
+
+class Drawing:
+    """A line drawing in a file, decoded once for its view.
+
+    Args:
+        path: PNG, JPEG or WebP. It is read again for what is made at full size, and stays the caller's.
+        colorizers: as `at_details` makes them.
+        max_pixels: larger pictures are refused, from their header.
+
+    Attributes:
+        size: (H, W) of the page.
+        view: (h, w) or (h, w, 3) uint8, the ink at the size of the view.
+
+    Raises:
+        UnreadableImage: no such picture, or too large.
+    """
+
+    def __init__(self, path: Path, colorizers: Mapping[int, PageColorizer], max_pixels: int) -> None:
+        self.path = path
+        self.colorizers = colorizers
+        self.max_pixels = max_pixels
+        drawn = self._drawn()
+        self.size: tuple[int, int] = (drawn.grey.shape[0], drawn.grey.shape[1])
+        scale = min(1.0, VIEW_SIDE / max(self.size))
+        height, width = (max(1, round(side * scale)) for side in self.size)
+        self.view = _reduced_ink(drawn.ink, (height, width))
+        self._reduced = {
+            resolution: lines.reduce(drawn.grey, colorizer.network_size(self.size))
+            for resolution, colorizer in colorizers.items()
+        }
+        self._colored: OrderedDict[tuple[int, tuple[Stroke, ...]], Picture] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def color(self, strokes: tuple[Stroke, ...], resolution: int) -> Picture:
+        """What the networks make of the drawing and these hints, (h, w, 3) at their own size; remembered.
+
+        Raises:
+            KeyError: for a resolution there is no colorizer for.
+        """
+        key = (resolution, strokes)
+        with self._lock:
+            if key in self._colored:
+                self._colored.move_to_end(key)
+                return self._colored[key]
+        hints = paint_strokes(strokes, self.size, (self.view.shape[0], self.view.shape[1])) if strokes else None
+        # The reduced line is what the colorizer would reduce the page to: it passes through unchanged.
+        colorized = self.colorizers[resolution].color(self._reduced[resolution], hints).colorized
+        with self._lock:
+            self._colored[key] = colorized
+            while len(self._colored) > REMEMBERED:
+                self._colored.popitem(last=False)
+        return colorized
+
+    def line_png(self) -> bytes:
+        """The view, uncoloured, as a PNG file."""
+        return encode_png(self.view)
+
+    def view_png(self, colorized: Picture, blend: BlendMode) -> bytes:
+        """What `color` returned, at the size of the view, as a PNG file."""
+        return encode_png(blending.blend(self.view, colorized, blend))
+
+    def full_png(self, colorized: Picture, blend: BlendMode) -> bytes:
+        """What `color` returned, at the page's own size, as a PNG file with the page's DPI and colour profile."""
+        return encode_png(blending.blend(self._drawn().ink, colorized, blend), read_notes(self.path))
+
+    def layers(self, colorized: Picture, strokes: Sequence[Stroke], scratch: Path) -> bytes:
+        """Hints, line and colour as layers of the page's own size, in an OpenRaster file.
+
+        Args:
+            colorized: what `color` returned.
+            strokes: the hints it was made with.
+            scratch: a file to write meanwhile; it is gone afterwards.
+        """
+        ink = self._drawn().ink
+        color = blending.color_layer(ink, colorized)
+        hints = paint_strokes(strokes, self.size, self.size) if strokes else None
+        layers = openraster.drawing_layers(ink, color, hints)
+        try:
+            openraster.write_openraster(scratch, layers, openraster.flattened(ink, color), read_notes(self.path).dpi)
+            return scratch.read_bytes()
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    def _drawn(self) -> LineLayer:
+        rgb, _ = images.read_color(self.path, self.max_pixels)
+        return LineLayer(rgb)
+
+
+def _reduced_ink(ink: Picture, size: tuple[int, int]) -> Picture:
+    """Ink at the size of the view, its thin lines kept as strong as the networks see them."""
+    if ink.ndim == 2:
+        return lines.reduce(ink, size)
+    return np.dstack([lines.reduce(np.ascontiguousarray(ink[..., channel]), size) for channel in range(3)])

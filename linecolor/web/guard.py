@@ -1,0 +1,87 @@
+"""Who may ask, and what browsers are told about the answers. Plain ASGI, the standard library only."""
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+HEADERS = {
+    # Nothing from elsewhere, not even a font; and nobody may frame the page.
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Guard:
+    """Refuses what other web sites make a user's browser ask for, and adds `HEADERS` to every answer.
+
+    A page from elsewhere can send requests to 127.0.0.1, and by a name of its own that leads there (DNS rebinding)
+    read the answers too. So the server answers to its own names only, and to changes only from its own page.
+
+    Args:
+        app: what it guards.
+        hosts: names and addresses the server answers to; None for any.
+    """
+
+    def __init__(self, app: App, hosts: Sequence[str] | None = LOOPBACK) -> None:
+        self.app = app
+        self.hosts = hosts
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                message = {**message, "headers": [*message.get("headers", []), *own]}
+            await send(message)
+
+        reason = self._objection(scope)
+        if reason is None:
+            await self.app(scope, receive, send_with_headers)
+            return
+        body = f'{{"error": "{reason}"}}'.encode()
+        head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send_with_headers({"type": "http.response.start", "status": 403, "headers": head})
+        await send({"type": "http.response.body", "body": body})
+
+    def _objection(self, scope: Message) -> str | None:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get("host", "")
+        if self.hosts is not None and _name(f"http://{host}") not in self.hosts:
+            return "this server does not answer to that name"
+        origin = headers.get("origin")
+        if scope["method"] not in ("GET", "HEAD") and origin is not None and not _same(origin, host):
+            return "only the app's own page may ask this"
+        return None
+
+
+def _name(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _same(origin: str, host: str) -> bool:
+    # Behind a proxy the scheme may differ; name and port may not.
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower() != ""
+    except ValueError:
+        return False

@@ -1,0 +1,29 @@
+// What was painted, in pixels of the page, and how it is undone. Clearing is an action like a stroke.
+export class Strokes {
+  #done = [];
+  #undone = [];
+
+  /** The strokes there are, in their order: {color: "#rrggbb" or null, width, points: [[x, y], ...]}. */
+  get seen() {
+    return this.#done.slice(this.#done.lastIndexOf("clear") + 1);
+  }
+  get canUndo() {
+    return this.#done.length > 0;
+  }
+  get canRedo() {
+    return this.#undone.length > 0;
+  }
+  add(stroke) {
+    this.#done.push(stroke);
+    this.#undone = [];
+  }
+  clear() {
+    if (this.seen.length) this.add("clear");
+  }
+  undo() {
+    if (this.canUndo) this.#undone.push(this.#done.pop());
+  }
+  redo() {
+    if (this.canRedo) this.#done.push(this.#undone.pop());
+  }
+}

@@ -1,0 +1,128 @@
+"""What a user painted: strokes in pixels of the page, read from hostile JSON and rasterised at any size.
+
+Strokes, not pixels, travel between page and server: they are exact at every size, small, and easily undone.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+MOST_STROKES = 5_000
+MOST_POINTS = 200_000
+_HEX = re.compile("#[0-9a-fA-F]{6}")
+_SUBPIXEL_BITS = 4
+_THICKEST = 32767  # OpenCV draws no thicker line
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One stroke of the brush or the eraser.
+
+    Attributes:
+        color: (r, g, b) in [0, 255]; None erases.
+        width: diameter of the brush in pixels of the page.
+        points: (x, y) in pixels of the page, [0, W) x [0, H) and a little beyond; one is a dot.
+    """
+
+    color: tuple[int, int, int] | None
+    width: float
+    points: tuple[tuple[float, float], ...]
+
+
+def read_strokes(given: Any, size: tuple[int, int]) -> tuple[Stroke, ...]:
+    """Strokes from parsed JSON: [{"color": "#rrggbb" or null, "width": w, "points": [[x, y], ...]}, ...].
+
+    Args:
+        given: whatever the JSON held.
+        size: (H, W) of the page. Points more than a page away are brought back to there.
+
+    Raises:
+        ValueError: for anything else, or for more strokes or points than a drawing needs; the message says which.
+    """
+    if not isinstance(given, list):
+        raise ValueError(f"strokes are a list, not {type(given).__name__}")
+    if len(given) > MOST_STROKES:
+        raise ValueError(f"{len(given):,} strokes; the limit is {MOST_STROKES:,}: clear some")
+    strokes = tuple(_stroke(place, stroke, size) for place, stroke in enumerate(given, start=1))
+    points = sum(len(stroke.points) for stroke in strokes)
+    if points > MOST_POINTS:
+        raise ValueError(f"strokes of {points:,} points; the limit is {MOST_POINTS:,}: clear some")
+    return strokes
+
+
+def paint_strokes(strokes: Sequence[Stroke], page: tuple[int, int], size: tuple[int, int]) -> Picture:
+    """Rasterise strokes in their order, without soft edges; none is lost, however small the layer.
+
+    Args:
+        strokes: in pixels of the page.
+        page: (H, W) of the page.
+        size: (h, w) of the layer.
+
+    Returns:
+        (h, w, 4) uint8 RGBA, alpha 0 or 255.
+    """
+    height, width = size
+    layer = np.zeros((height, width, 4), np.uint8)
+    across, down = width / page[1], height / page[0]
+    for stroke in strokes:
+        paint = (0, 0, 0, 0) if stroke.color is None else (*stroke.color, 255)
+        thickness = min(max(1, round(stroke.width * min(across, down))), _THICKEST)
+        points = np.array(stroke.points, np.float64)
+        on_page = np.all((points >= 0) & (points < (page[1], page[0])), axis=1, keepdims=True)
+        if thickness == 1 and len(points) == 1:
+            if on_page.all():
+                x, y = points[0] * (across, down)
+                layer[min(int(y), height - 1), min(int(x), width - 1)] = paint
+            continue
+        # OpenCV counts from the centre of the first pixel, a page from its corner.
+        places = points * (across, down) - 0.5
+        # What is on the page stays on the layer, where rounding would put it past the rim.
+        places = np.where(on_page, places.clip(0, (width - 1, height - 1)), places)
+        fixed = np.rint(places * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+        if len(fixed) == 1:
+            radius = round(thickness / 2 * (1 << _SUBPIXEL_BITS))
+            cv2.circle(layer, fixed[0].tolist(), radius, paint, cv2.FILLED, cv2.LINE_8, _SUBPIXEL_BITS)
+        else:
+            cv2.polylines(layer, [fixed[:, None]], False, paint, thickness, cv2.LINE_8, _SUBPIXEL_BITS)
+    return layer
+
+
+def _stroke(place: int, given: Any, size: tuple[int, int]) -> Stroke:
+    if not isinstance(given, dict):
+        raise ValueError(f"stroke {place} is no object")
+    color = given.get("color")
+    if color is not None and not (isinstance(color, str) and _HEX.fullmatch(color)):
+        raise ValueError(f'stroke {place} has the colour {str(color)[:20]!r}: "#rrggbb", or null to erase')
+    width = _number(given.get("width"), f"the width of stroke {place}")
+    if not 0 < width <= 2 * max(size):
+        raise ValueError(f"stroke {place} is {width:g} pixels wide; a brush has more than 0, and no more than the page")
+    points = given.get("points")
+    if not isinstance(points, list) or not points or len(points) > MOST_POINTS:
+        raise ValueError(f"stroke {place} has no list of points, or one longer than {MOST_POINTS:,}")
+    read = []
+    for point in points:
+        if not isinstance(point, list) or len(point) != 2:
+            raise ValueError(f"stroke {place} has a point that is not [x, y]")
+        x, y = (_number(value, f"a coordinate of stroke {place}") for value in point)
+        read.append((_near(x, size[1]), _near(y, size[0])))
+    rgb = None if color is None else (int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16))
+    return Stroke(rgb, width, tuple(read))
+
+
+def _number(value: Any, what: str) -> float:
+    # JSON's true is a Python int; and an int may be too long for a float.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e9 or not math.isfinite(value):
+        raise ValueError(f"{what} is no number of pixels")
+    return float(value)
+
+
+def _near(value: float, side: int) -> float:
+    return min(max(value, -float(side)), 2.0 * side)

@@ -1,0 +1,112 @@
+"""A system without training that paints what it is told, and a server of it on a free port."""
+
+import http.client
+import json
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from linecolor.images.encoding import encode_png
+from linecolor.page_colorizer import PageColorizer
+
+
+class PaintsTheHints(PageColorizer):
+    """Spreads hints by the watershed and tints them by the line, so that what came out tells what went in."""
+
+    def __init__(self, resolution: int = 64) -> None:
+        super().__init__(resolution, 4, "watershed", "clean")
+        self.runs = 0
+
+    def color_window(self, page, inputs):
+        self.runs += 1
+        self.seen = page
+        spread = inputs[5:8] * 0.9 + 0.1 * inputs[0]
+        return spread, spread.repeat(2, axis=1).repeat(2, axis=2)
+
+
+class Client:
+    """Plain HTTP to a server on this machine."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def json(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict]:
+        status, _, data = self.ask(method, path, body, **headers)
+        return status, json.loads(data)
+
+    def upload(self, line: np.ndarray) -> str:
+        status, told = self.json("POST", "/pages", encode_png(line))
+        assert status == 201, told
+        return told["name"]
+
+    def order(self, name: str, what: str, strokes: list[dict], **choices) -> tuple[int, dict[str, str], bytes]:
+        order = {"strokes": strokes, "detail": 64, "blend": "clean"} | choices
+        return self.ask("POST", f"/pages/{name}/{what}", json.dumps(order).encode())
+
+
+@pytest.fixture
+def serve(tmp_path) -> Iterator[Callable[..., Client]]:
+    """Serves a colorizer with some limits; each server ends with the test."""
+    uvicorn = pytest.importorskip("uvicorn")
+    pytest.importorskip("starlette")
+    from linecolor.web.server import Limits, make_app
+
+    running = []
+
+    def start(colorizer: PageColorizer | None = None, folder: Path | None = None, **limits: int) -> Client:
+        folder = folder or tmp_path / f"uploads{len(running)}"
+        folder.mkdir()
+        app = make_app(colorizer or PaintsTheHints(), folder, Limits(**limits))
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", lifespan="on"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.005)
+        client = Client(server.servers[0].sockets[0].getsockname()[1])
+        client.folder, client.stop = folder, lambda: (setattr(server, "should_exit", True), thread.join(10))
+        running.append(client)
+        return client
+
+    yield start
+    for client in running:
+        client.stop()
+
+
+@pytest.fixture
+def client(serve) -> Client:
+    return serve()
+
+
+@pytest.fixture
+def painter() -> type[PaintsTheHints]:
+    """The system."""
+    return PaintsTheHints
+
+
+@pytest.fixture
+def bomb() -> bytes:
+    """A PNG of few bytes whose header promises 30,000 x 30,000 pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header, pixels = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0), zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")

@@ -1,0 +1,299 @@
+"""The web app over real HTTP."""
+
+import http.client
+import io
+import json
+import re
+import subprocess
+import sys
+import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+
+import cv2
+import numpy as np
+import pytest
+
+from linecolor.images.encoding import encode_png
+
+RED, GREEN = "#ff0000", "#00ff00"
+
+
+def rooms(height: int, width: int) -> np.ndarray:
+    line = np.full((height, width), 255, np.uint8)
+    line[:, width // 2 - 2 : width // 2 + 2] = 0
+    return line
+
+
+def dot(color: str | None, x: float, y: float) -> dict:
+    return {"color": color, "width": 6, "points": [[x, y]]}
+
+
+def rgb(png: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def test_a_drawing_is_opened_colored_and_downloaded(client):
+    status, told = client.json("POST", "/pages", encode_png(rooms(2000, 1200)))
+    assert status == 201
+    assert (told["width"], told["height"]) == (1200, 2000)
+    assert told["view"] == {"width": 960, "height": 1600}
+    name = told["name"]
+    assert rgb(client.ask("GET", f"/pages/{name}/line.png")[2]).shape == (1600, 960, 3)
+    hints = [dot(RED, 200, 300), dot(GREEN, 1000, 1700)]
+    status, headers, view = client.order(name, "color.png", hints)
+    assert (status, headers["content-type"], rgb(view).shape) == (200, "image/png", (1600, 960, 3))
+    status, headers, data = client.order(name, "picture.png", hints)
+    assert status == 200
+    assert headers["content-disposition"].startswith("attachment")
+    full = rgb(data)
+    assert full.shape == (2000, 1200, 3)
+    assert full[300, 200, 0] > full[300, 200, 1] + 150
+    assert full[1700, 1000, 1] > full[1700, 1000, 0] + 150
+    status, headers, data = client.order(name, "layers.ora", hints)
+    assert (status, headers["content-type"]) == (200, "image/openraster")
+    assert "stack.xml" in zipfile.ZipFile(io.BytesIO(data)).namelist()
+    assert [path.name for path in client.folder.iterdir()] == [name]
+
+
+def test_blend_and_detail_are_chosen(client):
+    name = client.upload(rooms(200, 160))
+    settings = client.json("GET", "/settings")[1]
+    sides = [choice["value"] for choice in settings["details"]]
+    hints = [dot(RED, 20, 20), dot(GREEN, 60, 90)]
+    pictures = {
+        (blend, side): client.order(name, "color.png", hints, blend=blend, detail=side)[2]
+        for blend in settings["blends"]
+        for side in sides
+    }
+    assert sorted({blend for blend, _ in pictures}) == ["clean", "none", "paper"]
+    assert len(set(pictures.values())) == len(pictures) == 9
+    assert rgb(pictures["none", sides[0]])[100, 80].max() > 20
+    assert rgb(pictures["clean", sides[0]])[100, 80].max() == 0
+
+
+def test_two_users_at_once_get_their_own_pictures(client):
+    shapes = [(60 + 2 * user, 90 + 2 * user) for user in range(6)]
+    colors = [RED, GREEN] * 3
+
+    def use(user: int) -> None:
+        (height, width), color = shapes[user], colors[user]
+        name = client.upload(rooms(height, width))
+        for x in range(10, 16):
+            status, _, data = client.order(name, "color.png", [dot(color, x, 20)])
+            assert status == 200
+            picture = rgb(data)
+            assert picture.shape[:2] == (height, width)
+            assert picture[30, 15].argmax() == colors.index(color)
+            full = rgb(client.order(name, "picture.png", [dot(color, x, 20)])[2])
+            assert full.shape[:2] == (height, width)
+
+    with ThreadPoolExecutor(6) as users:
+        list(users.map(use, range(6)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/file=/etc/passwd",
+        "/gradio_api/file=/etc/passwd",
+        "/etc/passwd",
+        "//etc/passwd",
+        "/../../../../etc/passwd",
+        "/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/..%2f..%2f..%2fetc%2fpasswd",
+        "/page/index.html",
+        "/server.py",
+        "/app.js/../../server.py",
+        "/app.js%00",
+        "/static/../server.py",
+        "/pages/../../../etc/passwd/line.png",
+        "/pages/..%2f..%2f..%2fetc%2fpasswd/line.png",
+        "/pages/",
+        "/docs",
+        "/openapi.json",
+    ],
+)
+def test_no_file_of_the_server_can_be_reached(client, path):
+    status, _, data = client.ask("GET", path)
+    assert status in (403, 404)
+    assert b"root:" not in data
+    assert b"import" not in data
+
+
+def test_an_unknown_name_is_no_drawing(client):
+    client.upload(rooms(50, 60))
+    for method, path in (
+        ("GET", "/pages/x/line.png"),
+        ("POST", "/pages/x/color.png"),
+        ("POST", "/pages/x/picture.png"),
+        ("POST", "/pages/x/layers.ora"),
+    ):
+        status, told = client.json(method, path, b"{}")
+        assert status == 404
+        assert "open it again" in told["error"]
+
+
+def test_a_large_file_is_refused_by_its_header_alone(serve):
+    client = serve(file_bytes=1000)
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=10)
+    connection.putrequest("POST", "/pages")
+    connection.putheader("Content-Length", "1001")
+    connection.endheaders()  # and nothing after it
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert "0.001 MB" in json.loads(answer.read())["error"]
+    connection.close()
+
+
+def test_a_large_file_that_does_not_tell_its_length_is_refused_on_the_way(serve):
+    client = serve(file_bytes=100_000)
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=10)
+    connection.putrequest("POST", "/pages")
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+    connection.send(b"%x\r\n%s\r\n" % (100_001, bytes(100_001)))  # and never an end
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+@pytest.mark.parametrize("path", ["/pages", "/palette"])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(client, bomb, path, monkeypatch):
+    from linecolor.images import reading, thumbnails
+
+    for module in (reading, thumbnails):
+        monkeypatch.setattr(module, "decoded", lambda picture: pytest.fail("decoded"))
+    status, told = client.json("POST", path, bomb)
+    assert status == 422
+    assert "30,000 x 30,000" in told["error"]
+    assert list(client.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["/pages", "/palette"])
+@pytest.mark.parametrize("data", [b"", b"GIF89a" + bytes(50), b"<svg/>", encode_png(rooms(40, 40))[:90]])
+def test_what_cannot_be_read_is_told_without_the_server_s_paths(client, path, data):
+    status, told = client.json("POST", path, data)
+    assert status == 422
+    assert told["error"]
+    assert str(client.folder) not in told["error"]
+    assert list(client.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[" * 100_000,
+        b"null",
+        b"\xff\xfe",
+        b'{"strokes": []}',
+        b'{"strokes": [{}], "detail": 64, "blend": "clean"}',
+        b'{"strokes": [], "detail": 64, "blend": "magic"}',
+        b'{"strokes": [], "detail": 65, "blend": "clean"}',
+        b'{"strokes": [], "detail": true, "blend": "clean"}',
+        b'{"strokes": [], "detail": [64], "blend": ["clean"]}',
+        b'{"strokes": [], "detail": 64, "blend": ["clean"]}',
+        b'{"strokes": [{"color": null, "width": NaN, "points": [[1, 1]]}], "detail": 64, "blend": "clean"}',
+    ],
+)
+def test_a_mistaken_order_is_refused(client, body):
+    name = client.upload(rooms(50, 60))
+    status, told = client.json("POST", f"/pages/{name}/color.png", body)
+    assert status == 400
+    assert told["error"]
+
+
+def test_uploads_are_removed_when_dropped_and_when_the_server_ends(client):
+    first, second = client.upload(rooms(50, 60)), client.upload(rooms(50, 60))
+    assert client.ask("DELETE", f"/pages/{first}")[0] == 200
+    assert [path.name for path in client.folder.iterdir()] == [second]
+    assert client.ask("GET", f"/pages/{first}/line.png")[0] == 404
+    client.stop()
+    assert not client.folder.exists()
+
+
+def test_a_crowd_is_told_to_come_again(serve, painter):
+    begun, going = threading.Event(), threading.Event()
+
+    class Slow(painter):
+        def color_window(self, page, inputs):
+            begun.set()
+            going.wait(20)
+            return super().color_window(page, inputs)
+
+    client = serve(Slow(), waiting=0)
+    name = client.upload(rooms(50, 60))
+    with ThreadPoolExecutor(1) as users:
+        first = users.submit(client.order, name, "color.png", [dot(RED, 5, 5)])
+        assert begun.wait(10)
+        status, _, data = client.order(name, "color.png", [])
+        # Files have a line of their own.
+        assert client.ask("GET", f"/pages/{name}/line.png")[0] == 200
+        going.set()
+        assert (status, first.result()[0]) == (503, 200)
+    assert "busy" in json.loads(data)["error"]
+    assert client.order(name, "color.png", [])[0] == 200
+
+
+def test_another_site_cannot_use_the_server(client):
+    page = encode_png(rooms(50, 60))
+    assert client.ask("GET", "/", Host="evil.example")[0] == 403
+    assert client.ask("GET", "/", Host=f"evil.example:{client.port}")[0] == 403
+    assert client.ask("GET", "/", Host="")[0] == 403
+    assert client.ask("POST", "/pages", page, Origin="https://evil.example")[0] == 403
+    assert client.ask("POST", "/pages", page, Origin="null")[0] == 403
+    assert client.ask("POST", "/pages", page, Origin="http://127.0.0.1:1")[0] == 403
+    assert client.ask("POST", "/pages", page, Origin=f"http://127.0.0.1:{client.port}")[0] == 201
+    assert client.ask("GET", "/", Host=f"localhost:{client.port}")[0] == 200
+
+
+def test_every_answer_forbids_what_comes_from_elsewhere(client):
+    for path in ("/", "/app.js", "/settings", "/nowhere"):
+        policy = client.ask("GET", path)[1]["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+
+
+def test_the_page_names_nothing_outside_and_all_it_names_is_there(client):
+    from linecolor.web.server import PAGE_FILES
+
+    there = {path.name for path in files("linecolor.web").joinpath("page").iterdir()}
+    assert there == {*PAGE_FILES, "NOTICE.md"}
+    for name in PAGE_FILES:
+        status, headers, data = client.ask("GET", "/" if name == "index.html" else f"/{name}")
+        assert status == 200
+        assert headers["content-type"] == PAGE_FILES[name]
+        if name.endswith((".html", ".css", ".js")):
+            text = data.decode()
+            assert not re.search(r"https?:|//[a-z0-9-]+\.|@import|url\(", text)
+            named = re.findall(r'(?:src|href)="([^"#]+)"|from "\./([^"]+)"', text)
+            assert {a or b for a, b in named} - {"data:,"} <= set(PAGE_FILES)
+
+
+def test_a_reference_gives_its_colors(client):
+    reference = np.full((80, 80, 3), (250, 230, 200), np.uint8)
+    reference[:20] = (200, 30, 60)
+    status, told = client.json("POST", "/palette", encode_png(reference))
+    assert (status, told["colors"]) == (200, ["#fae6c8", "#c81e3c"])
+    assert list(client.folder.iterdir()) == []
+
+
+def test_the_sample_is_a_drawing_with_strokes_the_server_takes(client):
+    picture, strokes = client.ask("GET", "/sample.png")[2], client.json("GET", "/sample.json")[1]
+    status, told = client.json("POST", "/pages", picture)
+    assert status == 201
+    assert client.order(told["name"], "color.png", strokes)[0] == 200
+
+
+def test_it_needs_no_torch_and_says_what_is_missing_only_when_it_is_served():
+    code = (
+        "import sys; sys.modules.update(torch=None, starlette=None, uvicorn=None)\n"
+        "import linecolor.web.server as server\n"
+        "try: server.make_app(None, None)\n"
+        "except ModuleNotFoundError as error: print(error.name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip().startswith("starlette"), done.stderr
