@@ -10,7 +10,7 @@ from typing import Any, get_args
 import torch
 import yaml
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from linecolor import hints
@@ -72,10 +72,8 @@ def save_bundle(
         for name, network in networks.items()
         for key, tensor in network.state_dict().items()
     }
-    partial = folder / (WEIGHTS + ".tmp")
     # One key only: safetensors writes several in random order, and equal networks shall give equal files.
-    save_file(tensors, partial, metadata={"format": "linecolor"})
-    partial.replace(folder / WEIGHTS)
+    write_atomically(folder / WEIGHTS, save(tensors, metadata={"format": "linecolor"}))
     card = {
         "format": FORMAT,
         "networks": architectures,

@@ -81,7 +81,8 @@ class LineColorizer(PageColorizer):
         card, networks = load_bundle(find_bundle(bundle_or_run))
         if resolution is not None and not 16 <= resolution <= 4096:
             raise ValueError(f"resolution={resolution}: the networks see pages with a short side of 16 to 4096 pixels")
-        on_device = {name: network.to(device) for name, network in networks.items()}
+        # In evaluation mode for good: pages may be coloured from several threads, and `running` leaves it as it was.
+        on_device = {name: network.to(device).eval() for name, network in networks.items()}
         side = resolution or card["resolution"]
         colorizer = cls(on_device, side, card["hint_spread"], blend_mode or card["blend"], device)
         colorizer.mirrored = card["mirrored"]
