@@ -267,8 +267,9 @@ def _check(line: Image, color: npt.NDArray, mode: str, sigma: float, band_rows: 
         raise ValueError(f"band_rows must be at least 1, not {band_rows}")
     (height, width), (h, w) = line.shape[:2], color.shape[:2]
     off = (w * height) / (h * width)
-    # A pixel of rounding in w and h is more than 5 % on a strip a few pixels wide.
-    rounded = max((w - 1) / width, (h - 1) / height) <= min((w + 1) / width, (h + 1) / height)
+    # A pixel of rounding in w and h, and half a one in a reduced line, is more than 5 % on a strip a few pixels wide.
+    low = max((w - 1) / (width + 0.5), (h - 1) / (height + 0.5))
+    rounded = low <= min((w + 1) / (width - 0.5), (h + 1) / (height - 0.5))
     if not rounded and not 1 / 1.05 <= off <= 1.05:
         raise ValueError(
             f"color is {w} x {h} and line {width} x {height}: their shapes differ by {abs(off - 1):.0%}; "

@@ -19,6 +19,7 @@ from linecolor.images import write_atomically
 from linecolor.networks.alacgan import AlacGenerator
 from linecolor.networks.pix2pix import Pix2PixUNet
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.page_colorizer import MOST_RESOLUTION
 
 WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
 FORMAT = 1
@@ -156,9 +157,10 @@ def read_card(folder: Path) -> dict[str, Any]:
         card.setdefault("mirrored", False)
         spread_known = card["hint_spread"] in hints.SPREAD_CHANNELS and card["blend"] in get_args(BlendMode)
         sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
-        sized = 16 <= int(card["resolution"]) <= 4096 and type(card["mirrored"]) is bool
+        sized = type(card["resolution"]) is int and 16 <= card["resolution"] <= MOST_RESOLUTION
+        sized = sized and type(card["mirrored"]) is bool
         fitting = sane and _takes_its_inputs(card["networks"], card["hint_spread"])
-    except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None
     if not (known and spread_known and fitting and sized):
         raise ValueError(f"{path}: describes a bundle this version of linecolor does not know; export it again")

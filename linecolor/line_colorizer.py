@@ -10,7 +10,7 @@ from torch import nn
 
 from linecolor.blending import BlendMode
 from linecolor.bundle import find_bundle, load_bundle
-from linecolor.page_colorizer import PAGE_PIXELS, Channels, PageColorizer, whole_multiple
+from linecolor.page_colorizer import PAGE_PIXELS, Channels, PageColorizer, check_resolution, whole_multiple
 
 
 def find_device(wanted: str) -> torch.device:
@@ -79,8 +79,7 @@ class LineColorizer(PageColorizer):
             ValueError: if it is damaged or of another architecture, or for a resolution below 16.
         """
         card, networks = load_bundle(find_bundle(bundle_or_run))
-        if resolution is not None and not 16 <= resolution <= 4096:
-            raise ValueError(f"resolution={resolution}: the networks see pages with a short side of 16 to 4096 pixels")
+        check_resolution(resolution)
         # In evaluation mode for good: pages may be coloured from several threads, and `running` leaves it as it was.
         on_device = {name: network.to(device).eval() for name, network in networks.items()}
         side = resolution or card["resolution"]
@@ -109,6 +108,6 @@ class LineColorizer(PageColorizer):
             return None, generator(line, half[:, 1:]).float()[0].cpu().numpy()
         draft = self.networks["draft"](half).float()
         enlarged = nn.functional.interpolate(draft, scale_factor=2, mode="bilinear", align_corners=False)
-        if "colorizer" in self.networks:
+        if "colorizer" in self.networks and not self.draft_only:
             enlarged = self.networks["colorizer"](line, enlarged).float()
         return draft[0].cpu().numpy(), enlarged[0].cpu().numpy()

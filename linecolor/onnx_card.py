@@ -1,7 +1,7 @@
 """What an exported network says of itself: written by `onnx_export`, read and checked by `onnx_colorizer`.
 
-The card stands in the metadata of the ONNX file, so that a front end in any language finds all it must know. Python's
-standard library and `hints` only.
+The card stands in the metadata of the ONNX file, so that a front end in any language finds all it must know. Without
+torch.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 from linecolor import hints
 from linecolor.blending import BlendMode
+from linecolor.page_colorizer import MOST_RESOLUTION
 
 FORMAT = 1
 COLOR_ORDER, RANGE = "RGB", "[-1, 1], paper = 1"
@@ -115,8 +116,10 @@ class OnnxCard:
             raise ValueError("describes a system this version of linecolor does not know; export it again")
         if "draft" not in self.networks and self.hint_spread != "none":
             raise ValueError(f"spreads hints ({self.hint_spread}) for a network that takes none; export it again")
-        if not 16 <= self.resolution <= 4096:
-            raise ValueError(f"names a resolution of {self.resolution}, not one of 16 to 4096; export it again")
+        if not 16 <= self.resolution <= MOST_RESOLUTION:
+            raise ValueError(
+                f"names a resolution of {self.resolution}, not one of 16 to {MOST_RESOLUTION}; export it again"
+            )
         # The draft sees half of the page.
         even = self.part != "linecolor" or self.multiple % 2 == 0
         if not (even and 1 <= self.multiple <= MOST_MULTIPLE):

@@ -10,7 +10,7 @@ from linecolor import hints
 from linecolor.blending import BlendMode
 from linecolor.onnx_card import OnnxCard
 from linecolor.onnx_file import read_onnx
-from linecolor.page_colorizer import PAGE_PIXELS, Channels, PageColorizer
+from linecolor.page_colorizer import PAGE_PIXELS, Channels, PageColorizer, check_resolution
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -68,8 +68,7 @@ class OnnxColorizer(PageColorizer):
             ValueError: if it is no such file, damaged, or of another kind or format; or for a resolution below 16
                 or threads below 1.
         """
-        if resolution is not None and not 16 <= resolution <= 4096:
-            raise ValueError(f"resolution={resolution}: the networks see pages with a short side of 16 to 4096 pixels")
+        check_resolution(resolution)
         if threads is not None and threads < 1:
             raise ValueError(f"threads={threads} must be 1 or more")
         path = Path(path).expanduser()
@@ -95,7 +94,12 @@ class OnnxColorizer(PageColorizer):
             (color,) = self._infer(["color"], {"line": line, "hint": half[:, 1:].copy()})
             draft = None
         else:
-            color, draft = self._infer(["color", "draft"], {"line": line, "draft_input": half})
+            given = {"line": line, "draft_input": half}
+            if self.draft_only:
+                (draft,) = self._infer(["draft"], given)
+                color = draft.repeat(2, axis=2).repeat(2, axis=3)
+            else:
+                color, draft = self._infer(["color", "draft"], given)
         if color.shape != (1, 3, height, width) or (
             draft is not None and draft.shape != (1, 3, height // 2, width // 2)
         ):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 MOST_BYTES = 2**31 - 1
 """No Protocol Buffers message is longer."""
-MOST_NODES = 100_000
+MOST_NODES, MOST_FIELDS = 100_000, 500_000
 """The published networks have some hundred operations."""
 MOST_NOTES = 100
 MOST_NOTE_BYTES = 100_000
@@ -134,8 +134,11 @@ def _message(value: int | memoryview) -> memoryview:
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """The fields of a message, in order: number, and the value of a number or the bytes of anything longer."""
-    at, end = 0, len(message)
+    at, end, fields = 0, len(message), 0
     while at < end:
+        fields += 1
+        if fields > MOST_FIELDS:
+            raise _Refused(f"has a part of more than {MOST_FIELDS:,} fields")
         key, at = _varint(message, at)
         field, kind = key >> 3, key & 7
         value: int | memoryview

@@ -21,7 +21,10 @@ Picture = NDArray[np.uint8]
 Channels = NDArray[np.float32]
 
 PAGE_PIXELS = 1 << 20
-"""A page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
+"""A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
+
+MOST_RESOLUTION = 2048
+"""A square page is seen whole, whatever its size to the networks; this is the largest."""
 
 LONGEST_SIDE = 16384
 """No page is larger to the networks: one of 1 x 5,000 px is not brought to a short side of 256."""
@@ -54,8 +57,8 @@ class PageColorizer(ABC):
     """Reduce, draft, colorize, enlarge, blend (Lee & Lee 2020, figure 1), with networks that a subclass runs.
 
     The short side of the page is brought to the resolution the networks were trained at, padded with white paper to
-    a multiple they can halve; what has more than `PAGE_PIXELS` then is coloured in overlapping windows along its
-    longer side.
+    a multiple they can halve; a long page of more than `PAGE_PIXELS` then is coloured in overlapping windows along its
+    longer side, none of them shorter than wide.
 
     Args:
         resolution: side S of a training crop in pixels.
@@ -89,7 +92,8 @@ class PageColorizer(ABC):
             inputs: line, hints and spread hints (c, h/2, w/2) as the draft reads them.
 
         Returns:
-            The draft (3, h/2, w/2), None of a system without one, and the colour (3, h, w), RGB in [-1, 1].
+            The draft (3, h/2, w/2), None of a system without one, and the colour (3, h, w), RGB in [-1, 1]; with
+            `draft_only` the colour is not looked at.
         """
 
     def running(self) -> AbstractContextManager[None]:
@@ -134,7 +138,16 @@ class PageColorizer(ABC):
         return Coloring(full, colorized, draft, reduced, grid, drawn.ink)
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:
-        """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S."""
+        """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S.
+
+        Raises:
+            ValueError: for a sliver of which the networks would see less than a pixel across.
+        """
+        if max(size) > LONGEST_SIDE * min(size):
+            raise ValueError(
+                f"the page is {size[1]:,} x {size[0]:,} pixels, more than {LONGEST_SIDE:,} times as long as wide; "
+                "cut it into pieces"
+            )
         scale = min(self.resolution / min(size), LONGEST_SIDE / max(size))
         height, width = (max(2, 2 * round(side * scale / 2)) for side in size)
         return height, width
@@ -189,6 +202,14 @@ class PageColorizer(ABC):
                 yield stretch, slice(0, width), np.broadcast_to(fade[None, :, None], (1, longest, width))
             else:
                 yield slice(0, height), stretch, np.broadcast_to(fade[None, None], (1, height, longest))
+
+
+def check_resolution(resolution: int | None) -> None:
+    """ValueError for a short side at which the networks cannot see a page; None stands for the bundle's own."""
+    if resolution is not None and (type(resolution) is not int or not 16 <= resolution <= MOST_RESOLUTION):
+        raise ValueError(
+            f"resolution={resolution}: the networks see pages with a short side of 16 to {MOST_RESOLUTION} pixels"
+        )
 
 
 def whole_multiple(multiples: Sequence[int]) -> int:

@@ -143,14 +143,16 @@ def check_evaluation(settings: dict[str, Any]) -> None:
     """
     from linecolor.blending import BlendMode
     from linecolor.networks.distance_features import ExtractorName
+    from linecolor.page_colorizer import check_resolution
 
     _numbers("evaluation.", settings, _EVALUATION_NUMBERS)
     hints = settings["hints"]
     if not isinstance(hints, list) or not hints or not all(type(n) is int and 0 <= n <= MOST_HINTS for n in hints):
         raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0 to {MOST_HINTS}, such as [0,8,32]")
-    side = settings["resolution"]
-    if side is not None and (type(side) is not int or not 16 <= side <= 4096):
-        raise ValueError(f"evaluation.resolution={side} must be null or a number of pixels from 16 to 4096")
+    try:
+        check_resolution(settings["resolution"])
+    except ValueError as error:
+        raise ValueError(f"evaluation.{error}") from None
     if type(settings["mirrored"]) is not bool:
         raise ValueError(f"evaluation.mirrored={settings['mirrored']} must be true or false")
     for option, known in (("blend", get_args(BlendMode)), ("features", get_args(ExtractorName))):

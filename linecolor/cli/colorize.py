@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,6 +67,11 @@ def run(options: argparse.Namespace) -> int:
             f"hints are given as points and as a layer ({options.hints or jobs[0].hints}); use one of them"
         )
     colorizer = _colorizer(options)
+    if options.layers is not None and colorizer.blend_mode != "clean":
+        raise ValueError(
+            f"--layers with --blend {colorizer.blend_mode}: programs multiply line and colour, as the clean "
+            "blend does; add --blend clean"
+        )
     failed = 0
     with ThreadPoolExecutor(min(options.jobs, len(jobs))) as pool:
         begun = [(job, pool.submit(_color_page, job, colorizer, points, options)) for job in jobs]
@@ -72,8 +79,10 @@ def run(options: argparse.Namespace) -> int:
             for job, coming in _with_progress(begun):
                 try:
                     told = coming.result()
-                except (ValueError, OSError, MemoryError) as error:
+                except Exception as error:  # torch, OpenCV and onnxruntime raise what they like; the rest go on
                     failed += 1
+                    if os.environ.get("LINECOLOR_TRACEBACK"):
+                        traceback.print_exception(error)
                     reason = " ".join(str(error).split()) or type(error).__name__
                     named = reason if str(job.page) in reason else f"{job.page}: {reason}"
                     print(f"linecolor-colorize: {named}", file=sys.stderr)
@@ -139,10 +148,14 @@ def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
 
 
 def _colorizer(options: argparse.Namespace) -> PageColorizer:
+    if options.no_blend and options.blend not in (None, "none"):
+        raise ValueError(f"--no-blend and --blend {options.blend} contradict each other; give one of them")
     blend: BlendMode | None = "none" if options.no_blend else options.blend
     if options.onnx is not None:
         if options.bundle is not None:
             raise ValueError("--bundle and --onnx are two ways to name the networks; give one of them")
+        if options.device not in ("auto", "cpu"):
+            raise ValueError(f"--onnx runs on the CPU, not on {options.device}; leave --device out")
         from linecolor.onnx_colorizer import OnnxColorizer
 
         colorizer: PageColorizer = OnnxColorizer.load(options.onnx, blend, options.resolution)
@@ -173,7 +186,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hints", type=Path, metavar="PNG", help="painted hint layer, or a folder of them")
     parser.add_argument("--hint", action="append", default=[], metavar="X,Y,#RRGGBB", help="a hint; may be repeated")
     parser.add_argument(
-        "--layers", nargs="?", const="", metavar="ORA", help="also write line, colour and hints as OpenRaster layers"
+        "--layers",
+        nargs="?",
+        const="",
+        metavar="ORA",
+        help="also write line, colour and hints as OpenRaster layers (of the clean blend)",
     )
     parser.add_argument("--color-only", action="store_true", help="write the colour without the lines")
     parser.add_argument("--draft", action="store_true", help="stop after the first of the two stages")

@@ -49,7 +49,7 @@ def plan(
         FileNotFoundError: a page, a pattern without a match, or a hint layer that is not there.
         ValueError: options that fit one page only, or two pages that would write one file; it says what to do.
     """
-    found = list(_found(pages))
+    found = list(_found(pages, out))
     if not found:
         raise FileNotFoundError(f"{', '.join(pages)}: no page here ({' '.join(SUFFIXES)})")
     single = len(found) == 1 and not Path(pages[0]).expanduser().is_dir()
@@ -62,16 +62,20 @@ def plan(
     return jobs
 
 
-def _found(pages: Sequence[str]) -> list[tuple[Path, Path]]:
-    """The pages, each once, with their path below the folder they were found in."""
+def _found(pages: Sequence[str], out: Path | None) -> list[tuple[Path, Path]]:
+    """The pages, each once, with their path below the folder they were found in; no hints, and no earlier results."""
     found: dict[Path, Path] = {}
+    results = None if out is None else out.expanduser().resolve()
     for name in pages:
         path = Path(name).expanduser()
         if path.is_dir():
             for page in find_images(path):
-                if not page.stem.endswith((HINTS, COLORED)):
+                in_results = results not in (None, path.resolve()) and page.resolve().is_relative_to(results)
+                if not page.stem.endswith((HINTS, COLORED)) and not in_results:
                     found.setdefault(page, page.relative_to(path))
         elif path.exists() or not glob.has_magic(name):
+            if len(pages) > 1 and path.stem.endswith((HINTS, COLORED)):
+                continue  # a pattern that the shell has expanded
             # What is not there is told by the door for pictures, page by page.
             found.setdefault(path, Path(path.name))
         else:

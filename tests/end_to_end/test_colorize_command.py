@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from linecolor.bundle import CARD, WEIGHTS, save_bundle
 from linecolor.cli.colorize import main
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.page_colorizer import PageColorizer
 
 ARCHITECTURES = {
     "draft": {"in_channels": 9, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
@@ -77,7 +78,10 @@ def test_points_and_a_named_layer(tmp_path, bundle):
     assert main([str(page), "--hint", "22,53,#ff0000", "-o", str(out), "--bundle", str(bundle)]) == 0
     points = read(out)
     assert main([str(page), "--hints", str(layer), "-o", str(out), "--bundle", str(bundle)]) == 0
-    assert points.shape == read(out).shape
+    painted = read(out)
+    assert main([str(page), "-o", str(out), "--bundle", str(bundle)]) == 0
+    assert (points != read(out)).any()
+    assert (painted != read(out)).any()
 
 
 def test_a_folder_keeps_its_shape_and_the_number_of_jobs_changes_nothing(tmp_path, bundle):
@@ -114,9 +118,52 @@ def test_a_bad_file_is_named_and_the_rest_go_on(tmp_path, bundle, capsys):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
 
 
+def test_what_the_shell_expands_is_read_as_a_pattern(tmp_path, bundle):
+    for name in ("p1", "p2"):
+        save(tmp_path / f"{name}.png")
+    paint(tmp_path / "p1.hints.png")
+    for _ in range(2):
+        expanded = [str(path) for path in sorted(tmp_path.glob("*.png"))]
+        assert main([*expanded, "--bundle", str(bundle)]) == 0
+    made = ["p1.color.png", "p1.hints.png", "p1.png", "p2.color.png", "p2.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == made
+
+
+def test_results_may_lie_inside_the_folder_of_the_pages(tmp_path, bundle):
+    save(tmp_path / "p1.png")
+    for _ in range(2):
+        assert main([str(tmp_path), "-o", str(tmp_path / "out"), "--bundle", str(bundle)]) == 0
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["p1.png"]
+
+
+def test_a_page_that_breaks_a_library_does_not_stop_the_rest(tmp_path, bundle, capsys, monkeypatch):
+    for name in ("1", "2", "3"):
+        save(tmp_path / f"{name}.png", np.full((40 + int(name), 40), 255, np.uint8))
+    color = PageColorizer.color
+
+    def break_on_the_first(self, line, hints=None):
+        if len(line) == 41:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return color(self, line, hints)
+
+    monkeypatch.setattr(PageColorizer, "color", break_on_the_first)
+    arguments = [str(tmp_path), "-o", str(tmp_path / "out"), "--bundle", str(bundle), "--jobs", "1"]
+    assert main(arguments) == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["2.png", "3.png"]
+    assert "1.png: DefaultCPUAllocator" in capsys.readouterr().err
+
+
+def test_a_sliver_is_refused_with_the_limit(tmp_path, bundle, capsys):
+    page = save(tmp_path / "page.png", np.full((1, 16_390), 255, np.uint8))
+    assert main([str(page), "--bundle", str(bundle)]) == 1
+    assert "more than 16,384 times as long as wide" in capsys.readouterr().err
+
+
 def test_resolution_and_profile_of_the_page_are_kept(tmp_path, bundle):
-    page = save(tmp_path / "page.png", dpi=(350, 350))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    page = save(tmp_path / "page.png", np.repeat(drawing()[..., None], 3, 2), dpi=(350, 350), icc_profile=profile)
     assert main([str(page), "--bundle", str(bundle)]) == 0
+    assert Image.open(tmp_path / "page.color.png").info["icc_profile"] == profile
     assert Image.open(tmp_path / "page.color.png").info["dpi"] == Image.open(page).info["dpi"]
 
 
@@ -158,19 +205,23 @@ def test_what_can_be_chosen_changes_the_picture(tmp_path, bundle, options):
         (["{page}", "-o", "{folder}/x.jpg"], "ends with .png"),
         (["{page}", "--layers", "{folder}/x.psd"], "ends with .ora"),
         (["{page}", "--jobs", "0"], "1 or more"),
-        (["{page}", "--resolution", "5"], "16 to 4096"),
+        (["{page}", "--resolution", "5"], "16 to 2048"),
+        (["{page}", "--layers", "--blend", "paper"], "add --blend clean"),
+        (["{page}", "--layers", "--no-blend"], "add --blend clean"),
+        (["{page}", "--no-blend", "--blend", "paper"], "contradict"),
+        (["{page}", "--onnx", "x.onnx", "--device", "cuda"], "runs on the CPU"),
         (["{page}", "--device", "cuda"], "not to be had"),
         (["{page}", "--bundle", "{folder}", "--onnx", "x.onnx"], "two ways"),
     ],
 )
 def test_mistakes_are_told_with_what_to_do(tmp_path, bundle, capsys, arguments, told):
-    if "cuda" in arguments and torch.cuda.is_available():
+    if arguments[1:] == ["--device", "cuda"] and torch.cuda.is_available():
         pytest.skip("this machine has the device that the message is about")
     page = save(tmp_path / "page.png")
     for name in ("1", "2"):
         save(tmp_path / "pages" / f"{name}.png")
     filled = [part.format(page=page, folder=tmp_path) for part in arguments]
-    if "--bundle" not in filled:
+    if not {"--bundle", "--onnx"} & set(filled):
         filled += ["--bundle", str(bundle)]
     assert main(filled) == 2
     assert told in capsys.readouterr().err

@@ -252,3 +252,20 @@ def test_what_is_no_line_is_refused():
     made = networks()
     with pytest.raises(ValueError, match="a line is"):
         LineColorizer({"draft": made["draft"]}, 32, "none")(np.zeros((4, 4, 5), np.uint8))
+
+
+@pytest.mark.parametrize("card", ["resolution: .inf", "resolution: '256'", "resolution: 32.7", "a: " + "[" * 5000])
+def test_a_hostile_card_is_told_not_thrown(tmp_path, card):
+    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    text = (tmp_path / CARD).read_text()
+    (tmp_path / CARD).write_text(card if card[0] == "a" else text.replace("resolution: 32", card))
+    with pytest.raises(ValueError, match=r"bundle\.yaml: (describes a bundle|is no description)"):
+        LineColorizer.load(tmp_path)
+
+
+def test_the_draft_alone_does_not_pay_for_the_second_network():
+    made = networks()
+    colorizer = LineColorizer(made, 32, "none")
+    colorizer.draft_only = True
+    made["colorizer"].forward = None  # would be called
+    assert colorizer.colorize(page(40, 40)).shape == (40, 40, 3)
