@@ -23,7 +23,6 @@ _EXAMPLES = """examples:
 """
 
 MISTAKE = 2
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,6 +81,7 @@ def serve(options: argparse.Namespace) -> None:
     listening = _listen(options.host, options.port)
     with listening:
         from linecolor.line_colorizer import LineColorizer, find_device
+        from linecolor.web.guard import LOOPBACK
 
         colorizer = LineColorizer.load(options.bundle, device=find_device(options.device))
         folder = Path(tempfile.mkdtemp(prefix="linecolor-app-"))

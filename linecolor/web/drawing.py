@@ -18,18 +18,17 @@ from linecolor.blending import BlendMode
 from linecolor.images.encoding import encode_png
 from linecolor.images.page_notes import read_notes
 from linecolor.line_layer import LineLayer
-from linecolor.page_colorizer import PageColorizer
+from linecolor.page_colorizer import MOST_RESOLUTION, PageColorizer
 from linecolor.web.strokes import Stroke, paint_strokes
 
 Picture = NDArray[np.uint8]
 
 VIEW_SIDE = 1600
 """The longer side of a view in pixels, at most; a page that is no larger is its own view."""
-REMEMBERED = 12
-"""Colourings of a drawing that are kept, so that undo and a download need not wait for the networks."""
+REMEMBERED, REMEMBERED_BYTES = 12, 48_000_000
+"""Colourings of a drawing that are kept, so that undo and downloads need not wait for the networks; the last always."""
 DETAILS = (1.0, 1.5, 2.0)
 """Multiples of the resolution the networks were trained at that a user may choose from."""
-_FINEST = 4096
 
 
 def at_details(colorizer: PageColorizer) -> dict[int, PageColorizer]:
@@ -37,7 +36,7 @@ def at_details(colorizer: PageColorizer) -> dict[int, PageColorizer]:
     found: dict[int, PageColorizer] = {}
     for detail in DETAILS:
         # Even: a page brought to this size then stays as it is when it is brought there again.
-        resolution = min(2 * round(colorizer.resolution * detail / 2), _FINEST)
+        resolution = min(2 * round(colorizer.resolution * detail / 2), MOST_RESOLUTION)
         found[resolution] = copy.copy(colorizer)
         found[resolution].resolution = resolution
     return found
@@ -91,7 +90,10 @@ class Drawing:
         colorized = self.colorizers[resolution].color(self._reduced[resolution], hints).colorized
         with self._lock:
             self._colored[key] = colorized
-            while len(self._colored) > REMEMBERED:
+            while len(self._colored) > 1 and (
+                len(self._colored) > REMEMBERED
+                or sum(kept.nbytes for kept in self._colored.values()) > REMEMBERED_BYTES
+            ):
                 self._colored.popitem(last=False)
         return colorized
 

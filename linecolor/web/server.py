@@ -243,6 +243,7 @@ def make_app(
         UnreadableImage: error_answer(lambda error: (422, error.reason)),
         Busy: error_answer(lambda error: (503, "The server is busy; it is tried again.")),
         Left: error_answer(lambda error: (499, "nobody waits for this any more")),
+        ValueError: error_answer(lambda error: (422, str(error))),
         MemoryError: error_answer(lambda error: (507, "There is not enough memory for a page of this size.")),
     }
     guard = Middleware(cast(Any, Guard), hosts=hosts)

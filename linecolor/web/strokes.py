@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -17,6 +18,10 @@ Picture = NDArray[np.uint8]
 
 MOST_STROKES = 5_000
 MOST_POINTS = 200_000
+MOST_COATS = 200
+"""How often strokes may cover the page; a hand covers it once or twice, and others wait while they are drawn."""
+WIDEST = 64
+"""Pixels a brush may have on the smallest page; the default one has 26."""
 _HEX = re.compile("#[0-9a-fA-F]{6}")
 _SUBPIXEL_BITS = 4
 _THICKEST = 32767  # OpenCV draws no thicker line
@@ -55,6 +60,9 @@ def read_strokes(given: Any, size: tuple[int, int]) -> tuple[Stroke, ...]:
     points = sum(len(stroke.points) for stroke in strokes)
     if points > MOST_POINTS:
         raise ValueError(f"strokes of {points:,} points; the limit is {MOST_POINTS:,}: clear some")
+    painted = sum(stroke.width * (stroke.width + _length(stroke)) for stroke in strokes)
+    if painted > MOST_COATS * size[0] * size[1]:
+        raise ValueError(f"the strokes would paint the page more than {MOST_COATS} times over: clear some")
     return strokes
 
 
@@ -102,8 +110,8 @@ def _stroke(place: int, given: Any, size: tuple[int, int]) -> Stroke:
     if color is not None and not (isinstance(color, str) and _HEX.fullmatch(color)):
         raise ValueError(f'stroke {place} has the colour {str(color)[:20]!r}: "#rrggbb", or null to erase')
     width = _number(given.get("width"), f"the width of stroke {place}")
-    if not 0 < width <= 2 * max(size):
-        raise ValueError(f"stroke {place} is {width:g} pixels wide; a brush has more than 0, and no more than the page")
+    if not 0 < width <= max(WIDEST, 2 * max(size)):
+        raise ValueError(f"stroke {place} is {width:g} pixels wide; a brush is no wider than the page twice over")
     points = given.get("points")
     if not isinstance(points, list) or not points or len(points) > MOST_POINTS:
         raise ValueError(f"stroke {place} has no list of points, or one longer than {MOST_POINTS:,}")
@@ -122,6 +130,10 @@ def _number(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e9 or not math.isfinite(value):
         raise ValueError(f"{what} is no number of pixels")
     return float(value)
+
+
+def _length(stroke: Stroke) -> float:
+    return sum(math.dist(here, there) for here, there in pairwise(stroke.points))
 
 
 def _near(value: float, side: int) -> float:
