@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-SECONDS_AT_2048, GIB_AT_8192 = 4.0, 1.5
+SECONDS_AT_2048, GB_AT_8192 = 4.0, 1.5
 """Bars: on two cores with the weights in the box."""
 
 
@@ -25,7 +25,7 @@ def page(side: int) -> np.ndarray:
 
 
 def measure() -> dict[str, float]:
-    """Median `seconds` at 2,048 px with 32 hints, the call alone; `gib` beside line, hints and result at 8,192 px."""
+    """Median `seconds` at 2,048 px with 32 hints, the call alone; `gb` beside line, hints and result at 8,192 px."""
     from linecolor.line_colorizer import LineColorizer
 
     colorizer = LineColorizer.load()
@@ -38,11 +38,11 @@ def measure() -> dict[str, float]:
         colorizer.colorize(line, hints)
         taken.append(time.perf_counter() - started)
     done = subprocess.run([sys.executable, "-m", "benchmarks.colorizing"], capture_output=True, text=True, check=True)
-    return {"seconds": statistics.median(taken), "gib": json.loads(done.stdout)["gib"]}
+    return {"seconds": statistics.median(taken), "gb": json.loads(done.stdout)["gb"]}
 
 
 def _memory(side: int = 8192) -> float:
-    """GiB that colouring takes beside its pictures, in a process of its own: a peak never sinks."""
+    """Gigabytes that colouring takes beside its pictures, in a process of its own: a peak never sinks."""
     import torch
 
     from linecolor.cli.preflight_meter import forget_peak, peak_memory, resident_memory
@@ -57,8 +57,8 @@ def _memory(side: int = 8192) -> float:
     forget_peak(cpu)
     before = resident_memory("VmRSS")
     result = colorizer.colorize(line, hints)
-    return (peak_memory(cpu) - before - result.nbytes) / 2**30
+    return (peak_memory(cpu) - before - result.nbytes) / 1e9
 
 
 if __name__ == "__main__":
-    print(json.dumps({"gib": _memory()}))
+    print(json.dumps({"gb": _memory()}))

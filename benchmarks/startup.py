@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-BARS = {"train": 1.5, "evaluate": 1.5, "data": 0.5}
+BARS = {"train": 1.5, "evaluate": 1.5, "data": 0.5, "colorize": 0.5, "export": 0.5, "app": 0.5}
 
 
 def measure(repeats: int = 5) -> dict[str, float]:
