@@ -32,9 +32,9 @@ class CropSettings:
     """How a training crop is cut and moved.
 
     `scale` is `native` (the paper), `log_uniform` between native and whole, or `whole`, Pix2Pix's 256 of 286 px;
-    `uncut` the chance that the page is taken as it is, as pages are in use; `collage` the chance of a page with three
-    other drawings on it; `flip` the chance of mirroring; `turn` the chance of being turned by up to `rotation` degrees
-    and enlarged by up to a share of `zoom`.
+    `uncut` the chance that the whole short side is cut out, as pages are seen in use; `collage` the chance of a page
+    with three other drawings on it; `flip` the chance of mirroring; `turn` the chance of being turned by up to
+    `rotation` degrees and enlarged by up to a share of `zoom`.
     """
 
     scale: str

@@ -9,13 +9,14 @@ if TYPE_CHECKING:
     from datamodules.sources.folder import FolderScan
 
 
-def load_drawings(data: dict[str, Any]) -> "FolderScan":
+def load_drawings(data: dict[str, Any], option: str = "data.root") -> "FolderScan":
     """Scan the folder that `conf/data` names, or read the index of the shards there.
 
     Args:
         data: `root`, `lines`, `test_share`, `verify`, `overfit`; of shards, which bring their split, their lines and
             checked pictures, only `root` and `overfit`. `more`: further data sets, from which only training drawings
             are taken, so that the held-out ones stay those of `root`.
+        option: what messages call the root.
 
     Returns:
         The drawings with their splits and what was skipped; with `overfit` = n the first n training drawings are
@@ -40,9 +41,10 @@ def load_drawings(data: dict[str, Any]) -> "FolderScan":
             raise ValueError(f"data.manifest={data['manifest']} is for a folder; shards hold what was put into them")
         scan = FolderScan(load_shards(data["root"]).drawings, [])
     else:
-        scan = _scan(data)
+        scan = _scan(data, option)
     for root in data.get("more") or ():
-        beside = load_drawings({**data, "root": root, "lines": None, "manifest": None, "more": [], "overfit": 0})
+        alone = {**data, "root": root, "lines": None, "manifest": None, "more": [], "overfit": 0}
+        beside = load_drawings(alone, "data.more")
         drawings = list(of_split(beside.drawings, "train"))
         if twice := set(ids_of(scan.drawings)).intersection(ids_of(drawings)):
             raise ValueError(
@@ -77,14 +79,14 @@ def data_licence(data: dict[str, Any]) -> dict[str, Any] | None:
     return {key: "; ".join(dict.fromkeys(str(licence.get(key, "")) for licence in told)) for key in told[0]}
 
 
-def _scan(data: dict[str, Any]) -> "FolderScan":
+def _scan(data: dict[str, Any], option: str) -> "FolderScan":
     from datamodules.sources.folder import scan_folder
 
     root = Path(data["root"]).expanduser()
     if not root.is_dir():
-        source = root.name if root.name in ("openmoji", "characters") else "openmoji"
+        source = "characters" if "characters" in root.name else "openmoji"
         raise FileNotFoundError(
-            f"data.root={root}: there is no such folder. Point data.root at your illustrations "
+            f"{option}={root}: there is no such folder. Point {option} at your illustrations "
             f"(data=folder data.root=...), or make real pairs with: linecolor-data prepare {source} --out {root}"
         )
     share = data["test_share"]

@@ -1,0 +1,112 @@
+"""Several drawings on one page, whole pages, and further data sets to train on."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from datamodules.illustrations import Illustrations, Page, collage
+from datamodules.recipe import CropSettings, PairSettings, SampleKey, draw_company, draw_crop
+from datamodules.sources.drawing import Drawing
+from linecolor.cli.sources import data_licence, load_drawings
+from linecolor.images import write_png
+
+
+def page(shade: int, height: int = 40, width: int = 60, line: bool = True) -> Page:
+    color = np.full((height, width, 3), shade, np.uint8)
+    ink = np.full((height, width), 255, np.uint8)
+    ink[height // 2] = 0
+    drawing = Drawing(str(shade), Path(str(shade)), None, "train", str(shade))
+    return Page(drawing, color, ink if line else None, np.full((height, width), 255, np.uint8))
+
+
+def test_four_pages_lie_in_four_squares_with_white_between():
+    made = collage([page(10), page(80, 60, 40), page(150), page(220)], 32)
+    assert made.color.shape == (64, 64, 3)
+    assert [made.color[y, x, 0] for y in (16, 48) for x in (16, 48)] == [10, 80, 150, 220]
+    assert made.color[1, 16, 0] == 255  # a lying page has white above
+    assert made.alpha[1, 16] == 0
+    assert made.alpha[16, 16] == 255
+    assert made.line is not None
+    assert made.line[16, 16] < 200
+    assert made.drawing.id == "10"
+
+
+def test_a_collage_has_a_line_only_if_all_have():
+    assert collage([page(10), page(80), page(150, line=False), page(220)], 16).line is None
+
+
+def crops(**chances: float) -> CropSettings:
+    return CropSettings(
+        **{"scale": "native", "uncut": 0, "collage": 0, "flip": 0, "turn": 0, "rotation": 0, "zoom": 0} | chances
+    )
+
+
+def test_chances_are_kept_and_depend_on_the_name_alone():
+    keys = [SampleKey(0, "draft", 0, str(number)) for number in range(2000)]
+    company = [draw_company(crops(collage=0.1), key) for key in keys]
+    assert 0.07 < np.mean([found is not None for found in company]) < 0.13
+    assert draw_company(crops(), keys[0]) is None
+    whole = [draw_crop(crops(uncut=0.4), key, (500, 700), 256)[2] == 500 for key in keys]
+    assert 0.36 < np.mean(whole) < 0.44
+    again = draw_company(crops(collage=1.0), keys[5])
+    np.testing.assert_array_equal(again, draw_company(crops(collage=1.0), keys[5]))
+
+
+def test_a_collage_is_the_same_in_a_folder_read_in_another_order(picture_folder):
+    files = sorted((picture_folder / "color").iterdir())
+    drawings = [Drawing(file.stem, file, None, "train", file.stem) for file in files]
+    plain = yaml.safe_load((Path(__file__).parents[2] / "conf" / "pairs" / "rich.yaml").read_text())
+    pairs = replace(PairSettings.from_config(plain), crop=crops(collage=1.0))
+    one, other = (Illustrations(order, pairs, 32, 0, "draft") for order in (drawings, drawings[::-1]))
+    first, second = one[0, 3], other[0, len(drawings) - 4]
+    assert first["sample_id"] == second["sample_id"]
+    assert (first["color"] == second["color"]).all()
+
+
+def prepared(folder: Path, names: dict[str, str], licence: str) -> Path:
+    """A data set as `linecolor-data prepare` leaves it: names and their splits."""
+    for name, split in names.items():
+        for kind in ("color", "line"):
+            write_png(folder / split / kind / f"{name}.png", np.full((32, 32), 255, np.uint8))
+    rows = [{"id": name, "base": name, "split": split, "size": [32, 32]} for name, split in names.items()]
+    manifest = {"format": 1, "source": licence, "source_version": "1", "options": {}, "drawings": rows}
+    manifest["licence"] = {"name": licence, "url": f"u-{licence}", "attribution": f"by {licence}"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def settings_of(root: Path, *more: Path) -> dict:
+    return {
+        "root": str(root), "more": [str(folder) for folder in more], "lines": None, "manifest": None,
+        "test_share": 0.05, "verify": "header", "overfit": 0,
+    }  # fmt: skip
+
+
+def test_of_further_data_sets_only_training_drawings_are_taken(tmp_path):
+    first = prepared(tmp_path / "a", {"a1": "train", "a2": "test"}, "CC BY")
+    second = prepared(tmp_path / "b", {"b1": "train", "b2": "test"}, "CC0")
+    data = settings_of(first, second)
+    assert [(one.id, one.split) for one in load_drawings(data).drawings] == [
+        ("a1", "train"), ("a2", "test"), ("b1", "train")
+    ]  # fmt: skip
+    licence = data_licence(data)
+    assert licence is not None
+    assert licence["name"] == "CC BY; CC0"
+    assert licence["attribution"] == "by CC BY; by CC0"
+
+
+def test_two_drawings_of_one_name_are_refused(tmp_path):
+    first = prepared(tmp_path / "a", {"same": "train", "a2": "test"}, "CC BY")
+    second = prepared(tmp_path / "b", {"same": "train"}, "CC0")
+    with pytest.raises(ValueError, match="named as others are"):
+        load_drawings(settings_of(first, second))
+
+
+def test_a_missing_further_data_set_is_named_with_its_own_option(tmp_path):
+    first = prepared(tmp_path / "a", {"a1": "train"}, "CC BY")
+    with pytest.raises(FileNotFoundError, match=r"data\.more=.*release-characters.*prepare characters"):
+        load_drawings(settings_of(first, tmp_path / "release-characters"))
