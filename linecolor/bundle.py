@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import torch
 import yaml
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
@@ -106,6 +106,10 @@ def load_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, nn.Module]]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"{path}: {path.stat().st_size} bytes are more than any bundle has")
+        with safe_open(path, "pt") as file:
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (no dict)
+        for name, architecture in card["networks"].items():
+            _check_shapes(path, name, architecture, shapes)
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: is no safetensors file or is damaged ({error})") from None
@@ -113,14 +117,17 @@ def load_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, nn.Module]]:
     for name, architecture in card["networks"].items():
         network = NETWORKS[name](**architecture)
         state = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
-        try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            raise ValueError(
-                f"{path}: does not hold the {name} network that {CARD} describes ({_first_line(error)})"
-            ) from None
+        network.load_state_dict(state)
         networks[name] = network.requires_grad_(False)
     return card, networks
+
+
+class _CardLoader(yaml.SafeLoader):
+    """Plain YAML without merge keys, a dozen of which can name each other for ever."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a bundle's card has no merge keys", node.start_mark)
 
 
 def find_bundle(bundle_or_run: str | Path | None = None) -> Path:
@@ -151,7 +158,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_CARD_BYTES:
             raise ValueError(f"{path.stat().st_size} bytes long")
-        card = yaml.safe_load(path.read_text(encoding="utf-8"))
+        card = yaml.load(path.read_text(encoding="utf-8"), _CardLoader)  # a SafeLoader
         known = card["format"] == FORMAT and tuple(card["networks"]) in SYSTEMS
         card.setdefault("blend", "clean")  # bundles had no say in these two once
         card.setdefault("mirrored", False)
@@ -207,5 +214,14 @@ def _check_buildable(path: Path, name: str, architecture: dict[str, Any]) -> Non
         raise ValueError(f"{path}: describes a {name} network of {size / 2**30:.0f} GiB, more than any bundle has")
 
 
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines()[1:] if line.strip()), str(error))
+def _check_shapes(path: Path, name: str, architecture: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Compare the weights with the network on the card before memory is given to either."""
+    with torch.device("meta"):
+        wanted = {key: tuple(tensor.shape) for key, tensor in NETWORKS[name](**architecture).state_dict().items()}
+    found = {key.removeprefix(f"{name}."): shape for key, shape in shapes.items() if key.startswith(f"{name}.")}
+    if wanted != found:
+        first = min(key for key in {*wanted, *found} if wanted.get(key) != found.get(key))
+        raise ValueError(
+            f"{path}: does not hold the {name} network that {CARD} describes ({first} is "
+            f"{found.get(first, 'missing')}, wanted {wanted.get(first, 'none')})"
+        )

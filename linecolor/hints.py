@@ -70,6 +70,8 @@ def check_layer(layer: Picture, shape: tuple[int, int]) -> None:
         raise ValueError(
             f"a hint layer is (H, W, 4) uint8 RGBA, transparent where there is no hint, got {layer.shape} {layer.dtype}"
         )
+    if layer[..., 3].min() == 255 and layer.shape[0] * layer.shape[1] > 1:
+        raise ValueError("the hint layer is opaque everywhere, one hint over every pixel: paint on a transparent layer")
     (height, width), (h, w) = shape, layer.shape[:2]
     # A pixel of rounding in a small layer is no other shape.
     if (w + 1) * height * 1.02 < (h - 1) * width or (w - 1) * height > (h + 1) * width * 1.02:
@@ -112,6 +114,8 @@ def _point(point: Point, shape: tuple[int, int]) -> tuple[int, int, tuple[int, i
         if isinstance(color, str):
             rgb = _parse_color(color)
         else:
+            if any(value != int(value) for value in color):
+                raise ValueError("channels are whole numbers from 0 to 255")
             red, green, blue = (int(value) for value in color)
             rgb = (red, green, blue)
     except (TypeError, ValueError, OverflowError) as error:

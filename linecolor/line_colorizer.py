@@ -22,7 +22,7 @@ def find_device(wanted: str) -> torch.device:
     have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         return torch.device(next(name for name, there in have.items() if there))
-    if not have.get(wanted, False):
+    if not have.get(wanted.split(":")[0], False):
         there = ", ".join(name for name, is_there in have.items() if is_there)
         raise ValueError(f"device {wanted} is not to be had here; there is {there}")
     return torch.device(wanted)
@@ -70,16 +70,19 @@ class LineColorizer(PageColorizer):
         Args:
             bundle_or_run: the folder of a bundle or of a run that has one; None takes the weights in the box.
             blend_mode: None takes the bundle's own.
-            device: to colour on.
+            device: to colour on; `auto` takes the fastest there is.
             resolution: short side in pixels at which the networks see a page; None takes the bundle's own. A larger
                 one shows them finer detail, and less of the page's meaning.
 
         Raises:
             FileNotFoundError: if there is no bundle.
-            ValueError: if it is damaged or of another architecture, or for a resolution below 16.
+            ValueError: if it is damaged or of another architecture, for a device that is not there, or a resolution or
+                blend mode that cannot be.
         """
         card, networks = load_bundle(find_bundle(bundle_or_run))
         check_resolution(resolution)
+        if isinstance(device, str):
+            device = find_device(device)
         # In evaluation mode for good: pages may be coloured from several threads, and `running` leaves it as it was.
         on_device = {name: network.to(device).eval() for name, network in networks.items()}
         side = resolution or card["resolution"]

@@ -140,6 +140,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         if fields > MOST_FIELDS:
             raise _Refused(f"has a part of more than {MOST_FIELDS:,} fields")
         key, at = _varint(message, at)
+        # What is read as another number elsewhere must not pass as an unknown one here.
+        if key >> 32 or not key >> 3:
+            raise ValueError("a field with an impossible number")
         field, kind = key >> 3, key & 7
         value: int | memoryview
         if kind == _VARINT:

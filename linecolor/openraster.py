@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from linecolor.images import write_atomically
 from linecolor.images.encoding import encode_png
+from linecolor.images.page_notes import PageNotes
 
 Picture = NDArray[np.uint8]
 
 MULTIPLY, NORMAL = "svg:multiply", "svg:src-over"
 THUMBNAIL = 256
+_MADE_HERE = b"linecolor"
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,16 @@ def flattened(ink: Picture, color: Picture) -> Picture:
     return np.asarray(cv2.multiply(rgb, color, scale=1 / 255), np.uint8)
 
 
-def write_openraster(path: str | Path, layers: Sequence[Layer], merged: Picture, dpi: float | None = None) -> None:
+def write_openraster(
+    path: str | Path, layers: Sequence[Layer], merged: Picture, notes: PageNotes | None = None
+) -> None:
     """Write layers as an OpenRaster file, whole or not at all.
 
     Args:
         path: the file, by custom *.ora.
         layers: the topmost first, all of one size.
         merged: (H, W, 3), what they make together, for programs that show files without opening them.
-        dpi: resolution to note.
+        notes: resolution and colour profile of the page.
 
     Raises:
         ValueError: if the layers are not of one size.
@@ -78,9 +82,9 @@ def write_openraster(path: str | Path, layers: Sequence[Layer], merged: Picture,
                 f"the picture {width} x {height}: layers are of one size"
             )
     root = ET.Element("image", version="0.0.3", w=str(width), h=str(height))
-    if dpi:
-        root.set("xres", str(round(dpi)))
-        root.set("yres", str(round(dpi)))
+    if notes and notes.dpi:
+        root.set("xres", str(round(notes.dpi[0])))
+        root.set("yres", str(round(notes.dpi[1])))
     stack = ET.SubElement(root, "stack")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -101,13 +105,23 @@ def write_openraster(path: str | Path, layers: Sequence[Layer], merged: Picture,
                     "visibility": "visible" if layer.visible else "hidden",
                 },
             )
-            archive.writestr(zipfile.ZipInfo(source), encode_png(layer.picture), zipfile.ZIP_STORED)
+            archive.writestr(zipfile.ZipInfo(source), encode_png(layer.picture, notes), zipfile.ZIP_STORED)
         archive.writestr(zipfile.ZipInfo("stack.xml"), ET.tostring(root, "utf-8", xml_declaration=True))
-        archive.writestr(zipfile.ZipInfo("mergedimage.png"), encode_png(merged), zipfile.ZIP_STORED)
+        archive.writestr(zipfile.ZipInfo("mergedimage.png"), encode_png(merged, notes), zipfile.ZIP_STORED)
         archive.writestr(
             zipfile.ZipInfo("Thumbnails/thumbnail.png"), encode_png(_thumbnail(merged)), zipfile.ZIP_STORED
         )
+        archive.comment = _MADE_HERE
     write_atomically(path, buffer.getvalue())
+
+
+def is_own(path: str | Path) -> bool:
+    """Whether a file is one that `write_openraster` wrote, which may be replaced by another."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment == _MADE_HERE
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _thumbnail(picture: Picture) -> Picture:

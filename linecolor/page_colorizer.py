@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -75,6 +76,8 @@ class PageColorizer(ABC):
     def __init__(
         self, resolution: int, multiple: int, hint_spread: str, blend_mode: BlendMode, page_pixels: int = PAGE_PIXELS
     ) -> None:
+        if blend_mode not in get_args(BlendMode):
+            raise ValueError(f"blend mode {blend_mode!r} is unknown; use one of {', '.join(get_args(BlendMode))}")
         self.resolution = resolution
         self.multiple = multiple
         self.hint_spread = hint_spread
@@ -221,9 +224,16 @@ def _on_grid(given: Picture | Sequence[hints.Point] | None, shape: tuple[int, ..
     if given is None:
         return np.zeros((*grid, 4), np.uint8)
     if not isinstance(given, np.ndarray):
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            raise ValueError(f"hints are an RGBA array or a list of (x, y, colour), not {type(given).__name__}")
         return hints.place_points(given, (shape[0], shape[1]), grid)
     hints.check_layer(given, (shape[0], shape[1]))
-    return hints.reduce_layer(given, grid)
+    found = hints.reduce_layer(given, grid)
+    if given[..., 3].any() and not found[..., 3].any():
+        raise ValueError(
+            f"the hints are too faint: none has an alpha of {hints.HINT_ALPHA} of 255; paint more opaquely"
+        )
+    return found
 
 
 def _paper(line: Picture) -> Channels:
@@ -231,6 +241,8 @@ def _paper(line: Picture) -> Channels:
 
 
 def _levels(color: Channels) -> Picture:
+    if not np.isfinite(color).all():
+        raise ValueError("the networks paint no colour but NaN or infinity: their weights are damaged")
     levels = np.rint((color.transpose(1, 2, 0) + 1) * 127.5)
     return np.ascontiguousarray(np.clip(levels, 0, 255).astype(np.uint8))
 

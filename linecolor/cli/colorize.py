@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -43,6 +44,10 @@ FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's alphabet lacks must not stop a chapter.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return run(options)
@@ -61,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     points = [parse_point(text) for text in options.hint]
     if options.jobs < 1:
         raise ValueError(f"--jobs {options.jobs} must be 1 or more")
-    jobs = plan(options.pages, options.out, options.hints, options.layers, bool(points))
+    jobs = plan(options.pages, options.out, options.hints, options.layers, bool(points), options.force)
     if points and (options.hints or jobs[0].hints):
         raise ValueError(
             f"hints are given as points and as a layer ({options.hints or jobs[0].hints}); use one of them"
@@ -87,13 +92,21 @@ def run(options: argparse.Namespace) -> int:
                     named = reason if str(job.page) in reason else f"{job.page}: {reason}"
                     print(f"linecolor-colorize: {named}", file=sys.stderr)
                 else:
-                    print(told, flush=True)
+                    _tell(told)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     if failed:
         print(f"linecolor-colorize: {failed} of {len(jobs)} pages could not be coloured", file=sys.stderr)
     return FAILED if failed else 0
+
+
+def _tell(line: str) -> None:
+    """Print a line; where nobody reads any more, the pages are coloured all the same."""
+    try:
+        print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def parse_point(text: str) -> Point:
@@ -110,7 +123,7 @@ def parse_point(text: str) -> Point:
 def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point], options: argparse.Namespace) -> str:
     from linecolor import blending, images, openraster
     from linecolor.images.encoding import encode_png
-    from linecolor.images.page_notes import read_notes
+    from linecolor.images.page_notes import read_notes, signed
 
     started = time.perf_counter()
     line, _ = images.read_color(job.page)
@@ -124,10 +137,10 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
         color = blending.color_layer(coloring.ink, coloring.colorized)
         if layers:
             stack = openraster.drawing_layers(coloring.ink, color, _layer_of(hints, (height, width)))
-            openraster.write_openraster(layers, stack, openraster.flattened(coloring.ink, color), notes.dpi)
+            openraster.write_openraster(layers, stack, openraster.flattened(coloring.ink, color), notes)
         if options.color_only:
             picture = color
-    images.write_atomically(job.out, encode_png(picture, notes))
+    images.write_atomically(job.out, signed(encode_png(picture, notes)))
     beside = f" and {layers}" if layers else ""
     return f"{job.page} -> {job.out}{beside} ({width} x {height}, {time.perf_counter() - started:.1f} s)"
 
@@ -182,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=raw
     )
     parser.add_argument("pages", nargs="+", metavar="PAGE", help="line art: files, folders, patterns in quotes")
-    parser.add_argument("-o", "--out", type=Path, metavar="OUT", help="a file for one page, a folder for several")
+    parser.add_argument("-o", "--out", metavar="OUT", help="a file for one page, a folder for several")
     parser.add_argument("--hints", type=Path, metavar="PNG", help="painted hint layer, or a folder of them")
     parser.add_argument("--hint", action="append", default=[], metavar="X,Y,#RRGGBB", help="a hint; may be repeated")
     parser.add_argument(
@@ -204,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
         "--resolution", type=int, metavar="N", help="short side at which the networks see a page: more, finer detail"
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(%(default)s)")
+    parser.add_argument("--force", action="store_true", help="replace pictures that linecolor did not make")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="pages in flight (%(default)s)")
     return parser
 

@@ -34,40 +34,59 @@ class PageJob:
 
 
 def plan(
-    pages: Sequence[str], out: Path | None, hints: Path | None, layers: str | None, hint_points: bool
+    pages: Sequence[str],
+    out: str | None,
+    hints: Path | None,
+    layers: str | None,
+    hint_points: bool,
+    force: bool = False,
 ) -> list[PageJob]:
     """From what the command line names to one job a page.
 
     Args:
         pages: files, folders (read recursively) and glob patterns.
-        out: a file for one page, a folder for several; None writes NAME.color.png beside each page.
+        out: a file for one page, a folder for several, or one with a / at its end; None writes NAME.color.png
+            beside each page.
         hints: a layer for one page, or a folder of layers named as the pages are; None takes NAME.hints.png beside.
         layers: "" for an .ora beside each picture, a file for one page, None for no layers.
         hint_points: whether hints were given as points, which belong to one page.
+        force: replace files that linecolor did not make.
 
     Raises:
         FileNotFoundError: a page, a pattern without a match, or a hint layer that is not there.
         ValueError: options that fit one page only, or two pages that would write one file; it says what to do.
     """
-    found = list(_found(pages, out))
-    if not found:
-        raise FileNotFoundError(f"{', '.join(pages)}: no page here ({' '.join(SUFFIXES)})")
+    place = None if out is None else _Place(Path(out).expanduser(), out.endswith(("/", "\\")))
+    found = _found(pages, None if place is None else place.path)
     single = len(found) == 1 and not Path(pages[0]).expanduser().is_dir()
     if not single:
-        _refuse_for_several(len(found), out, hints, layers, hint_points)
-    jobs = [PageJob(page, _hints_of(page, hints, single), _out_of(page, below, out, single)) for page, below in found]
+        _refuse_for_several(len(found), place, hints, layers, hint_points)
+    jobs = [
+        PageJob(page, _hints_of(page, below, hints, single), _out_of(page, below, place, single))
+        for page, below in found
+    ]
     if layers and Path(layers).suffix.lower() != ".ora":
         raise ValueError(f"--layers {layers}: layers are written as OpenRaster; name a file that ends with .ora")
     _refuse_collisions(jobs)
+    _refuse_others_files(jobs, layers, force)
     return jobs
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the results go, and whether the name was written as a folder's."""
+
+    path: Path
+    is_folder: bool
 
 
 def _found(pages: Sequence[str], out: Path | None) -> list[tuple[Path, Path]]:
     """The pages, each once, with their path below the folder they were found in; no hints, and no earlier results."""
     found: dict[Path, Path] = {}
-    results = None if out is None else out.expanduser().resolve()
+    results = None if out is None else out.resolve()
     for name in pages:
         path = Path(name).expanduser()
+        before = len(found)
         if path.is_dir():
             for page in find_images(path):
                 in_results = results not in (None, path.resolve()) and page.resolve().is_relative_to(results)
@@ -83,14 +102,16 @@ def _found(pages: Sequence[str], out: Path | None) -> list[tuple[Path, Path]]:
             for page in map(Path, sorted(glob.glob(str(path), recursive=True))):  # noqa: PTH207
                 if page.suffix.lower() in SUFFIXES and not page.stem.endswith((HINTS, COLORED)):
                     found.setdefault(page, Path(page.name))
+        if len(found) == before and (path.is_dir() or glob.has_magic(name)):
+            raise FileNotFoundError(f"{name}: no page here ({' '.join(SUFFIXES)})")
     return list(found.items())
 
 
 def _refuse_for_several(
-    count: int, out: Path | None, hints: Path | None, layers: str | None, hint_points: bool
+    count: int, out: _Place | None, hints: Path | None, layers: str | None, hint_points: bool
 ) -> None:
-    if out is not None and out.suffix and not out.is_dir():
-        raise ValueError(f"-o {out}: {count} pages do not fit into one file; name a folder")
+    if out is not None and (out.path.is_file() or (out.path.suffix == ".png" and not out.is_folder)):
+        raise ValueError(f"-o {out.path}: {count} pages do not fit into one file; name a folder")
     if hints is not None and not hints.is_dir():
         raise ValueError(f"--hints {hints}: {count} pages want a folder of hint layers, one NAME.png for each")
     if layers:
@@ -99,28 +120,31 @@ def _refuse_for_several(
         raise ValueError("--hint places a hint on one page; paint NAME.hints.png for several")
 
 
-def _hints_of(page: Path, hints: Path | None, single: bool) -> Path | None:
+def _hints_of(page: Path, below: Path, hints: Path | None, single: bool) -> Path | None:
     if hints is not None and single and not hints.is_dir():
         return hints
-    folder = page.parent if hints is None else hints
+    # As the pages lie below their folder, so do their hints: two chapters may both have a page 1.
+    folder = page.parent if hints is None else hints / below.parent
     for name in (f"{page.stem}{HINTS}", *([] if hints is None else [page.stem])):
         for suffix in (".png", ".webp"):
             if (folder / f"{name}{suffix}").is_file():
                 return folder / f"{name}{suffix}"
     if hints is not None and single:
-        raise FileNotFoundError(f"{hints}: no hint layer {page.stem}.png or {page.stem}{HINTS}.png here")
+        raise FileNotFoundError(f"{folder}: no hint layer {page.stem}.png or {page.stem}{HINTS}.png here")
     return None
 
 
-def _out_of(page: Path, below: Path, out: Path | None, single: bool) -> Path:
+def _out_of(page: Path, below: Path, out: _Place | None, single: bool) -> Path:
     if out is None:
         return page.with_name(f"{page.stem}{COLORED}.png")
-    out = out.expanduser()
-    if not single or out.is_dir():
-        return out / below.with_suffix(".png")
-    if out.suffix.lower() != ".png":
-        raise ValueError(f"-o {out}: pictures are written as PNG; name a file that ends with .png, or a folder")
-    return out
+    if not single or out.is_folder or out.path.is_dir():
+        return out.path / below.with_suffix(".png")
+    if out.path.suffix.lower() != ".png":
+        raise ValueError(
+            f"-o {out.path}: pictures are written as PNG; name a file that ends with .png, or a folder with a / at "
+            "its end"
+        )
+    return out.path
 
 
 def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
@@ -134,3 +158,19 @@ def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
         if target in writers:
             raise ValueError(f"{job.page} and {writers[target]} would both be written to {job.out}; rename one of them")
         writers[target] = job.page
+
+
+def _refuse_others_files(jobs: Sequence[PageJob], layers: str | None, force: bool) -> None:
+    """Results of an earlier run are replaced, anybody else's files are not."""
+    from linecolor.images.page_notes import is_signed
+    from linecolor.openraster import is_own
+
+    if force:
+        return
+    for job in jobs:
+        for target, ours in ((job.out, is_signed), (job.layers(layers), is_own)):
+            if target is not None and target.is_file() and not ours(target):
+                raise ValueError(
+                    f"{target} is there already, and was not made by linecolor; name another place, or replace it with "
+                    "--force"
+                )

@@ -13,7 +13,19 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from linecolor.images.sources import HEAD_BYTES, PictureSource, check_size, kind_of, opened_file, webp_size
+from linecolor.images.page_notes import MAX_PROFILE_BYTES
+from linecolor.images.sources import (
+    HEAD_BYTES,
+    PictureSource,
+    check_scans,
+    check_size,
+    kind_of,
+    opened_file,
+    webp_size,
+)
+
+# Profiles of more than Pillow's megabyte are rare but sound.
+PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
 
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
@@ -77,6 +89,7 @@ def _open_picture(path: PictureSource, file: BinaryIO, max_pixels: int) -> Image
     if kind == "PNG":
         picture = PngImagePlugin.PngImageFile(file)
     elif kind == "JPEG":
+        check_scans(path, file)
         picture = JpegImagePlugin.JpegImageFile(file)
     else:
         # Opening a WebP allocates its canvas, so its size has to be known before.

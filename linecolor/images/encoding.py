@@ -1,5 +1,7 @@
 """Pictures as the bytes of PNG files."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -29,4 +31,7 @@ def encode_png(array: NDArray[np.uint8], notes: PageNotes | None = None) -> byte
     done, data = cv2.imencode(".png", turned, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise ValueError(f"a picture of {array.shape[1]} x {array.shape[0]} pixels does not fit into a PNG")
-    return with_notes(data.tobytes(), notes) if notes else data.tobytes()
+    if notes is None:
+        return data.tobytes()
+    # An RGB profile has no business on grey.
+    return with_notes(data.tobytes(), notes if array.ndim == 3 else replace(notes, profile=None))

@@ -19,6 +19,7 @@ from linecolor.images.sources import (
     Kind,
     PictureSource,
     UnreadableImage,
+    check_scans,
     check_size,
     kind_of,
     opened_file,
@@ -121,6 +122,10 @@ def _inspected(path: PictureSource, file: BinaryIO, max_pixels: int) -> tuple[by
     kind = kind_of(path, head)
     if kind == "WebP":
         check_size(path, webp_size(head), max_pixels)
+    if kind == "JPEG":
+        file.seek(0)
+        check_scans(path, file)
+        file.seek(HEAD_BYTES)
     data = head + file.read()
     size, orientation = size_and_orientation(data, kind)
     check_size(path, size, max_pixels)

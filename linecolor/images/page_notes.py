@@ -5,7 +5,7 @@ Read and written chunk by chunk, as they are; nothing is decoded. The standard l
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ MAX_PROFILE_BYTES = 4_000_000
 """Of a compressed profile; printers' CMYK profiles have half a megabyte or so."""
 
 _MOST_CHUNKS = 1000
+_MADE_HERE = b"Software\0linecolor"
 _METRE = 1
 _INCH = 0.0254
 
@@ -31,12 +32,12 @@ class PageNotes:
     profile: bytes | None = None
 
     @property
-    def dpi(self) -> float | None:
-        """Pixels an inch across, where the page says so."""
+    def dpi(self) -> tuple[float, float] | None:
+        """Pixels an inch across and down, where the page says so."""
         if self.resolution is None:
             return None
-        across, _, unit = struct.unpack(">IIB", self.resolution)
-        return across * _INCH if unit == _METRE and across else None
+        across, down, unit = struct.unpack(">IIB", self.resolution)
+        return (across * _INCH, down * _INCH) if unit == _METRE and across and down else None
 
 
 def read_notes(path: str | Path) -> PageNotes:
@@ -55,11 +56,23 @@ def read_notes(path: str | Path) -> PageNotes:
 
 def with_notes(png: bytes, notes: PageNotes) -> bytes:
     """A PNG file's bytes with the notes added; the file must have none of its own."""
+    added = ((b"iCCP", notes.profile), (b"pHYs", notes.resolution))
+    return _with_chunks(png, [(kind, body) for kind, body in added if body is not None])
+
+
+def signed(png: bytes) -> bytes:
+    """A PNG file's bytes with a note of which program made it, so that it may replace its own results and no others."""
+    return _with_chunks(png, [(b"tEXt", _MADE_HERE)])
+
+
+def is_signed(path: str | Path) -> bool:
+    """Whether a file is a PNG that `signed` marked."""
+    return any(kind == b"tEXt" and body == _MADE_HERE for kind, body in _chunks(Path(path)))
+
+
+def _with_chunks(png: bytes, chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
     end_of_header = len(_SIGNATURE) + 25
-    added = b"".join(
-        _chunk(kind, body) for kind, body in ((b"iCCP", notes.profile), (b"pHYs", notes.resolution)) if body is not None
-    )
-    return png[:end_of_header] + added + png[end_of_header:]
+    return png[:end_of_header] + b"".join(_chunk(kind, body) for kind, body in chunks) + png[end_of_header:]
 
 
 def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:

@@ -22,6 +22,9 @@ MAX_FILE_BYTES = 1_000_000_000
 """Above the 900 MB that MAX_PIXELS of uncompressed RGBA take; a larger file is no picture of ours."""
 
 HEAD_BYTES = 30
+MAX_SCANS = 100
+"""Of a JPEG: progressive ones have ten or so."""
+_SCAN = b"\xff\xda"
 """By these the kind of a file is told, and the size of a WebP."""
 
 Kind = Literal["PNG", "JPEG", "WebP"]
@@ -130,6 +133,20 @@ def kind_of(path: PictureSource, head: bytes) -> Kind:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
     raise UnreadableImage(path, "is not a PNG, JPEG or WebP picture, whatever its name says")
+
+
+def check_scans(path: PictureSource, file: BinaryIO) -> None:
+    """Refuse a JPEG of so many scans that decoding it would take for ever: a scan of 100 bytes may cost a whole page.
+
+    Pixels never look like the marker that is counted, for JPEG stuffs them; a thumbnail inside the file adds a few.
+    """
+    scans, last = 0, b""
+    while block := file.read(1 << 20):
+        scans += (last + block).count(_SCAN)
+        last = block[-1:]
+        if scans > MAX_SCANS:
+            raise UnreadableImage(path, f"is a JPEG of more than {MAX_SCANS} scans; save it anew")
+    file.seek(0)
 
 
 def check_size(path: PictureSource, size: tuple[int, int], max_pixels: int) -> None:

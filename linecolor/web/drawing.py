@@ -23,8 +23,9 @@ from linecolor.web.strokes import Stroke, paint_strokes
 
 Picture = NDArray[np.uint8]
 
-VIEW_SIDE = 1600
-"""The longer side of a view in pixels, at most; a page that is no larger is its own view."""
+VIEW_SIDE, STRIP_WIDTH, LONGEST_VIEW = 1600, 400, 16_000
+"""The longer side of a view in pixels, at most; but a strip stays so wide that one can paint on it, however long. A page
+that is no larger is its own view."""
 REMEMBERED, REMEMBERED_BYTES = 12, 48_000_000
 """Colourings of a drawing that are kept, so that undo and downloads need not wait for the networks; the last always."""
 DETAILS = (1.0, 1.5, 2.0)
@@ -64,7 +65,8 @@ class Drawing:
         self.max_pixels = max_pixels
         drawn = self._drawn()
         self.size: tuple[int, int] = (drawn.grey.shape[0], drawn.grey.shape[1])
-        scale = min(1.0, VIEW_SIDE / max(self.size))
+        wanted = max(VIEW_SIDE / max(self.size), STRIP_WIDTH / min(self.size))
+        scale = min(1.0, wanted, LONGEST_VIEW / max(self.size))
         height, width = (max(1, round(side * scale)) for side in self.size)
         self.view = _reduced_ink(drawn.ink, (height, width))
         self._reduced = {
@@ -122,7 +124,7 @@ class Drawing:
         hints = paint_strokes(strokes, self.size, self.size) if strokes else None
         layers = openraster.drawing_layers(ink, color, hints)
         try:
-            openraster.write_openraster(scratch, layers, openraster.flattened(ink, color), read_notes(self.path).dpi)
+            openraster.write_openraster(scratch, layers, openraster.flattened(ink, color), read_notes(self.path))
             return scratch.read_bytes()
         finally:
             scratch.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms
+from safetensors.torch import load_file, save_file
 
 from linecolor.bundle import CARD, WEIGHTS, save_bundle
 from linecolor.cli.colorize import main
@@ -151,6 +152,78 @@ def test_a_page_that_breaks_a_library_does_not_stop_the_rest(tmp_path, bundle, c
     assert main(arguments) == 1
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["2.png", "3.png"]
     assert "1.png: DefaultCPUAllocator" in capsys.readouterr().err
+
+
+def test_anybodys_picture_is_not_written_over(tmp_path, bundle, capsys):
+    mine = save(tmp_path / "out" / "page.png", np.full((4, 4), 7, np.uint8))
+    page = save(tmp_path / "page.png")
+    arguments = [str(page), "-o", str(tmp_path / "out"), "--bundle", str(bundle)]
+    assert main(arguments) == 2
+    assert "was not made by linecolor" in capsys.readouterr().err
+    assert read(mine).shape == (4, 4)
+    (tmp_path / "krita.ora").write_bytes(b"hours of work")
+    assert main([str(page), "--layers", str(tmp_path / "krita.ora"), "--bundle", str(bundle)]) == 2
+    assert (tmp_path / "krita.ora").read_bytes() == b"hours of work"
+    assert main([*arguments, "--force"]) == 0
+    assert main(arguments) == 0  # its own result is replaced
+
+
+def test_each_chapter_has_its_own_hints(tmp_path, bundle):
+    for chapter in ("1", "2"):
+        save(tmp_path / "pages" / chapter / "p.png")
+    paint(tmp_path / "hints" / "1" / "p.png")
+    arguments = [str(tmp_path / "pages"), "--hints", str(tmp_path / "hints"), "-o", str(tmp_path / "out") + "/"]
+    assert main([*arguments, "--bundle", str(bundle)]) == 0
+    assert (read(tmp_path / "out" / "1" / "p.png") != read(tmp_path / "out" / "2" / "p.png")).any()
+
+
+def test_a_folder_that_is_not_there_yet_is_made(tmp_path, bundle):
+    page = save(tmp_path / "page.png")
+    assert main([str(page), "-o", f"{tmp_path}/vol.1/", "--bundle", str(bundle)]) == 0
+    assert (tmp_path / "vol.1" / "page.png").is_file()
+
+
+def test_a_name_that_the_terminal_cannot_print_stops_nothing(tmp_path, bundle):
+    for name in ("\u9801", "b\nc"):
+        save(tmp_path / "in" / f"{name}.png")
+    code = "import sys; from linecolor.cli.colorize import main; sys.exit(main(sys.argv[1:]))"
+    arguments = [str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--bundle", str(bundle)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+@pytest.mark.parametrize(("alpha", "told"), [(255, "opaque everywhere"), (20, "too faint")])
+def test_hints_that_cannot_be_meant_are_told(tmp_path, bundle, capsys, alpha, told):
+    page = save(tmp_path / "page.png")
+    layer = np.zeros((80, 120, 4), np.uint8)
+    layer[: 80 if alpha == 255 else 10] = (200, 0, 0, alpha)
+    save(tmp_path / "page.hints.png", layer)
+    assert main([str(page), "--bundle", str(bundle)]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_page_with_a_profile_of_megabytes_is_sound(tmp_path, bundle):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    page = save(tmp_path / "page.png", np.repeat(drawing()[..., None], 3, 2), icc_profile=profile + bytes(2_000_000))
+    assert main([str(page), "--bundle", str(bundle)]) == 0
+
+
+def test_weights_that_compute_no_number_are_told(tmp_path, bundle, capsys):
+    tensors = load_file(bundle / WEIGHTS)
+    tensors["draft.stem.0.weight"][0, 0, 0, 0] = float("nan")
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    (folder / CARD).write_bytes((bundle / CARD).read_bytes())
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "linecolor"})
+    assert main([str(save(tmp_path / "page.png")), "--bundle", str(folder)]) == 1
+    assert "weights are damaged" in capsys.readouterr().err
 
 
 def test_a_sliver_is_refused_with_the_limit(tmp_path, bundle, capsys):
@@ -294,7 +367,18 @@ def _animated_gif() -> bytes:
 
 ENTITIES = b'<?xml version="1.0"?><!DOCTYPE s [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>'
 
+
+def _many_scans() -> bytes:
+    """A progressive JPEG whose last scan is repeated: each repetition costs a whole page."""
+    buffer = io.BytesIO()
+    Image.new("L", (400, 400), 255).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * 500 + data[-2:]
+
+
 HOSTILE = {
+    "JPEG of 500 scans": (_many_scans, "more than 100 scans"),
     "truncated PNG": (_truncated, "broken picture"),
     "animated GIF": (_animated_gif, "is not a PNG, JPEG or WebP"),
     "SVG with entities": (lambda: ENTITIES, "is not a PNG, JPEG or WebP"),

@@ -165,6 +165,7 @@ def test_a_colour_may_be_written_as_in_html():
         ((-1, 5, RED), "outside"),
         ((1, 2, (0, 0, 300)), "from 0 to 255"),
         ((1, 2, "red"), "no hint"),
+        ((1, 2, (0.5, 0.2, 1.0)), "whole numbers"),
         ((1, 2), "no hint"),
         ((float("nan"), 2, RED), "no hint"),
         ((float("inf"), 2, RED), "no hint"),

@@ -263,6 +263,31 @@ def test_a_hostile_card_is_told_not_thrown(tmp_path, card):
         LineColorizer.load(tmp_path)
 
 
+def test_merge_keys_that_name_each_other_are_refused_at_once(tmp_path):
+    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    bomb = "m0: &m0 {a: 1}\n"
+    for number in range(1, 20):
+        bomb += f"m{number}: &m{number} {{<<: [{', '.join([f'*m{number - 1}'] * 6)}]}}\n"
+    (tmp_path / CARD).write_text(bomb + (tmp_path / CARD).read_text())
+    with pytest.raises(ValueError, match="no merge keys"):
+        LineColorizer.load(tmp_path)
+
+
+@pytest.mark.parametrize("hints", [5, "x", {"a": 1}, True])
+def test_what_are_no_hints_is_refused(hints):
+    with pytest.raises(ValueError, match="hints are an RGBA array or a list"):
+        LineColorizer(networks(), 32, "none").colorize(page(40, 40), hints)
+
+
+def test_a_device_that_is_not_there_and_an_unknown_blend_are_refused_at_once(tmp_path):
+    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    assert LineColorizer.load(tmp_path, device="auto").device.type in ("cpu", "cuda", "mps")
+    with pytest.raises(ValueError, match="quantum is not to be had"):
+        LineColorizer.load(tmp_path, device="quantum")
+    with pytest.raises(ValueError, match="blend mode 'multiply'"):
+        LineColorizer.load(tmp_path, "multiply")
+
+
 def test_the_draft_alone_does_not_pay_for_the_second_network():
     made = networks()
     colorizer = LineColorizer(made, 32, "none")

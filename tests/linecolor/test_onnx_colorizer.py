@@ -319,3 +319,12 @@ def test_colouring_imports_nothing_but_numpy_opencv_and_onnxruntime(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "(40, 50, 3) 1"
+
+
+def test_a_tag_that_others_read_as_another_field_is_refused(tmp_path):
+    """Protocol Buffers cuts a field's number to 32 bits: what looks unknown here would be read there."""
+    path = saved(two_stages(), tmp_path)
+    smuggled = bytes([0xBA, 0x80, 0x80, 0x80, 0x10, 0x00])  # field 7 with bit 32 of the tag set, of no length
+    path.write_bytes(path.read_bytes() + smuggled)
+    with pytest.raises(ValueError, match="impossible number"):
+        OnnxColorizer.load(path)

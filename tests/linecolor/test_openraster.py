@@ -1,4 +1,5 @@
 import io
+import struct
 import zipfile
 from xml.etree import ElementTree as ET
 
@@ -7,7 +8,10 @@ import pytest
 from PIL import Image
 
 from linecolor import blending
-from linecolor.openraster import Layer, drawing_layers, flattened, write_openraster
+from linecolor.images.page_notes import PageNotes
+from linecolor.openraster import Layer, drawing_layers, flattened, is_own, write_openraster
+
+NOTES = PageNotes(resolution=struct.pack(">IIB", 23622, 11811, 1))
 
 
 def drawing() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -24,7 +28,7 @@ def drawing() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def written(tmp_path) -> zipfile.ZipFile:
     line, color, hints = drawing()
     layer = blending.color_layer(line, color)
-    write_openraster(tmp_path / "page.ora", drawing_layers(line, layer, hints), flattened(line, layer), dpi=600)
+    write_openraster(tmp_path / "page.ora", drawing_layers(line, layer, hints), flattened(line, layer), NOTES)
     return zipfile.ZipFile(tmp_path / "page.ora")
 
 
@@ -37,7 +41,7 @@ def test_programs_recognise_the_file_by_its_first_entry(tmp_path):
 
 def test_the_stack_has_hints_hidden_line_as_multiply_and_colour(tmp_path):
     root = ET.fromstring(written(tmp_path).read("stack.xml"))
-    assert (root.get("w"), root.get("h"), root.get("xres")) == ("80", "60", "600")
+    assert [root.get(name) for name in ("w", "h", "xres", "yres")] == ["80", "60", "600", "300"]
     told = [(layer.get("name"), layer.get("composite-op"), layer.get("visibility")) for layer in root.find("stack")]
     assert told == [
         ("hints", "svg:src-over", "hidden"),
@@ -61,6 +65,14 @@ def test_equal_pages_give_equal_files(tmp_path):
     first = (tmp_path / "page.ora").read_bytes()
     written(tmp_path)
     assert (tmp_path / "page.ora").read_bytes() == first
+
+
+def test_its_own_files_are_known_from_others(tmp_path):
+    written(tmp_path)
+    (tmp_path / "other.ora").write_bytes(b"a drawing of somebody")
+    assert is_own(tmp_path / "page.ora")
+    assert not is_own(tmp_path / "other.ora")
+    assert not is_own(tmp_path / "none.ora")
 
 
 def test_layers_of_another_size_are_refused(tmp_path):

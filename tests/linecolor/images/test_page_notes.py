@@ -24,7 +24,7 @@ def test_resolution_and_profile_survive(tmp_path):
     again = Image.open(io.BytesIO(encode_png(np.zeros((5, 6, 3), np.uint8), notes)))
     assert again.info["dpi"] == pytest.approx((600, 600), abs=0.01)
     assert again.info["icc_profile"] == SRGB
-    assert notes.dpi == pytest.approx(600, abs=0.01)
+    assert notes.dpi == pytest.approx((600, 600), abs=0.01)
     again.load()
 
 

@@ -128,7 +128,7 @@ def test_colored_strokes_keep_their_color_in_view_and_download(opened):
 
 
 def test_thin_lines_of_a_large_page_stay_visible_in_the_view(opened):
-    line = np.full((400, 9600), 255, np.uint8)
+    line = np.full((900, 9600), 255, np.uint8)
     line[:, 4801:4803] = 0
     assert opened(line).view.min() < 128
 
@@ -151,3 +151,7 @@ def test_details_share_the_networks_and_are_even(painter):
     assert all(resolution % 2 == 0 and found[resolution].resolution == resolution for resolution in found)
     assert len(found) == 3
     assert colorizer.resolution == 67
+
+
+def test_a_webtoon_strip_stays_wide_enough_to_paint_on(opened):
+    assert opened(np.full((6400, 800), 255, np.uint8)).view.shape == (3200, 400)
