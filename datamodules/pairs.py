@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from datamodules.recipe import DILATE, REAL, XDOG, PairSettings
+from datamodules.repainting import repaint
 from linecolor import device_hints, device_lines, hints, lines
 from linecolor.artifacts import ArtifactRecipe
 from linecolor.line_art import LineArtBatch
@@ -34,7 +35,7 @@ class PairSynthesizer:
         """A collated batch of `Illustrations` -> pairs, on the device the batch is on."""
         recipe = batch["recipe"]
         color, alpha, line = self._geometry(batch)
-        color = self._photometry(color, recipe)
+        color = self._photometry(_repainted(color, alpha, recipe), recipe)
         line = self._line(color, line, batch["has_line"], recipe)
         color = self._background(color, alpha, recipe)
         draft_color = F.avg_pool2d(color.float(), 2).round().to(torch.uint8)
@@ -139,6 +140,17 @@ class PairSynthesizer:
         pages = draft_line[:, 0].cpu().numpy()
         fills = [hints.spread(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)]
         return torch.from_numpy(np.stack(fills)).to(hint.device)
+
+
+def _repainted(color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tensor:
+    """Other paints for the samples that get them."""
+    on = recipe["repaint_on"]
+    if not on.any():
+        return color
+    result = color.clone()
+    choices = (recipe[f"repaint_{name}"][on] for name in ("others", "kept", "order", "exchange"))
+    result[on] = repaint(color[on], alpha[on], *choices)
+    return result
 
 
 def _hue_and_saturation(turn: Tensor, saturation: Tensor) -> Tensor:

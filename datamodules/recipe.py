@@ -12,6 +12,8 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
+PAINTS = 6
+"""Paints of a drawing that are exchanged for others, the most frequent first."""
 XDOG, DILATE, REAL = 0, 1, 2
 """Line methods as they stand in a recipe."""
 TRAIL = 16
@@ -48,9 +50,10 @@ class CropSettings:
 
 @dataclass
 class ColorSettings:
-    """Photometry: chance and reach of re-colouring, chances of a random background and paper colour."""
+    """Photometry: chance and reach of re-colouring, of exchanging paints, and of a random paper."""
 
     recolor: float
+    repaint: float
     hue: float
     saturation: float
     gamma: float
@@ -211,6 +214,18 @@ def _draw_color(settings: ColorSettings, key: SampleKey, hinted: bool) -> Choice
         "gamma": np.float32(np.exp(strength * random.uniform(-settings.gamma, settings.gamma))),
         "background_on": np.asarray(bool(random.random() < settings.background) and hinted),
         "background": random.integers(0, 256, 3).astype(np.float32),
+        **_draw_repainting(settings, key, hinted),
+    }
+
+
+def _draw_repainting(settings: ColorSettings, key: SampleKey, hinted: bool) -> Choices:
+    random = key.stream("repaint")
+    return {
+        "repaint_on": np.asarray(bool(random.random() < settings.repaint) and hinted),
+        "repaint_exchange": np.asarray(bool(random.random() < 0.5)),
+        "repaint_others": random.uniform(0, 255, (PAINTS, 3)).astype(np.float32),
+        "repaint_kept": random.random(PAINTS) < 0.25,
+        "repaint_order": random.permutation(PAINTS).astype(np.int64),
     }
 
 

@@ -24,7 +24,7 @@ from linecolor.web.strokes import Stroke, paint_strokes
 Picture = NDArray[np.uint8]
 
 VIEW_SIDE, STRIP_WIDTH, LONGEST_VIEW = 1600, 400, 16_000
-"""The longer side of a view in pixels, at most; but a strip stays so wide that one can paint on it, however long. A page
+"""The longer side of a view in pixels, at most; but a strip stays wide enough to paint on, however long it is. A page
 that is no larger is its own view."""
 REMEMBERED, REMEMBERED_BYTES = 12, 48_000_000
 """Colourings of a drawing that are kept, so that undo and downloads need not wait for the networks; the last always."""

@@ -44,7 +44,7 @@ RICH = {
         "rotation": 8.0,
         "zoom": 0.1,
     },
-    "color": {"recolor": 0.5, "hue": 0.5, "saturation": 0.4, "gamma": 0.25, "background": 0.5},
+    "color": {"recolor": 0.5, "repaint": 0.0, "hue": 0.5, "saturation": 0.4, "gamma": 0.25, "background": 0.5},
     "line": {"xdog": 0.5, "dilate": 0.5, "real": 3.0, "sigmas": [0.3, 0.4], "kernels": [4, 5], "jitter": [0.7, 1.0]},
     "hints": {"empty": 0.35, "count": "log_uniform", "least": 1, "most": 96, "strokes": 0.3, "sides": [1, 2, 3]},
     "artifacts": {"paste": 0.3, "distort": 0.3, "spray": 0.4, "bleed": 0.4},
