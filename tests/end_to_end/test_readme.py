@@ -24,6 +24,13 @@ def made_tiny(words: list[str], pictures: Path) -> list[str]:
         return [word.replace("runs/demo", "runs/tiny") for word in replaced]
     if words[:2] == ["linecolor-data", "hints"]:
         return ["hints", str(pictures / "color"), "--test-share", "0.3", "--hints", "0,4", "--out", "protocol"]
+    if words[0] == "linecolor-colorize":
+        replaced = [word.replace("/my/pages", str(pictures / "line")) for word in replaced]
+        return [word.replace("docs/sample", str(ROOT / "docs" / "sample")) for word in replaced]
+    if words[0] == "linecolor-app":
+        return ["--help"]  # it serves until it is stopped: test_app_in_browser.py
+    if words[0] == "linecolor-export":
+        return replaced
     if words[0] == "linecolor-study":
         return [*replaced, "budget=tiny", "data.kind=folder", f"data.root={pictures / 'color'}", "data.test_share=0.3"]
     if words[0] == "linecolor-doctor" or words[:2] in (["linecolor-data", "curate"], ["linecolor-data", "shard"]):
@@ -56,6 +63,9 @@ def test_the_readme_names_commands():
         "linecolor-compare",
         "linecolor-doctor",
         "linecolor-study",
+        "linecolor-colorize",
+        "linecolor-export",
+        "linecolor-app",
     }
 
 
