@@ -74,7 +74,7 @@ def _of_png(data: bytes) -> tuple[tuple[int, int], int]:
 
 def _of_jpeg(data: bytes) -> tuple[tuple[int, int], int]:
     size, exif = None, b""
-    for marker, body in _segments(data):
+    for marker, body in jpeg_segments(data):
         if marker in _FRAMES:
             height, width = struct.unpack_from(">HH", body, 1)
             size = (width, height)
@@ -86,8 +86,8 @@ def _of_jpeg(data: bytes) -> tuple[tuple[int, int], int]:
     return size, exif_orientation(exif)
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and body of each segment of a JPEG before its pixels."""
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and body of each segment of a JPEG before its pixels; ValueError or struct.error where it is damaged."""
     at = 2
     while True:
         (marker,) = struct.unpack_from(">H", data, at)

@@ -1,13 +1,16 @@
-"""What a PNG notes beside its pixels and an artist wants kept: resolution (DPI) and colour profile (ICC).
+"""What a picture file notes beside its pixels and an artist wants kept: resolution (DPI) and colour profile (ICC).
 
-Read and written chunk by chunk, as they are; nothing is decoded. The standard library only.
+Nothing is decoded. The standard library only.
 """
 
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from linecolor.images.headers import jpeg_segments
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PROFILE_BYTES = 4_000_000
@@ -17,6 +20,10 @@ _MOST_CHUNKS = 1000
 _MADE_HERE = b"Software\0linecolor"
 _METRE = 1
 _INCH = 0.0254
+_METRES = {1: _INCH, 2: 0.01}
+"""The units of JFIF's densities: inch and centimetre."""
+_APP0, _APP2, _ICC = 0xFFE0, 0xFFE2, b"ICC_PROFILE\0"
+_JPEG_HEADER = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,14 @@ class PageNotes:
 
 
 def read_notes(path: str | Path) -> PageNotes:
-    """The notes of a PNG file; none of any other file, nor of one whose notes are damaged.
+    """The notes of a PNG or JPEG file, as a PNG has them; none of another file, nor of one whose notes are damaged.
 
     A page is worth colouring whatever stands beside its pixels, so nothing is raised for what it says.
     """
+    with Path(path).open("rb") as file:
+        head = file.read(_JPEG_HEADER) if file.read(3) == b"\xff\xd8\xff" else None
+    if head is not None:
+        return _of_jpeg(b"\xff\xd8\xff" + head)
     resolution = profile = None
     for kind, body in _chunks(Path(path)):
         if kind == b"pHYs" and len(body) == 9:
@@ -52,6 +63,23 @@ def read_notes(path: str | Path) -> PageNotes:
         elif kind == b"iCCP" and _is_rgb_profile(body):
             profile = body
     return PageNotes(resolution, profile)
+
+
+def _of_jpeg(head: bytes) -> PageNotes:
+    resolution, parts = None, {}
+    # A header that is damaged, or longer than was read, keeps what was found before.
+    with suppress(ValueError, struct.error):
+        for marker, body in jpeg_segments(head):
+            if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) >= 12:
+                unit, across, down = struct.unpack_from(">BHH", body, 7)
+                if unit in _METRES and across and down:
+                    metre = _METRES[unit]
+                    resolution = struct.pack(">IIB", round(across / metre), round(down / metre), _METRE)
+            elif marker == _APP2 and body.startswith(_ICC) and len(body) > len(_ICC) + 2:
+                parts[body[len(_ICC)]] = body[len(_ICC) + 2 :]
+    profile = b"".join(parts[place] for place in sorted(parts))
+    chunk = b"icc\0\0" + zlib.compress(profile)
+    return PageNotes(resolution, chunk if _is_rgb_profile(chunk) and len(chunk) <= MAX_PROFILE_BYTES else None)
 
 
 def with_notes(png: bytes, notes: PageNotes) -> bytes:

@@ -33,14 +33,23 @@ def test_a_grey_profile_is_not_put_on_a_colour_picture(tmp_path):
     assert read_notes(saved(tmp_path / "page.png", icc_profile=grey)).profile is None
 
 
+def test_those_of_a_jpeg_are_kept_in_the_png(tmp_path):
+    notes = read_notes(saved(tmp_path / "page.jpg", dpi=(300, 150), icc_profile=SRGB))
+    again = Image.open(io.BytesIO(encode_png(np.zeros((5, 6, 3), np.uint8), notes)))
+    assert again.info["dpi"] == pytest.approx((300, 150), abs=0.02)
+    assert again.info["icc_profile"] == SRGB
+    again.load()
+
+
 def test_other_files_have_no_notes(tmp_path):
-    assert read_notes(saved(tmp_path / "page.jpg", dpi=(300, 300))) == PageNotes()
+    assert read_notes(saved(tmp_path / "page.webp", icc_profile=SRGB)) == PageNotes()
+    assert read_notes(saved(tmp_path / "page.jpg")) == PageNotes()
 
 
-@given(st.binary(max_size=200))
-def test_damaged_notes_are_none(tmp_path_factory, data):
+@given(st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe2"]), st.binary(max_size=200))
+def test_damaged_notes_are_none(tmp_path_factory, start, data):
     path = tmp_path_factory.mktemp("notes") / "page.png"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    path.write_bytes(start + data)
     read_notes(path)
 
 
