@@ -18,6 +18,8 @@ _STAGE_NUMBERS = {
 }
 _EVALUATION_NUMBERS = {"drawings": 1, "sheet": 0}
 MOST_HINTS = 999
+OF_ONE_RUN: dict[str, Any] = {"blend": "clean", "resolution": None, "mirrored": False}
+"""How one run's pages are coloured; of systems side by side each has its own."""
 _DATA_NUMBERS = {"workers": 0, "overfit": 0}
 
 

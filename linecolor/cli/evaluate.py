@@ -68,7 +68,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
 
     from datamodules.illustrations import FullDrawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.cli.checks import check_evaluation
+    from linecolor.cli.checks import OF_ONE_RUN, check_evaluation
     from linecolor.cli.entries import named_entries
     from linecolor.cli.measure import measure_systems, write_page
     from linecolor.cli.sources import data_licence, load_drawings
@@ -82,7 +82,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     plain = read_settings(runs[0] / "config.yaml") if runs else {"evaluation": {}, "data": {}}
     settings = {**_EVALUATION, **plain["evaluation"]}
     settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
-    check_evaluation({**settings, "blend": settings["blend"] or "clean", "resolution": None, "mirrored": False})
+    check_evaluation({**settings, **OF_ONE_RUN, "blend": settings["blend"] or "clean"})
     data = {**_DATA, **plain["data"], **_given(asked["data"])}
     if data["root"] is None:
         raise ValueError("data.root is not given, and no run among the systems has one: give data.root=FOLDER")

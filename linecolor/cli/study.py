@@ -57,7 +57,7 @@ def study(config: DictConfig) -> Path:
 
     from datamodules.illustrations import FullDrawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.cli.checks import check_evaluation, check_settings
+    from linecolor.cli.checks import OF_ONE_RUN, check_evaluation, check_settings
     from linecolor.cli.measure import chosen_references, measure_systems, write_page
     from linecolor.cli.sources import data_licence, load_drawings
     from linecolor.cli.trainings import run_training
@@ -68,7 +68,7 @@ def study(config: DictConfig) -> Path:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     _check(plain)
     settings = plain["evaluation"]
-    check_evaluation({**settings, "blend": "clean"})
+    check_evaluation({**settings, **OF_ONE_RUN})
     folder = RunFolder.named(plain["runs_dir"], plain["name"]).path
     trainings = planned(plain, folder)
     # Whatever can be refused is refused before hours have gone into the first training.
