@@ -13,9 +13,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from linecolor.images.page_notes import MAX_PROFILE_BYTES
 from linecolor.images.sources import (
     HEAD_BYTES,
+    MAX_PROFILE_BYTES,
     PictureSource,
     check_scans,
     check_size,

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linecolor.images.headers import jpeg_segments
+from linecolor.images.sources import MAX_PROFILE_BYTES
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_PROFILE_BYTES = 4_000_000
-"""Of a compressed profile; printers' CMYK profiles have half a megabyte or so."""
-
 _MOST_CHUNKS = 1000
 _MADE_HERE = b"Software\0linecolor"
 _METRE = 1

@@ -22,6 +22,8 @@ MAX_FILE_BYTES = 1_000_000_000
 """Above the 900 MB that MAX_PIXELS of uncompressed RGBA take; a larger file is no picture of ours."""
 
 HEAD_BYTES = 30
+MAX_PROFILE_BYTES = 4_000_000
+"""Of a compressed colour profile; printers' CMYK profiles have half a megabyte or so."""
 MAX_SCANS = 100
 """Of a JPEG: progressive ones have ten or so."""
 _SCAN = b"\xff\xda"
