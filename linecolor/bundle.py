@@ -19,7 +19,7 @@ from linecolor.images import write_atomically
 from linecolor.networks.alacgan import AlacGenerator
 from linecolor.networks.pix2pix import Pix2PixUNet
 from linecolor.networks.unet import ResNeXtUNet
-from linecolor.page_colorizer import MOST_RESOLUTION
+from linecolor.page_colorizer import SYSTEMS, is_resolution
 
 WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
 FORMAT = 1
@@ -35,9 +35,6 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "alacgan": AlacGenerator,
 }
 """The generator of each training stage."""
-
-SYSTEMS = (("draft",), ("draft", "colorizer"), ("pix2pix",), ("alacgan",))
-"""Which of them colour a picture together."""
 
 # Before anything is built; how large it would be is looked at then.
 MOST = {"width": 256, "levels": 9, "blocks": 64, "deep_blocks": 64, "in_channels": 512, "cardinality": 512}
@@ -164,8 +161,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         card.setdefault("mirrored", False)
         spread_known = card["hint_spread"] in hints.SPREAD_CHANNELS and card["blend"] in get_args(BlendMode)
         sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
-        sized = type(card["resolution"]) is int and 16 <= card["resolution"] <= MOST_RESOLUTION
-        sized = sized and type(card["mirrored"]) is bool
+        sized = is_resolution(card["resolution"]) and type(card["mirrored"]) is bool
         fitting = sane and _takes_its_inputs(card["networks"], card["hint_spread"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None

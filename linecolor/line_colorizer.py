@@ -51,9 +51,7 @@ class LineColorizer(PageColorizer):
         device: torch.device | str = "cpu",
         page_pixels: int = PAGE_PIXELS,
     ) -> None:
-        # The draft sees half of the page, the others the whole of it.
-        multiples = [int(getattr(n, "multiple", 1)) * (2 if name == "draft" else 1) for name, n in networks.items()]
-        super().__init__(resolution, whole_multiple(multiples), hint_spread, blend_mode, page_pixels)
+        super().__init__(resolution, whole_multiple(networks), hint_spread, blend_mode, page_pixels)
         self.networks = networks
         self.device = torch.device(device)
 

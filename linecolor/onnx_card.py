@@ -11,14 +11,12 @@ from typing import Any, Literal, cast, get_args
 
 from linecolor import hints
 from linecolor.blending import BlendMode
-from linecolor.page_colorizer import MOST_RESOLUTION
+from linecolor.page_colorizer import LEAST_RESOLUTION, MOST_RESOLUTION, SYSTEMS, is_resolution
 
 FORMAT = 1
 COLOR_ORDER, RANGE = "RGB", "[-1, 1], paper = 1"
 FileName = Literal["linecolor", "draft", "colorizer"]
 Precision = Literal["float32", "float16"]
-SYSTEMS = (("draft",), ("draft", "colorizer"), ("pix2pix",), ("alacgan",))
-"""Which networks colour a picture together, as in `bundle.SYSTEMS`; that module needs torch."""
 MOST_MULTIPLE = 4096
 MOST_PROVENANCE_BYTES = 10_000
 
@@ -116,9 +114,10 @@ class OnnxCard:
             raise ValueError("describes a system this version of linecolor does not know; export it again")
         if "draft" not in self.networks and self.hint_spread != "none":
             raise ValueError(f"spreads hints ({self.hint_spread}) for a network that takes none; export it again")
-        if not 16 <= self.resolution <= MOST_RESOLUTION:
+        if not is_resolution(self.resolution):
             raise ValueError(
-                f"names a resolution of {self.resolution}, not one of 16 to {MOST_RESOLUTION}; export it again"
+                f"names a resolution of {self.resolution}, not one of {LEAST_RESOLUTION} to {MOST_RESOLUTION}; "
+                "export it again"
             )
         # The draft sees half of the page.
         even = self.part != "linecolor" or self.multiple % 2 == 0

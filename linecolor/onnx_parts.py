@@ -48,9 +48,7 @@ class TwoStages(nn.Module):
 
 def parts_of(networks: dict[str, nn.Module], hint_spread: str) -> list[Part]:
     """The files of a system, the whole of it last."""
-    # The draft sees half of the page, the others the whole of it.
-    multiples = [int(getattr(n, "multiple", 1)) * (2 if name == "draft" else 1) for name, n in networks.items()]
-    multiple = whole_multiple(multiples)
+    multiple = whole_multiple(networks)
     if "draft" not in networks:
         (generator,) = networks.values()
         return [Part("linecolor", generator, {"line": (1, 1), "hint": (4, 2)}, ("color",), multiple)]

@@ -5,7 +5,7 @@ The networks are torch's in `line_colorizer.py` and onnxruntime's in `onnx_color
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import get_args
@@ -24,8 +24,11 @@ Channels = NDArray[np.float32]
 PAGE_PIXELS = 1 << 20
 """A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
 
-MOST_RESOLUTION = 2048
-"""A square page is seen whole, whatever its size to the networks; this is the largest."""
+LEAST_RESOLUTION, MOST_RESOLUTION = 16, 2048
+"""A square page is seen whole, whatever its size to the networks; these are the smallest and the largest."""
+
+SYSTEMS = (("draft",), ("draft", "colorizer"), ("pix2pix",), ("alacgan",))
+"""Which networks, by the names of their training stages, colour a page together."""
 
 LONGEST_SIDE = 16384
 """No page is larger to the networks: one of 1 x 5,000 px is not brought to a short side of 256."""
@@ -209,15 +212,21 @@ class PageColorizer(ABC):
 
 def check_resolution(resolution: int | None) -> None:
     """ValueError for a short side at which the networks cannot see a page; None stands for the bundle's own."""
-    if resolution is not None and (type(resolution) is not int or not 16 <= resolution <= MOST_RESOLUTION):
+    if resolution is not None and not is_resolution(resolution):
         raise ValueError(
-            f"resolution={resolution}: the networks see pages with a short side of 16 to {MOST_RESOLUTION} pixels"
+            f"resolution={resolution}: the networks see pages with a short side of {LEAST_RESOLUTION} to "
+            f"{MOST_RESOLUTION} pixels"
         )
 
 
-def whole_multiple(multiples: Sequence[int]) -> int:
-    """The multiple of a page's sides from those of the networks that see it; even, for the draft sees half."""
-    return math.lcm(2, *multiples)
+def is_resolution(value: object) -> bool:
+    """Whether the networks can see a page with a short side of so many pixels."""
+    return type(value) is int and LEAST_RESOLUTION <= value <= MOST_RESOLUTION
+
+
+def whole_multiple(networks: Mapping[str, object]) -> int:
+    """What the sides of a page must be multiples of: even, for the draft sees half, and what each network can halve."""
+    return math.lcm(2, *(getattr(n, "multiple", 1) * (2 if name == "draft" else 1) for name, n in networks.items()))
 
 
 def _on_grid(given: Picture | Sequence[hints.Point] | None, shape: tuple[int, ...], grid: tuple[int, int]) -> Picture:

@@ -80,10 +80,10 @@ def serve(options: argparse.Namespace) -> None:
 
     listening = _listen(options.host, options.port)
     with listening:
-        from linecolor.line_colorizer import LineColorizer, find_device
+        from linecolor.line_colorizer import LineColorizer
         from linecolor.web.guard import LOOPBACK
 
-        colorizer = LineColorizer.load(options.bundle, device=find_device(options.device))
+        colorizer = LineColorizer.load(options.bundle, device=options.device)
         folder = Path(tempfile.mkdtemp(prefix="linecolor-app-"))
         try:
             local = options.host in LOOPBACK

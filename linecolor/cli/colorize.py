@@ -173,9 +173,9 @@ def _colorizer(options: argparse.Namespace) -> PageColorizer:
 
         colorizer: PageColorizer = OnnxColorizer.load(options.onnx, blend, options.resolution)
     else:
-        from linecolor.line_colorizer import LineColorizer, find_device
+        from linecolor.line_colorizer import LineColorizer
 
-        colorizer = LineColorizer.load(options.bundle, blend, find_device(options.device), options.resolution)
+        colorizer = LineColorizer.load(options.bundle, blend, options.device, options.resolution)
     colorizer.draft_only = options.draft
     return colorizer
 

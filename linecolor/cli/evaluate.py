@@ -42,7 +42,7 @@ def evaluate(config: DictConfig) -> Path:
 
 
 def _evaluate_one(asked: dict[str, Any]) -> Path:
-    from linecolor.cli.checks import check_settings
+    from linecolor.cli.checks import OF_ONE_RUN, check_settings
     from linecolor.cli.sources import load_drawings
     from linecolor.run_folder import RunFolder, read_settings
 
@@ -50,8 +50,8 @@ def _evaluate_one(asked: dict[str, Any]) -> Path:
     if not (run.path / "config.yaml").is_file():
         raise FileNotFoundError(f"run={run.path}: there is no run here; give a folder such as runs/demo")
     plain = read_settings(run.path / "config.yaml")
-    # Runs had no say in these two once.
-    plain["evaluation"] = {"resolution": None, "mirrored": False, **plain["evaluation"]}
+    # Runs once had no say in all of these.
+    plain["evaluation"] = {**OF_ONE_RUN, **plain["evaluation"]}
     plain["evaluation"] |= {key: value for key, value in asked["evaluation"].items() if value is not None}
     plain["data"] |= _given(asked["data"])
     check_settings(plain)
