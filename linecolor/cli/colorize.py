@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linecolor.cli.outcome import outcome
+
 if TYPE_CHECKING:
     from linecolor.blending import BlendMode
     from linecolor.cli.pages import PageJob
@@ -39,7 +41,7 @@ EXAMPLES = """examples:
 exit code: 0; 1 if some pages could not be coloured, which are named; 2 for a mistake in the request
 """
 
-FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
+FAILED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,14 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    try:
-        return run(options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"linecolor-colorize: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return MISTAKE
-    except KeyboardInterrupt:
-        print("linecolor-colorize: stopped; finished pages are whole", file=sys.stderr)
-        return INTERRUPTED
+    return outcome("linecolor-colorize", lambda: run(options), "stopped; finished pages are whole")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linecolor.cli.outcome import outcome
+
 if TYPE_CHECKING:
     from datamodules.sources.rendering import Rendered
 
@@ -43,15 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(unknown or overrides)}")
     options.overrides = [*getattr(options, "overrides", []), *overrides]
     run: Callable[[argparse.Namespace], None] = options.run
-    try:
-        run(options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"linecolor-data: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("linecolor-data: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return outcome("linecolor-data", lambda: run(options), "stopped; the same command goes on from here")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linecolor.cli.outcome import outcome
+
 if TYPE_CHECKING:
     from linecolor.onnx_export import ExportedNetwork
 
@@ -26,21 +28,11 @@ examples:
 exit code: 0; 2 for a mistake in the request, or a file that differs from PyTorch
 """
 
-MISTAKE, INTERRUPTED = 2, 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        run(options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"linecolor-export: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return MISTAKE
-    except KeyboardInterrupt:
-        print("linecolor-export: stopped", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    return outcome("linecolor-export", lambda: run(options), "stopped")
 
 
 def run(options: argparse.Namespace) -> None:
