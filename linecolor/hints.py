@@ -112,7 +112,7 @@ def _point(point: Point, shape: tuple[int, int]) -> tuple[int, int, tuple[int, i
         x, y, color = point
         column, row = int(np.floor(x)), int(np.floor(y))
         if isinstance(color, str):
-            rgb = _parse_color(color)
+            rgb = parse_color(color)
         else:
             if any(value != int(value) for value in color):
                 raise ValueError("channels are whole numbers from 0 to 255")
@@ -129,7 +129,8 @@ def _point(point: Point, shape: tuple[int, int]) -> tuple[int, int, tuple[int, i
     return column, row, rgb
 
 
-def _parse_color(color: str) -> tuple[int, int, int]:
+def parse_color(color: str) -> tuple[int, int, int]:
+    """The (r, g, b) of "#rrggbb"; ValueError for anything else."""
     if not _HEX.fullmatch(color):
         raise ValueError(f"{color!r} is no colour")
     red, green, blue = bytes.fromhex(color[1:])

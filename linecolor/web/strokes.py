@@ -4,7 +4,6 @@ Strokes, not pixels, travel between page and server: they are exact at every siz
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.hints import parse_color
+
 Picture = NDArray[np.uint8]
 
 MOST_STROKES = 5_000
@@ -22,7 +23,6 @@ MOST_COATS = 200
 """How often strokes may cover the page; a hand covers it once or twice, and others wait while they are drawn."""
 WIDEST = 64
 """Pixels a brush may have on the smallest page; the default one has 26."""
-_HEX = re.compile("#[0-9a-fA-F]{6}")
 _SUBPIXEL_BITS = 4
 _THICKEST = 32767  # OpenCV draws no thicker line
 
@@ -107,8 +107,10 @@ def _stroke(place: int, given: Any, size: tuple[int, int]) -> Stroke:
     if not isinstance(given, dict):
         raise ValueError(f"stroke {place} is no object")
     color = given.get("color")
-    if color is not None and not (isinstance(color, str) and _HEX.fullmatch(color)):
-        raise ValueError(f'stroke {place} has the colour {str(color)[:20]!r}: "#rrggbb", or null to erase')
+    try:
+        rgb = None if color is None else parse_color(color)
+    except (ValueError, TypeError):
+        raise ValueError(f'stroke {place} has the colour {str(color)[:20]!r}: "#rrggbb", or null to erase') from None
     width = _number(given.get("width"), f"the width of stroke {place}")
     if not 0 < width <= max(WIDEST, 2 * max(size)):
         raise ValueError(f"stroke {place} is {width:g} pixels wide; a brush is no wider than the page twice over")
@@ -121,7 +123,6 @@ def _stroke(place: int, given: Any, size: tuple[int, int]) -> Stroke:
             raise ValueError(f"stroke {place} has a point that is not [x, y]")
         x, y = (_number(value, f"a coordinate of stroke {place}") for value in point)
         read.append((_near(x, size[1]), _near(y, size[0])))
-    rgb = None if color is None else (int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16))
     return Stroke(rgb, width, tuple(read))
 
 
