@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.images.paper import on_white
+
 Picture = NDArray[np.uint8]
 
 COLORED = 12
@@ -61,6 +63,4 @@ def _on_white(band: Picture) -> Picture:
     """(n, W, 2 or 4) with straight alpha -> (n, W, 1 or 3) on white; without alpha itself."""
     if band.shape[2] == 3:
         return np.ascontiguousarray(band)
-    alpha = band[..., -1:].astype(np.uint32)
-    ink = band[..., :-1] * alpha + 255 * (255 - alpha)
-    return np.ascontiguousarray(((ink + 127) // 255).astype(np.uint8))
+    return np.ascontiguousarray(on_white(band))

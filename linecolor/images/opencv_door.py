@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linecolor.images.headers import size_and_orientation
+from linecolor.images.paper import on_white
 from linecolor.images.png_pixels import png_pixels
 from linecolor.images.sources import (
     HEAD_BYTES,
@@ -148,7 +149,5 @@ def _on_white(rgba: Pixels) -> Pixels:
     flat = np.empty((*rgba.shape[:2], 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // rgba.shape[1])
     for top in range(0, len(rgba), rows):
-        strip = rgba[top : top + rows].astype(np.uint32)
-        alpha = strip[..., 3:]
-        flat[top : top + rows] = (strip[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+        flat[top : top + rows] = on_white(rgba[top : top + rows])
     return flat
