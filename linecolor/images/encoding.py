@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.images.files import check_picture
 from linecolor.images.page_notes import PageNotes, with_notes
 
 _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
@@ -21,13 +22,9 @@ def encode_png(array: NDArray[np.uint8], notes: PageNotes | None = None) -> byte
     Raises:
         ValueError: another dtype or shape, or more than a PNG holds.
     """
-    channels = array.shape[2:] or (1,)
-    if array.dtype != np.uint8 or array.size == 0 or array.ndim not in (2, 3) or channels[0] not in (1, 3, 4):
-        raise ValueError(
-            f"a PNG is written from uint8 (H, W), (H, W, 3) or (H, W, 4); this is {array.dtype} {array.shape}"
-        )
+    check_picture(array)
     array = np.ascontiguousarray(array)
-    turned = cv2.cvtColor(array, _FROM_RGB[channels[0]]) if channels[0] > 1 else array
+    turned = cv2.cvtColor(array, _FROM_RGB[array.shape[2]]) if array.ndim == 3 else array
     done, data = cv2.imencode(".png", turned, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise ValueError(f"a picture of {array.shape[1]} x {array.shape[0]} pixels does not fit into a PNG")

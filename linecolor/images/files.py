@@ -52,15 +52,20 @@ def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
     Raises:
         ValueError: another dtype or shape.
     """
-    if (
-        array.dtype != np.uint8
-        or array.size == 0
-        or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)))
-    ):
-        raise ValueError(
-            f"{path}: a PNG is written from uint8 (H, W), (H, W, 3) or (H, W, 4); this is {array.dtype} {array.shape}"
-        )
+    try:
+        check_picture(array)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     write_atomically(path, _encoded(np.ascontiguousarray(array)))
+
+
+def check_picture(array: NDArray[np.uint8]) -> None:
+    """ValueError for an array that no PNG is written from."""
+    pixels = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or array.size == 0 or not pixels:
+        raise ValueError(
+            f"a PNG is written from uint8 (H, W), (H, W, 3) or (H, W, 4); this is {array.dtype} {array.shape}"
+        )
 
 
 def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> None:
