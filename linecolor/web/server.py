@@ -23,12 +23,13 @@ from linecolor.images import PictureBytes, UnreadableImage
 from linecolor.images.thumbnails import read_thumbnail
 from linecolor.page_colorizer import PageColorizer
 from linecolor.palette import dominant_colors
-from linecolor.web.answers import Refused, always, error_answer, file_answer, json_answer, read_body
+from linecolor.web.answers import Refused, always, error_answer, file_answer, json_answer
 from linecolor.web.drawing import Drawing, at_details
 from linecolor.web.guard import LOOPBACK, Guard
 from linecolor.web.store import MOST_DRAWINGS, DrawingStore
 from linecolor.web.strokes import Stroke, read_strokes
 from linecolor.web.turns import Busy, Left, Turns
+from linecolor.web.uploads import Uploads
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -61,12 +62,14 @@ class Limits:
 
     Attributes:
         file_bytes: of an uploaded file.
+        held_bytes: of all files that are being uploaded or wait to be read, of all users together.
         pixels: of an uploaded picture, known from its header before it is decoded.
         drawings: held at one time, of all users together.
         waiting: requests that may wait for the networks, or for a file to be read or written; others are refused.
     """
 
     file_bytes: int = 64_000_000
+    held_bytes: int = 256_000_000
     pixels: int = 100_000_000
     drawings: int = MOST_DRAWINGS
     waiting: int = 32
@@ -98,6 +101,7 @@ class WebApp:
         self.colorizer = colorizer
         self.colorizers = at_details(colorizer)
         self.drawings = DrawingStore(folder, self.colorizers, limits.pixels, limits.drawings)
+        self.uploads = Uploads(self.limits.held_bytes)
         self.networks = Turns(1, limits.waiting)
         self.reading = Turns(1, limits.waiting)
         self.writing = Turns(1, limits.waiting)
@@ -112,8 +116,8 @@ class WebApp:
 
     async def upload(self, request: Request) -> Response:
         """Take in a drawing."""
-        data = await read_body(request, self.limits.file_bytes)
-        name, drawing = await self.reading.take(partial(self.drawings.add, data), request.is_disconnected)
+        async with self.uploads.read(request, self.limits.file_bytes) as data:
+            name, drawing = await self.reading.take(partial(self.drawings.add, data), request.is_disconnected)
         height, width = drawing.size
         view = {"width": drawing.view.shape[1], "height": drawing.view.shape[0]}
         return json_answer({"name": name, "width": width, "height": height, "view": view}, 201)
@@ -153,8 +157,8 @@ class WebApp:
 
     async def palette(self, request: Request) -> Response:
         """The colours of a reference picture, which is not kept."""
-        data = await read_body(request, self.limits.file_bytes)
-        colors = await self.reading.take(partial(_palette, data, self.limits.pixels), request.is_disconnected)
+        async with self.uploads.read(request, self.limits.file_bytes) as data:
+            colors = await self.reading.take(partial(_palette, data, self.limits.pixels), request.is_disconnected)
         return json_answer({"colors": colors})
 
     @asynccontextmanager
@@ -181,9 +185,9 @@ class WebApp:
             raise Refused(404, "this drawing is no longer held here; open it again") from None
 
     async def _order(self, request: Request, drawing: Drawing) -> Order:
-        data = await read_body(request, _MOST_JSON_BYTES)
         try:
-            given = json.loads(data)
+            async with self.uploads.read(request, _MOST_JSON_BYTES) as data:
+                given = json.loads(data)
             strokes = read_strokes(given["strokes"], drawing.size)
             resolution, blend = given["detail"], given["blend"]
         except (KeyError, TypeError, RecursionError):

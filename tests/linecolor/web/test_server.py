@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import re
+import select
 import subprocess
 import sys
 import threading
@@ -155,6 +156,40 @@ def test_a_large_file_that_does_not_tell_its_length_is_refused_on_the_way(serve)
     connection.endheaders()
     connection.send(b"%x\r\n%s\r\n" % (100_001, bytes(100_001)))  # and never an end
     assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_unfinished_uploads_of_all_users_together_are_bounded(serve):
+    client = serve(file_bytes=100_000, held_bytes=150_000)
+    picture = encode_png(rooms(50, 60))
+    sending = []
+    for _ in range(2):
+        connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=10)
+        connection.putrequest("POST", "/pages")
+        connection.putheader("Content-Length", "100000")
+        connection.endheaders()
+        connection.send(bytes(90_000))  # and stands still
+        sending.append(connection)
+    answered, _, _ = select.select([connection.sock for connection in sending], [], [], 10)
+    (refused,) = (connection for connection in sending if connection.sock in answered)
+    assert refused.getresponse().status == 503
+    # What was refused is held no longer, what still comes is.
+    assert client.ask("POST", "/pages", picture)[0] == 201
+    for connection in sending:
+        connection.close()
+
+
+@pytest.mark.parametrize("bound", ["_PATIENCE_SECONDS", "_LONGEST_SECONDS"])
+def test_an_upload_that_stands_still_is_given_up(serve, monkeypatch, bound):
+    monkeypatch.setattr(f"linecolor.web.uploads.{bound}", 0.1)
+    client = serve()
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=10)
+    connection.putrequest("POST", "/pages")
+    connection.putheader("Content-Length", "100000")
+    connection.endheaders()
+    connection.send(bytes(10))  # and nothing after it
+    answer = connection.getresponse()
+    assert (answer.status, "open the drawing again" in json.loads(answer.read())["error"]) == (408, True)
     connection.close()
 
 
