@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from linecolor import onnx_card, onnx_file
+from linecolor import onnx_file
 from linecolor.onnx_card import OnnxCard
 from linecolor.onnx_colorizer import OnnxColorizer
 
@@ -122,12 +122,6 @@ def test_a_long_provenance_is_shortened_and_stays_readable():
         **{**vars(CARD), "provenance": {"run": "mine", "seed": 3, "story": "x" * 20_000, "list": [1] * 9999}}
     )
     assert OnnxCard.from_notes(long.notes()).provenance == {"run": "mine", "seed": 3}
-
-
-def test_systems_are_those_of_bundles():
-    from linecolor import bundle
-
-    assert onnx_card.SYSTEMS == bundle.SYSTEMS
 
 
 @pytest.mark.parametrize(
