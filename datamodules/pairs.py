@@ -122,9 +122,9 @@ class PairSynthesizer:
         if not on.any():
             return color
         share = 1 - alpha[on].float() / 255
-        darker = 255 - recipe["background"][on].view(-1, 3, 1, 1)
+        paper = _areas({name: choice[on] for name, choice in recipe.items() if name.startswith("background")}, color)
         result = color.clone()
-        result[on] = (color[on].float() - share * darker).round_().clamp_(0, 255).to(torch.uint8)
+        result[on] = (color[on].float() - share * (255 - paper)).round_().clamp_(0, 255).to(torch.uint8)
         return result
 
     def _reduced(self, line: Tensor) -> Tensor:
@@ -151,6 +151,24 @@ def _repainted(color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tenso
     choices = (recipe[f"repaint_{name}"][on] for name in ("others", "kept", "order", "exchange"))
     result[on] = repaint(color[on], alpha[on], *choices)
     return result
+
+
+def _areas(recipe: dict[str, Tensor], color: Tensor) -> Tensor:
+    """Papers (n, 3, H, W): one colour, or areas of several without a line between them, each what is nearest a centre.
+
+    Only hints tell where such areas are. A network that has seen none takes a second colour of hints on open paper
+    for an error and disbelieves it.
+    """
+    height, width = color.shape[-2:]
+    ys = (torch.arange(height, device=color.device) + 0.5) / height
+    xs = (torch.arange(width, device=color.device) + 0.5) / width
+    y, x = recipe["background_centres"][..., 0, None, None], recipe["background_centres"][..., 1, None, None]
+    away = (ys[:, None] - y) ** 2 + (xs - x) ** 2
+    unused = torch.arange(away.shape[1], device=color.device) >= recipe["background_areas"][:, None]
+    nearest = away.masked_fill(unused[..., None, None], torch.inf).argmin(1)
+    colors = recipe["background_others"].clone()
+    colors[:, 0] = recipe["background"]
+    return torch.stack([one[area] for one, area in zip(colors, nearest, strict=True)]).permute(0, 3, 1, 2)
 
 
 def _hue_and_saturation(turn: Tensor, saturation: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 PAINTS = 6
 """Paints of a drawing that are exchanged for others, the most frequent first."""
+AREAS = 6
+"""Areas of a random background, at most."""
 XDOG, DILATE, REAL = 0, 1, 2
 """Line methods as they stand in a recipe."""
 TRAIL = 16
@@ -50,7 +52,7 @@ class CropSettings:
 
 @dataclass
 class ColorSettings:
-    """Photometry: chance and reach of re-colouring, of exchanging paints, and of a random paper."""
+    """Photometry: chance and reach of re-colouring, of exchanging paints, and of a random paper in so many areas."""
 
     recolor: float
     repaint: float
@@ -58,6 +60,7 @@ class ColorSettings:
     saturation: float
     gamma: float
     background: float
+    background_areas: int
 
 
 @dataclass
@@ -109,6 +112,8 @@ class PairSettings:
             raise ValueError(f"pairs.crop.scale is native, log_uniform or whole, not {self.crop.scale!r}")
         if self.hints.count not in ("log_uniform", "alac", "authors"):
             raise ValueError(f"pairs.hints.count is log_uniform, alac or authors, not {self.hints.count!r}")
+        if not 1 <= self.color.background_areas <= AREAS:
+            raise ValueError(f"pairs.color.background_areas goes from 1 to {AREAS}, got {self.color.background_areas}")
         if self.line.xdog + self.line.dilate <= 0:
             # A drawing without a real line file needs one of the two.
             raise ValueError("pairs.line.xdog and pairs.line.dilate are both 0: no way to draw a line is left")
@@ -214,7 +219,20 @@ def _draw_color(settings: ColorSettings, key: SampleKey, hinted: bool) -> Choice
         "gamma": np.float32(np.exp(strength * random.uniform(-settings.gamma, settings.gamma))),
         "background_on": np.asarray(bool(random.random() < settings.background) and hinted),
         "background": random.integers(0, 256, 3).astype(np.float32),
+        **_draw_areas(settings, key),
         **_draw_repainting(settings, key, hinted),
+    }
+
+
+def _draw_areas(settings: ColorSettings, key: SampleKey) -> Choices:
+    random = key.stream("areas")
+    several = settings.background_areas > 1 and random.random() < 0.5
+    colors = random.integers(0, 256, (AREAS, 3)).astype(np.float32)
+    colors[random.random(AREAS) < 0.2] = 255
+    return {
+        "background_areas": np.int64(random.integers(2, settings.background_areas + 1) if several else 1),
+        "background_centres": random.random((AREAS, 2)).astype(np.float32),
+        "background_others": colors,
     }
 
 

@@ -140,6 +140,19 @@ def test_the_background_changes_paper_and_nothing_else(drawings):
     assert torch.allclose(made.color[drawing], truth[drawing], atol=1e-6)
 
 
+def test_a_background_of_several_areas_has_the_colour_of_the_nearest_centre(drawings):
+    batch, synthesizer = batch_of(drawings, "paper", background_on=True, background=40.0, background_areas=2)
+    recipe = batch["recipe"]
+    recipe["background_centres"][:, :2] = torch.tensor([[0.5, 0.25], [0.5, 0.75]])  # (y, x): left and right
+    recipe["background_others"][:, 1] = 90.0
+    made = synthesizer(batch)
+    paper = (batch["alpha"] == 0).expand(-1, 3, -1, -1)
+    half = paper.shape[-1] // 2
+    levels = ((made.color + 1) * 127.5).round()
+    assert levels[..., :half][paper[..., :half]].unique().tolist() == [40.0]
+    assert levels[..., half:][paper[..., half:]].unique().tolist() == [90.0]
+
+
 def test_jitter_leaves_paper_white_and_lightens_ink(drawings):
     batch, synthesizer = batch_of(drawings, "paper", jitter=0.7, line_method=0)
     made = synthesizer(batch)

@@ -20,7 +20,7 @@ from datamodules.recipe import (
 def settings(**changes) -> PairSettings:
     made = {
         "crop": CropSettings("log_uniform", 0.0, 0.0, 0.5, 0.5, 8.0, 0.1),
-        "color": ColorSettings(0.5, 0.0, 0.5, 0.4, 0.25, 0.5),
+        "color": ColorSettings(0.5, 0.0, 0.5, 0.4, 0.25, 0.5, 1),
         "line": LineSettings(1.0, 1.0, 1.0, [0.3, 0.4, 0.5], [4, 5], [0.7, 1.0]),
         "hints": HintSettings(0.25, "log_uniform", 1, 64, 0.3, [1, 2, 3]),
         "artifacts": ArtifactSettings(0.5, 0.5, 0.5, 0.5),
@@ -111,7 +111,7 @@ def test_samples_without_hints_keep_their_colours_and_their_paper():
 def test_nothing_is_changed_when_every_chance_is_zero():
     still = settings(
         crop=CropSettings("native", 0.0, 0.0, 0.0, 0.0, 8.0, 0.1),
-        color=ColorSettings(0.0, 0.0, 0.5, 0.4, 0.25, 0.0),
+        color=ColorSettings(0.0, 0.0, 0.5, 0.4, 0.25, 0.0, 1),
         line=LineSettings(1.0, 1.0, 0.0, [0.4], [4], [1.0, 1.0]),
         artifacts=ArtifactSettings(0.0, 0.0, 0.0, 0.0),
     )
@@ -126,6 +126,8 @@ def test_nothing_is_changed_when_every_chance_is_zero():
 def test_unknown_settings_are_refused_by_name():
     with pytest.raises(ValueError, match=r"pairs\.crop\.scale"):
         settings(crop=CropSettings("wide", 0, 0, 0, 0, 0, 0))
+    with pytest.raises(ValueError, match=r"pairs\.color\.background_areas"):
+        settings(color=ColorSettings(0, 0, 0, 0, 0, 0, 7))
     with pytest.raises(ValueError, match=r"pairs\.hints\.count"):
         settings(hints=HintSettings(0, "many", 1, 2, 0, [1]))
     with pytest.raises(ValueError, match="no way to draw a line"):

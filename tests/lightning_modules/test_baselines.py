@@ -24,7 +24,15 @@ from linecolor.training_record import read_record
 SIDE = 64
 PAIRS = {
     "crop": {"scale": "whole", "uncut": 0.0, "collage": 0.0, "flip": 0.5, "turn": 0.0, "rotation": 0.0, "zoom": 0.0},
-    "color": {"recolor": 0.0, "repaint": 0.0, "hue": 0.0, "saturation": 0.0, "gamma": 0.0, "background": 0.0},
+    "color": {
+        "recolor": 0.0,
+        "repaint": 0.0,
+        "hue": 0.0,
+        "saturation": 0.0,
+        "gamma": 0.0,
+        "background": 0.0,
+        "background_areas": 1,
+    },
     "line": {"xdog": 1.0, "dilate": 1.0, "real": 0.0, "sigmas": [0.4], "kernels": [4], "jitter": [1.0, 1.0]},
     "hints": {"empty": 0.5, "count": "alac", "least": 1, "most": 64, "strokes": 0.0, "sides": [2]},
     "artifacts": {"paste": 0.0, "distort": 0.0, "spray": 0.0, "bleed": 0.0},
