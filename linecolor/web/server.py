@@ -41,6 +41,7 @@ PAGE_FILES = {
     "app.css": "text/css; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
     "strokes.js": "text/javascript; charset=utf-8",
+    "kept.js": "text/javascript; charset=utf-8",
     "sheet.js": "text/javascript; charset=utf-8",
     "compare.js": "text/javascript; charset=utf-8",
     "swatches.js": "text/javascript; charset=utf-8",

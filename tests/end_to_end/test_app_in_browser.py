@@ -213,6 +213,33 @@ def test_strokes_are_undone_redone_erased_and_cleared(app, page):
     assert painted() == [GREEN]
 
 
+def test_hints_outlive_a_reload_and_another_drawing(app, page, tmp_path):
+    other = tmp_path / "other.png"
+    write_png(other, np.full((400, 300), 255, np.uint8))
+    app.open(page)
+    app.choose(RED)
+    app.paint((0.2, 0.5))
+    app.choose(BLUE)
+    app.paint((0.8, 0.5))
+    for leave in (lambda: app.open(other), app.page.reload):
+        leave()
+        app.wait()
+        sync_api.expect(app.page.locator("#about")).not_to_contain_text("painted before")
+        app.open(page)
+        assert (is_color(app.at("#result", 0.25, 0.8), RED), is_color(app.at("#result", 0.75, 0.8), BLUE)) == (
+            True,
+            True,
+        )
+        assert "painted before" in app.page.inner_text("#about")
+    app.page.click("#undo")
+    app.wait()
+    assert is_color(app.at("#result", 0.75, 0.8), RED)
+    app.page.click("#clear")
+    app.open(other)
+    app.open(page)
+    sync_api.expect(app.page.locator("#undo")).to_be_disabled()
+
+
 def test_the_slider_shows_the_line_left_and_the_colors_right(app, page):
     app.open(page)
     app.choose(RED)

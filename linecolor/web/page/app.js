@@ -1,5 +1,6 @@
 // The page: one drawing, its strokes, and the loop that has it coloured anew.
 import { compare } from "./compare.js";
+import { keep, kept } from "./kept.js";
 import * as server from "./requests.js";
 import { Sheet } from "./sheet.js";
 import { Strokes } from "./strokes.js";
@@ -12,7 +13,7 @@ const SAMPLE = "Sample: from “Adventurer” by Lisa Wischofsky, CC BY 4.0";
 const RETRY = 800; // milliseconds, while the server is busy
 
 let limits = { bytes: Infinity, pixels: Infinity };
-let drawing = null; // {file, name, page, view, strokes}
+let drawing = null; // {file, name, page, view, strokes, isSample}
 let tool = "brush"; // or eraser, picker
 
 // Messages
@@ -56,6 +57,7 @@ compare(document.querySelector("#result-view .sheet"), get("share"), get("divide
 function act(change) {
   if (!drawing) return;
   change(drawing.strokes);
+  if (!drawing.isSample) keep(drawing.file, drawing.strokes.seen);
   showStrokes();
   recolor();
 }
@@ -126,21 +128,23 @@ async function showPicture(image, blob) {
 
 // Drawings
 
-async function open(file, strokes = [], called = file.name) {
+async function open(file, sample) {
   if (!fits(file)) return;
   say(`Opening ${file.name} …`);
   try {
     const { name, width, height, view } = await server.upload(file);
     const line = await server.line(name);
     if (drawing) server.drop(drawing.name);
-    drawing = { file, name, page: { width, height }, view, strokes: new Strokes() };
+    drawing = { file, name, page: { width, height }, view, strokes: new Strokes(), isSample: !!sample };
+    const strokes = sample ?? kept(file);
     for (const stroke of strokes) drawing.strokes.add(stroke);
     get("result").removeAttribute("src");
     sheet.open(drawing.page, view);
     get("panes").classList.toggle("stacked", view.width > 1.8 * view.height);
     zoom.fit(view);
     await Promise.all([showPicture(get("line"), line), showPicture(get("before"), line)]);
-    get("about").textContent = `${called}, ${width} × ${height}`;
+    const again = !sample && strokes.length ? ", with the hints you painted before" : "";
+    get("about").textContent = `${sample ? SAMPLE : file.name}, ${width} × ${height}${again}`;
     get("save-png").disabled = get("save-ora").disabled = false;
     complain("");
     showStrokes();
@@ -279,7 +283,7 @@ try {
   get("detail").append(...details.map(({ value, times }, i) => choice(value, told(times), i === 0)));
   get("blend").append(...blends.map((name) => choice(name, BLENDS[name] ?? name, name === blend)));
   const { file, strokes } = await server.sample();
-  if (!drawing) await open(file, strokes, SAMPLE);
+  if (!drawing) await open(file, strokes);
 } catch (error) {
   complain(error.message);
 }
