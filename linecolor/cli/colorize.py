@@ -63,8 +63,9 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--jobs {options.jobs} must be 1 or more")
     jobs = plan(options.pages, options.out, options.hints, options.layers, bool(points), options.force)
     if points and (options.hints or jobs[0].hints):
+        layer = f"--hints {options.hints}" if options.hints else f"{jobs[0].hints}, which lies beside the page"
         raise ValueError(
-            f"hints are given as points and as a layer ({options.hints or jobs[0].hints}); use one of them"
+            f"hints are given as points and as a layer ({layer}); leave --hint out, or move the layer away"
         )
     colorizer = _colorizer(options)
     if options.layers is not None and colorizer.blend_mode != "clean":
@@ -106,13 +107,15 @@ def _tell(line: str) -> None:
 
 def parse_point(text: str) -> Point:
     """`X,Y,#RRGGBB` as a hint; ValueError for anything else."""
+    from linecolor.hints import parse_color
+
     parts = text.split(",")
     try:
         x, y = float(parts[0]), float(parts[1])
         (color,) = parts[2:]
+        return x, y, parse_color(color.strip())
     except (ValueError, IndexError):
         raise ValueError(f"--hint {text}: a hint is X,Y,#RRGGBB, as in --hint 420,310,#f2c9a0") from None
-    return x, y, color.strip()
 
 
 def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point], options: argparse.Namespace) -> str:
@@ -122,7 +125,8 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
 
     started = time.perf_counter()
     line, _ = images.read_color(job.page)
-    hints: Hints = images.read_hint_layer(job.hints) if job.hints else (points or None)
+    layer = images.read_hint_layer(job.hints) if job.hints else None
+    hints: Hints = (points or None) if layer is None else layer
     coloring = colorizer.color(line, hints)
     layers = job.layers(options.layers)
     notes = read_notes(job.page)
@@ -137,7 +141,8 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
             picture = color
     images.write_atomically(job.out, signed(encode_png(picture, notes)))
     beside = f" and {layers}" if layers else ""
-    return f"{job.page} -> {job.out}{beside} ({width} x {height}, {time.perf_counter() - started:.1f} s)"
+    empty = f"; no hint is painted in {job.hints}" if layer is not None and not layer[..., 3].any() else ""
+    return f"{job.page} -> {job.out}{beside} ({width} x {height}, {time.perf_counter() - started:.1f} s){empty}"
 
 
 def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
@@ -198,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const="",
         metavar="ORA",
-        help="also write line, colour and hints as OpenRaster layers (of the clean blend)",
+        help="also write line, colour and hints as OpenRaster layers (of the clean blend); stands after the pages",
     )
     parser.add_argument("--color-only", action="store_true", help="write the colour without the lines")
     parser.add_argument("--draft", action="store_true", help="stop after the first of the two stages")

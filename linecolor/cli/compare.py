@@ -57,13 +57,13 @@ def compare(runs: Sequence[Path], out: Path, drawings: int) -> Path:
     """
     # A shell's runs/SWEEP/* names the sweep's own files, too.
     folders = [path for path in dict.fromkeys(runs) if not (path.is_file() and path.name in _SWEEPS_OWN)]
+    for path in folders:
+        if not (path / "config.yaml").is_file():
+            raise FileNotFoundError(f"{path}: there is no run here; give a folder such as runs/demo")
     if not 2 <= len(folders) <= MOST_RUNS:
         raise ValueError(f"give two to {MOST_RUNS} different runs; {len(folders)} were given")
     if drawings < 0:
         raise ValueError(f"--drawings={drawings} must be 0 or more")
-    for path in folders:
-        if not (path / "config.yaml").is_file():
-            raise FileNotFoundError(f"{path}: there is no run here; give a folder such as runs/demo")
 
     from linecolor.cli.truths import read_truths
     from linecolor.comparison import (

@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Export, and print what was written."""
+    from linecolor.bundle import find_bundle, read_card
+
+    read_card(find_bundle(options.bundle))  # a wrong one is told before anybody waits
     print("linecolor-export: traces and measures, which takes a minute or so ...", file=sys.stderr, flush=True)
 
     from linecolor.onnx_export import export_bundle

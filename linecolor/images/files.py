@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -87,8 +88,11 @@ def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> No
                 file.flush()
                 os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):  # of a folder that takes no file, or is none
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, error.strerror, str(path)) from error  # with the name the user knows
         raise
 
 

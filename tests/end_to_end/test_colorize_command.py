@@ -257,6 +257,20 @@ def test_colour_only_leaves_the_lines_out(tmp_path, bundle):
     assert read(tmp_path / "page.color.png")[21].mean() > 5  # a black line lies there
 
 
+def test_a_layer_without_a_hint_is_told(tmp_path, bundle, capsys):
+    page = save(tmp_path / "page.png")
+    save(tmp_path / "page.hints.png", np.zeros((80, 120, 4), np.uint8))
+    assert main([str(page), "--bundle", str(bundle)]) == 0
+    assert "no hint is painted in" in capsys.readouterr().out
+
+
+def test_points_beside_a_painted_layer_are_refused_with_its_name(tmp_path, bundle, capsys):
+    page = save(tmp_path / "page.png")
+    paint(tmp_path / "page.hints.png")
+    assert main([str(page), "--bundle", str(bundle), "--hint", "3,4,#ff0000"]) == 2
+    assert "page.hints.png, which lies beside the page" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("options", [["--draft"], ["--no-blend"], ["--blend", "paper"], ["--resolution", "64"]])
 def test_what_can_be_chosen_changes_the_picture(tmp_path, bundle, options):
     page = save(tmp_path / "page.png")
@@ -269,6 +283,7 @@ def test_what_can_be_chosen_changes_the_picture(tmp_path, bundle, options):
     ("arguments", "told"),
     [
         (["{page}", "--hint", "red"], "a hint is X,Y,#RRGGBB"),
+        (["{page}", "--hint", "3,4,red"], "a hint is X,Y,#RRGGBB"),
         (["{page}", "--bundle", "{folder}/none"], "no bundle here"),
         (["{folder}/nothing*.png"], "no page here"),
         (["{folder}/pages", "--hints", "{page}"], "want a folder of hint layers"),

@@ -60,6 +60,16 @@ def test_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     assert path.read_bytes() == b"old"
 
 
+def test_a_failed_write_names_the_file_that_was_asked_for(tmp_path, monkeypatch):
+    def fail(self: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(PermissionError) as caught:
+        write_atomically(tmp_path / "a.png", b"new")
+    assert str(caught.value) == f"[Errno 13] Permission denied: '{tmp_path / 'a.png'}'"
+
+
 def test_written_file_gets_the_users_usual_permissions(tmp_path):
     (tmp_path / "plain").touch()
     write_atomically(tmp_path / "atomic", b"x")
