@@ -55,7 +55,7 @@ format: $(VENV)/.developer  ## put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-table2: $(VENV)/.user  ## the paper's Table 2, small versions, half an hour on two cores; with budget=paper the full run
+table2: $(VENV)/.user  ## the paper's Table 2, small versions, twenty minutes on two cores; with budget=paper the full run
 	@$(STUDY_DATA)
 	@$(BIN)/linecolor-study study=table2 budget=$(budget) data.root=$(STUDY_ROOT)
 
@@ -73,7 +73,7 @@ bench: $(VENV)/.developer  ## speed and memory: prints a table, writes benchmark
 test-gimp: $(VENV)/.user  ## the GIMP plug-in in a real GIMP 3 (root and a Debian mirror; 4 minutes the first time)
 	@$(BIN)/python gimp/test_in_gimp.py
 
-release: $(VENV)/.user  ## train the weights in the box again: hours on two cores, stopped and begun again as one likes
+release: $(VENV)/.user  ## train the weights in the box again: over an hour on two cores, stopped and begun again as one likes
 	@$(BIN)/linecolor-data prepare openmoji --out data/release-openmoji --limit 800 --test-size 1024
 	@$(BIN)/linecolor-data prepare characters --out data/release-characters --count 253 --test-size 512
 	@$(BIN)/linecolor-train experiment=release

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -77,7 +78,7 @@ def home(tmp_path_factory) -> Path:
 # linecolor-train comes before others need its run.
 @pytest.mark.parametrize("line", sorted(COMMANDS, key=lambda line: (not line.startswith("linecolor-train"), line)))
 def test_a_command_of_the_readme_runs(line, home, picture_folder):
-    words = line.split()
+    words = shlex.split(line)
     module = words[0].removeprefix("linecolor-")
     arguments = made_tiny(words, picture_folder)
     if module == "train" and "debug=tiny" in arguments and "name=mine" not in arguments:
@@ -91,6 +92,30 @@ def test_a_command_of_the_readme_runs(line, home, picture_folder):
         timeout=240,
     )
     assert done.returncode == 0, f"{line}\n{done.stdout[-500:]}\n{done.stderr[-2000:]}"
+
+
+def test_the_python_example_runs(home):
+    (example,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "colorize.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    (home / "docs").symlink_to(ROOT / "docs")
+    done = subprocess.run([sys.executable, "-c", example], cwd=home, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (home / "colored.png").is_file()
+
+
+def test_every_link_leads_somewhere():
+    pages = [
+        ROOT / "README.md",
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "gimp" / "README.md",
+        *ROOT.glob("linecolor/weights/*/*.md"),
+    ]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    ]
+    assert len(links) > 20
+    assert [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
 def test_the_layout_section_names_what_is_there():
