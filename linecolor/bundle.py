@@ -50,6 +50,7 @@ def save_bundle(
     blend: BlendMode = "clean",
     half: bool = False,
     mirrored: bool = False,
+    enforce_hints: bool = False,
 ) -> Path:
     """Write a bundle.
 
@@ -63,6 +64,7 @@ def save_bundle(
         blend: how its pictures are meant to be blended at full size.
         half: keep the weights in half precision, in half the space; they are computed with in single all the same.
         mirrored: pages are coloured mirrored too; see `PageColorizer.mirrored`.
+        enforce_hints: hints rule over what the networks paint; see `PageColorizer.enforce_hints`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -79,6 +81,7 @@ def save_bundle(
         "hint_spread": hint_spread,
         "blend": blend,
         "mirrored": mirrored,
+        "enforce_hints": enforce_hints,
         "precision": "float16" if half else "float32",
         "hints": hints.CONVENTION,
         "color_order": "RGB",
@@ -157,11 +160,13 @@ def read_card(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{path.stat().st_size} bytes long")
         card = yaml.load(path.read_text(encoding="utf-8"), _CardLoader)  # a SafeLoader
         known = card["format"] == FORMAT and tuple(card["networks"]) in SYSTEMS
-        card.setdefault("blend", "clean")  # bundles had no say in these two once
+        card.setdefault("blend", "clean")  # bundles had no say in these once
         card.setdefault("mirrored", False)
+        card.setdefault("enforce_hints", False)
         spread_known = card["hint_spread"] in hints.SPREAD_CHANNELS and card["blend"] in get_args(BlendMode)
         sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
-        sized = is_resolution(card["resolution"]) and type(card["mirrored"]) is bool
+        told = type(card["mirrored"]) is bool and type(card["enforce_hints"]) is bool
+        sized = is_resolution(card["resolution"]) and told
         fitting = sane and _takes_its_inputs(card["networks"], card["hint_spread"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None

@@ -7,6 +7,7 @@ The paper's section 3.1 says the opposite of its own figure 2; every public code
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,8 +160,44 @@ def draft_channels(way: str) -> int:
     return 5 + SPREAD_CHANNELS[way]
 
 
-def spread(grid: Picture, line: Picture, way: str) -> NDArray[np.float32]:
-    """Spread hints over the drawing by a watershed that floods from the hints and meets on the ink.
+@dataclass(frozen=True)
+class Territories:
+    """Which hint rules which place.
+
+    Attributes:
+        owner: (h, w) int32, the number of the hinted cell, counted in rows from 0, that floods each place first.
+        reach: (h, w) float32 in [0, 1], the share of paper at the darkest place on the most open way from a hint; None
+            where it was not asked for.
+    """
+
+    owner: NDArray[np.int32]
+    reach: NDArray[np.float32] | None
+
+
+def divide(grid: Picture, line: Picture, with_reach: bool = True) -> Territories | None:
+    """Divide a drawing among its hints, by a watershed that floods from them and meets on the ink.
+
+    Args:
+        grid: (h, w, 4) hints as `reduce_layer` returns them.
+        line: (h, w) line art on the same grid, paper = 255.
+        with_reach: it takes as long again.
+
+    Returns:
+        The territories; None where there is no hint.
+    """
+    hinted = grid[..., 3] > 0
+    if not hinted.any():
+        return None
+    # Each hinted cell is its own marker: what matters is only whose colour arrives.
+    markers = np.zeros(line.shape, np.int32)
+    markers[hinted] = np.arange(1, np.count_nonzero(hinted) + 1)
+    basins, level = flood(255 - line, markers, with_level=with_reach)
+    reach = None if level is None else np.asarray(1 - level.astype(np.float32) / 255, np.float32)
+    return Territories(basins - 1, reach)
+
+
+def spread(grid: Picture, line: Picture, way: str, territories: Territories | None = None) -> NDArray[np.float32]:
+    """Spread hints over their territories.
 
     What a classical program would fill; given to the network as more channels, it learns to follow hints far sooner.
     `reach` adds how openly a place is reached: the share of paper at the darkest place on the most open way to a hint.
@@ -171,17 +208,18 @@ def spread(grid: Picture, line: Picture, way: str) -> NDArray[np.float32]:
         grid: (h, w, 4) hints as `reduce_layer` returns them.
         line: (h, w) line art on the same grid, paper = 255.
         way: one of `SPREAD_CHANNELS`.
+        territories: of these hints, where they are known already.
 
     Returns:
         (c, h, w) float32: RGB in [-1, 1], reach in [0, 1]; all 0 where there is no hint at all.
     """
-    hinted = grid[..., 3] > 0
-    if way == "none" or not hinted.any():
+    if way != "none" and territories is None:
+        territories = divide(grid, line, way == "reach")
+    if way == "none" or territories is None:
         return np.zeros((SPREAD_CHANNELS[way], *line.shape), np.float32)
-    # Each hinted cell is its own marker: what matters is only whose colour arrives.
-    markers = np.zeros(line.shape, np.int32)
-    markers[hinted] = np.arange(1, np.count_nonzero(hinted) + 1)
-    basins, level = flood(255 - line, markers, with_level=way == "reach")
-    palette = grid[hinted, :3].T.astype(np.float32) / 127.5 - 1
-    fill = np.take(palette, basins - 1, axis=1)
-    return fill if level is None else np.concatenate([fill, 1 - level[None].astype(np.float32) / 255])
+    palette = grid[grid[..., 3] > 0, :3].T.astype(np.float32) / 127.5 - 1
+    fill = np.take(palette, territories.owner, axis=1)
+    if way == "watershed":
+        return fill
+    assert territories.reach is not None
+    return np.concatenate([fill, territories.reach[None]])

@@ -86,6 +86,7 @@ class LineColorizer(PageColorizer):
         side = resolution or card["resolution"]
         colorizer = cls(on_device, side, card["hint_spread"], blend_mode or card["blend"], device)
         colorizer.mirrored = card["mirrored"]
+        colorizer.enforce_hints = card["enforce_hints"]
         return colorizer
 
     @contextmanager

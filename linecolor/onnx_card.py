@@ -33,6 +33,7 @@ class OnnxCard:
         hint_spread: one of `hints.SPREAD_CHANNELS`.
         blend: how its pictures are meant to be blended at full size.
         mirrored: whether pages are coloured mirrored too; see `PageColorizer.mirrored`.
+        enforce_hints: whether hints rule over what the networks paint; see `PageColorizer.enforce_hints`.
         precision: of weights and computation; inputs and outputs are float32.
         versions: of linecolor and torch, by their names.
         provenance: where it comes from, in short.
@@ -45,6 +46,7 @@ class OnnxCard:
     hint_spread: str
     blend: BlendMode
     mirrored: bool
+    enforce_hints: bool
     precision: Precision
     versions: dict[str, str]
     provenance: dict[str, Any]
@@ -60,6 +62,7 @@ class OnnxCard:
             "linecolor.hint_spread": self.hint_spread,
             "linecolor.blend": self.blend,
             "linecolor.mirrored": str(int(self.mirrored)),
+            "linecolor.enforce_hints": str(int(self.enforce_hints)),
             "linecolor.hints": hints.CONVENTION,
             "linecolor.color_order": COLOR_ORDER,
             "linecolor.range": RANGE,
@@ -88,6 +91,7 @@ class OnnxCard:
                 notes["linecolor.hint_spread"],
                 cast(BlendMode, notes["linecolor.blend"]),
                 bool(_number(notes["linecolor.mirrored"])),
+                bool(_number(notes["linecolor.enforce_hints"])),
                 cast(Precision, notes["linecolor.precision"]),
                 _mapping(notes["linecolor.versions"]),
                 _mapping(notes["linecolor.provenance"]),

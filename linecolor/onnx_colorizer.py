@@ -43,6 +43,7 @@ class OnnxColorizer(PageColorizer):
         side = resolution or card.resolution
         super().__init__(side, card.multiple, card.hint_spread, blend_mode or card.blend, page_pixels)
         self.mirrored = card.mirrored
+        self.enforce_hints = card.enforce_hints
         self.card = card
         self._session = session
 

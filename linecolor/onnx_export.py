@@ -97,6 +97,7 @@ def export_bundle(
         hint_spread=card["hint_spread"],
         blend=card["blend"],
         mirrored=card["mirrored"],
+        enforce_hints=card["enforce_hints"],
         precision=precision,
         versions={"linecolor": version("linecolor"), "torch": torch.__version__},
         provenance=card["provenance"] if isinstance(card.get("provenance"), dict) else {},

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from linecolor import blending, hints, lines
 from linecolor.blending import BlendMode
+from linecolor.hint_enforcement import enforce_hints
 from linecolor.line_layer import LineLayer
 
 Picture = NDArray[np.uint8]
@@ -73,6 +74,7 @@ class PageColorizer(ABC):
 
     Attributes:
         mirrored: colour the mirrored page too and take the mean: twice the networks' time for a tenth or two of a dB.
+        enforce_hints: where the networks painted another colour than a hint says, add the difference around the hint.
         draft_only: stop after the first of two stages: the enlarged draft takes the place of the second's colour.
     """
 
@@ -87,6 +89,7 @@ class PageColorizer(ABC):
         self.blend_mode = blend_mode
         self.page_pixels = page_pixels
         self.mirrored = False
+        self.enforce_hints = False
         self.draft_only = False
 
     @abstractmethod
@@ -135,11 +138,14 @@ class PageColorizer(ABC):
         reduced = lines.reduce(drawn.grey, size)
         draft_line = lines.reduce(reduced, half)
         grid = _on_grid(hints, drawn.grey.shape, half)
-        draft, colorized = self._run(reduced, draft_line, grid)
+        territories = self._territories(grid, draft_line)
+        draft, colorized = self._run(reduced, draft_line, grid, territories)
         if self.draft_only:
             if draft is None:
                 raise ValueError("this system has one stage, and no draft to stop at")
             colorized = np.asarray(cv2.resize(draft, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+        if self.enforce_hints and territories is not None:
+            colorized = enforce_hints(colorized, reduced, grid, territories)
         full = blending.blend(drawn.ink, colorized, self.blend_mode)
         return Coloring(full, colorized, draft, reduced, grid, drawn.ink)
 
@@ -158,8 +164,16 @@ class PageColorizer(ABC):
         height, width = (max(2, 2 * round(side * scale / 2)) for side in size)
         return height, width
 
-    def _run(self, line: Picture, draft_line: Picture, hint: Picture) -> tuple[Picture | None, Picture]:
-        spread = hints.spread(hint, draft_line, self.hint_spread)
+    def _territories(self, hint: Picture, line: Picture) -> hints.Territories | None:
+        """Once for all that needs them: a flood takes as long as small networks do."""
+        if self.hint_spread == "none" and not self.enforce_hints:
+            return None
+        return hints.divide(hint, line, self.hint_spread == "reach" or self.enforce_hints)
+
+    def _run(
+        self, line: Picture, draft_line: Picture, hint: Picture, territories: hints.Territories | None
+    ) -> tuple[Picture | None, Picture]:
+        spread = hints.spread(hint, draft_line, self.hint_spread, territories)
         inputs = _padded(np.concatenate([_paper(draft_line)[None], hints.to_network(hint), spread]), self.multiple // 2)
         page = _padded(_paper(line)[None], self.multiple)
         draft = np.zeros((3, *inputs.shape[1:]), np.float32)

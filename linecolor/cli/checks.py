@@ -18,7 +18,7 @@ _STAGE_NUMBERS = {
 }
 _EVALUATION_NUMBERS = {"drawings": 1, "sheet": 0}
 MOST_HINTS = 999
-OF_ONE_RUN: dict[str, Any] = {"blend": "clean", "resolution": None, "mirrored": False}
+OF_ONE_RUN: dict[str, Any] = {"blend": "clean", "resolution": None, "mirrored": False, "enforce_hints": False}
 """How one run's pages are coloured; of systems side by side each has its own."""
 _DATA_NUMBERS = {"workers": 0, "overfit": 0}
 
@@ -155,8 +155,9 @@ def check_evaluation(settings: dict[str, Any]) -> None:
         check_resolution(settings["resolution"])
     except ValueError as error:
         raise ValueError(f"evaluation.{error}") from None
-    if type(settings["mirrored"]) is not bool:
-        raise ValueError(f"evaluation.mirrored={settings['mirrored']} must be true or false")
+    for option in ("mirrored", "enforce_hints"):
+        if type(settings[option]) is not bool:
+            raise ValueError(f"evaluation.{option}={settings[option]} must be true or false")
     for option, known in (("blend", get_args(BlendMode)), ("features", get_args(ExtractorName))):
         if settings[option] not in known:
             raise ValueError(f"evaluation.{option}={settings[option]} is unknown: use {' or '.join(known)}")

@@ -132,7 +132,7 @@ def _check_systems(asked: dict[str, Any]) -> None:
         raise ValueError(f"pictures={asked['pictures']} must be true or false")
     if asked["evaluation"]["must_reach_psnr"] is not None:
         raise ValueError("evaluation.must_reach_psnr is for one run (run=...), not for systems side by side")
-    for option in ("resolution", "mirrored"):
+    for option in ("resolution", "mirrored", "enforce_hints"):
         if asked["evaluation"][option] is not None:
             raise ValueError(f"evaluation.{option} is for one run (run=...); systems side by side keep their own")
     if not str(asked["out"]).strip() or (Path(str(asked["out"])).expanduser() / "config.yaml").is_file():
@@ -191,6 +191,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
         device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
         colorizer = LineColorizer.load(run.bundle, settings["blend"], device, page_resolution(plain))
         colorizer.mirrored = settings["mirrored"]
+        colorizer.enforce_hints = settings["enforce_hints"]
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, FullDrawings(drawings), settings)
         result |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}

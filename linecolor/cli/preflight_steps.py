@@ -248,6 +248,7 @@ def line_colorizer(plain: dict[str, Any], networks: dict[str, nn.Module], device
     blend = plain["evaluation"]["blend"]
     colorizer = LineColorizer(networks, page_resolution(plain), model["hint_spread"], blend, device)
     colorizer.mirrored = plain["evaluation"]["mirrored"]
+    colorizer.enforce_hints = plain["evaluation"]["enforce_hints"]
     return colorizer
 
 

@@ -120,11 +120,16 @@ def _bundle_is_current(run: "RunFolder", plain: dict[str, Any], networks: dict[s
     try:
         card = read_card(run.bundle)
         held = [card["provenance"]["stages"], card.get("precision", "float32")]
-        held += [card[name] for name in ("blend", "resolution", "mirrored")]
+        held += [card[name] for name in ("blend", "resolution", "mirrored", "enforce_hints")]
     except (FileNotFoundError, ValueError, KeyError):
         return False
-    asked = [{name: run.facts(name) for name in networks}, "float16" if plain["bundle"]["half"] else "float32"]
-    return held == [*asked, plain["evaluation"]["blend"], page_resolution(plain), plain["evaluation"]["mirrored"]]
+    asked: list[Any] = [
+        {name: run.facts(name) for name in networks},
+        "float16" if plain["bundle"]["half"] else "float32",
+    ]
+    coloring = plain["evaluation"]
+    asked += [coloring["blend"], page_resolution(plain), coloring["mirrored"], coloring["enforce_hints"]]
+    return held == asked
 
 
 def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
@@ -158,6 +163,7 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
         plain["evaluation"]["blend"],
         plain["bundle"]["half"],
         plain["evaluation"]["mirrored"],
+        plain["evaluation"]["enforce_hints"],
     )
 
 

@@ -225,6 +225,7 @@ def test_weights_of_another_architecture_are_named(tmp_path):
         {"networks": []},
         {"resolution": 10**9},
         {"hint_spread": "magic"},
+        {"enforce_hints": "yes"},
         {"hint_spread": "watershed"},
         {"blend": "magic"},
         {"networks": {"draft": ARCHITECTURES["draft"] | {"cardinality": 0}}},

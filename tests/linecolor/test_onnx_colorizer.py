@@ -17,7 +17,7 @@ from linecolor.onnx_card import OnnxCard
 from linecolor.onnx_colorizer import OnnxColorizer
 
 CARD = OnnxCard(
-    "linecolor", ("draft",), 32, 4, "none", "clean", False, "float32", {"linecolor": "0.1.0"}, {"run": "mine"}
+    "linecolor", ("draft",), 32, 4, "none", "clean", False, False, "float32", {"linecolor": "0.1.0"}, {"run": "mine"}
 )
 FLOAT = TensorProto.FLOAT
 
@@ -102,7 +102,7 @@ def test_the_metadata_sets_what_is_not_asked_for(colorizer, tmp_path):
 
 
 def test_one_network_of_line_and_hint_colours_without_a_draft(tmp_path):
-    card = OnnxCard("linecolor", ("pix2pix",), 32, 4, "none", "clean", False, "float32", {}, {})
+    card = OnnxCard("linecolor", ("pix2pix",), 32, 4, "none", "clean", False, False, "float32", {}, {})
     # The line in three channels, whatever the hint.
     nodes = [helper.make_node("Concat", ["line"] * 3, ["color"], axis=1)]
     path = saved(model(nodes, [value("line", 1), value("hint", 4)], [value("color", 3)], card), tmp_path)
@@ -113,8 +113,9 @@ def test_one_network_of_line_and_hint_colours_without_a_draft(tmp_path):
 
 def test_the_card_is_read_back_as_it_was_written():
     assert OnnxCard.from_notes(CARD.notes()) == CARD
-    mirrored = OnnxCard(**{**vars(CARD), "mirrored": True})
-    assert OnnxCard.from_notes(mirrored.notes()) == mirrored
+    for told in ("mirrored", "enforce_hints"):
+        other = OnnxCard(**{**vars(CARD), told: True})
+        assert OnnxCard.from_notes(other.notes()) == other
 
 
 def test_a_long_provenance_is_shortened_and_stays_readable():

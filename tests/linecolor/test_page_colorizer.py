@@ -99,6 +99,26 @@ def test_the_networks_are_held_once_a_page():
     assert painter.held == 1
 
 
+class Stubborn(Painter):
+    """Networks that paint grey whatever the hints say."""
+
+    def color_window(self, page, inputs):
+        return np.zeros((3, *inputs.shape[1:]), np.float32), np.zeros((3, *page.shape[1:]), np.float32)
+
+
+@pytest.mark.parametrize("spread", ["none", "watershed", "reach"])
+@pytest.mark.parametrize("draft_only", [False, True])
+def test_enforced_hints_rule_and_others_do_not(spread, draft_only):
+    painter = Stubborn()
+    painter.hint_spread, painter.draft_only = spread, draft_only
+    hint = [(20, 30, RED)]
+    assert np.abs(painter.colorize(page(), hint)[30, 20].astype(int) - 128).max() <= 1
+    painter.enforce_hints = True
+    # A hint of one cell, twice enlarged from a grid of 16: the peak is lowered, its colour is not another.
+    assert np.abs(painter.colorize(page(), hint)[30, 20].astype(int) - RED).max() <= 40
+    np.testing.assert_array_equal(painter.colorize(page()), Stubborn().colorize(page()))
+
+
 class Slanted(Painter):
     """Networks that favour the right."""
 
