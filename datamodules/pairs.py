@@ -154,11 +154,13 @@ def _repainted(color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tenso
 
 
 def _areas(recipe: dict[str, Tensor], color: Tensor) -> Tensor:
-    """Papers (n, 3, H, W): one colour, or areas of several without a line between them, each what is nearest a centre.
+    """Papers (n, 3, H, W) or (n, 3, 1, 1): one colour, or areas of several, each what is nearest a centre.
 
-    Only hints tell where such areas are. A network that has seen none takes a second colour of hints on open paper
-    for an error and disbelieves it.
+    No line lies between them: only hints tell where they are. A network that has seen none takes a second colour of
+    hints on open paper for an error and disbelieves it.
     """
+    if (recipe["background_areas"] == 1).all():
+        return recipe["background"].view(-1, 3, 1, 1)
     height, width = color.shape[-2:]
     ys = (torch.arange(height, device=color.device) + 0.5) / height
     xs = (torch.arange(width, device=color.device) + 0.5) / width

@@ -15,18 +15,18 @@ Picture = NDArray[np.uint8]
 
 RADIUS = 1 / 16
 """Of the short side: from the hint to where 1/e of the difference is added."""
-SOFTNESS = 1 / 128
-"""Of the short side: sigma of the blur over what is added, so that territories meet softly."""
 OPEN = (0.90, 0.99)
-"""Shares of paper on the way from the hint: nothing is added beyond a line, all of it on open paper."""
+"""How open the way from the hint is, as a share of the paper's own brightness: from none of the difference to all."""
+LEAST_PAPER = 0.5
+"""Of grey or scanned paper so much white is left at least; hints that are darker lie on ink."""
 
 
 def enforce_hints(colorized: Picture, line: Picture, hint: Picture, territories: Territories) -> Picture:
     """Bring the colours at and around hints to what the hints say.
 
     Each hinted cell knows by how much the paper there was painted differently. That difference is added within the
-    cell's territory, as far as no line lies between, and fades away from the hints. Where the networks followed
-    their hints nothing changes.
+    cell's territory, as far as no line lies between, and fades away from the cell. Where the networks followed
+    their hints nothing changes, nor where a hint lies on ink.
 
     Args:
         colorized: (h, w, 3) RGB, what the networks painted.
@@ -39,15 +39,19 @@ def enforce_hints(colorized: Picture, line: Picture, hint: Picture, territories:
     """
     hinted = hint[..., 3] > 0
     height, width = hinted.shape
-    paper = cv2.resize(inpaint_ink(line, colorized), (width, height), interpolation=cv2.INTER_AREA)
-    missing = hint[hinted, :3].astype(np.float32) - paper[hinted]
-    away = cv2.distanceTransform((~hinted).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    paint = cv2.resize(inpaint_ink(line, colorized), (width, height), interpolation=cv2.INTER_AREA)
+    missing = hint[hinted, :3].astype(np.float32) - paint[hinted]
+
     assert territories.reach is not None
-    share = np.clip((territories.reach - OPEN[0]) / (OPEN[1] - OPEN[0]), 0, 1)
-    short = min(height, width)
-    share *= np.exp(-np.square(away / (RADIUS * short)))
-    added = cv2.GaussianBlur(missing[territories.owner] * share[..., None], (0, 0), SOFTNESS * short)
-    added = cv2.resize(added, line.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    paper = max(float(np.median(territories.reach[hinted])), LEAST_PAPER)
+    share = np.clip((territories.reach / np.float32(paper) - OPEN[0]) / (OPEN[1] - OPEN[0]), 0, 1)
+    # From the hint that rules a place, for another may be nearer behind a line.
+    ys, xs = (at.astype(np.float32)[territories.owner] for at in np.nonzero(hinted))
+    away = np.square(ys - np.arange(height, dtype=np.float32)[:, None])
+    away += np.square(xs - np.arange(width, dtype=np.float32))
+    share *= np.exp(-away / (RADIUS * min(height, width)) ** 2)
+
+    added = cv2.resize(missing[territories.owner] * share[..., None], line.shape[::-1], interpolation=cv2.INTER_LINEAR)
     # Ink stays ink: a colour counts as much as there is paper under it.
     changed = colorized + added * (line[..., None] / np.float32(255))
     return np.clip(np.rint(changed), 0, 255).astype(np.uint8)

@@ -91,7 +91,7 @@ class OnnxCard:
                 notes["linecolor.hint_spread"],
                 cast(BlendMode, notes["linecolor.blend"]),
                 bool(_number(notes["linecolor.mirrored"])),
-                bool(_number(notes["linecolor.enforce_hints"])),
+                bool(_number(notes.get("linecolor.enforce_hints", "0"))),  # files had no say in it once
                 cast(Precision, notes["linecolor.precision"]),
                 _mapping(notes["linecolor.versions"]),
                 _mapping(notes["linecolor.provenance"]),

@@ -1,4 +1,6 @@
-"""The whole chain but for the networks: reduce, spread hints, windows, enlarge, blend. NumPy and OpenCV only.
+"""The whole chain but for the networks: reduce, spread hints, windows, enforce hints, enlarge, blend.
+
+NumPy and OpenCV only.
 
 The networks are torch's in `line_colorizer.py` and onnxruntime's in `onnx_colorizer.py`.
 """
@@ -43,7 +45,7 @@ class Coloring:
 
     Attributes:
         full: (H, W, 3) uint8 RGB at the line's own size.
-        colorized: (h, w, 3) uint8, as the last network left it, at network size.
+        colorized: (h, w, 3) uint8, as the last network left it, or with hints enforced, at network size.
         draft: (h/2, w/2, 3) uint8, the first of two stages; None of a system that has one.
         line: (h, w) uint8, the reduced line the networks saw.
         hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.

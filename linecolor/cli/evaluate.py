@@ -1,5 +1,6 @@
 """linecolor-evaluate: colour held-out drawings at full size, measure, write the pictures and the report."""
 
+import copy
 import hashlib
 import json
 import time
@@ -242,10 +243,12 @@ def _measure(
             pages.append(drawing)
             colorings[drawing.name] = colored
     most = max(settings["hints"])
+    networks = copy.copy(colorizer)
+    networks.enforce_hints = False  # enforced hints are followed whatever was learnt
     result = {
         "figures": evaluation.compute(),
         "references": measure_references(tqdm(drawings, desc="Measuring references", unit="drawing")),
-        "obedience": measure_obedience(colorizer, drawings, most) if most else None,
+        "obedience": measure_obedience(networks, drawings, most) if most else None,
         "rows": evaluation.rows,
     }
     return result, pages, colorings

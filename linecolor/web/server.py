@@ -103,6 +103,7 @@ class WebApp:
         self.colorizers = at_details(colorizer)
         self.drawings = DrawingStore(folder, self.colorizers, limits.pixels, limits.drawings)
         self.uploads = Uploads(self.limits.held_bytes)
+        self.orders = Uploads(self.limits.held_bytes)  # strokes need not wait until others' files have come in
         self.networks = Turns(1, limits.waiting)
         self.reading = Turns(1, limits.waiting)
         self.writing = Turns(1, limits.waiting)
@@ -187,7 +188,7 @@ class WebApp:
 
     async def _order(self, request: Request, drawing: Drawing) -> Order:
         try:
-            async with self.uploads.read(request, _MOST_JSON_BYTES) as data:
+            async with self.orders.read(request, _MOST_JSON_BYTES) as data:
                 given = json.loads(data)
             strokes = read_strokes(given["strokes"], drawing.size)
             resolution, blend = given["detail"], given["blend"]
@@ -246,7 +247,7 @@ def make_app(
         HTTPException: error_answer(lambda error: (error.status_code, error.detail)),
         Refused: error_answer(lambda error: (error.status, str(error))),
         UnreadableImage: error_answer(lambda error: (422, error.reason)),
-        Busy: error_answer(lambda error: (503, "The server is busy; it is tried again.")),
+        Busy: error_answer(lambda error: (503, "The server is busy; try again in a moment.")),
         Left: error_answer(lambda error: (499, "nobody waits for this any more")),
         ValueError: error_answer(lambda error: (422, str(error))),
         MemoryError: error_answer(lambda error: (507, "There is not enough memory for a page of this size.")),

@@ -45,22 +45,28 @@ class Uploads:
         told = request.headers.get("content-length", "")
         if told.isdigit() and int(told) > limit:
             raise refused
-        data = bytearray()
+        data, held = bytearray(), 0
+        chunks = request.stream()
         try:
             try:
                 async with asyncio.timeout(_LONGEST_SECONDS):
-                    chunks = request.stream()
-                    while (chunk := await asyncio.wait_for(anext(chunks, None), _PATIENCE_SECONDS)) is not None:
-                        data += chunk
-                        self._held += len(chunk)
-                        if len(data) > limit:
+                    while True:
+                        async with asyncio.timeout(_PATIENCE_SECONDS):
+                            data += await anext(chunks)
+                        self._held += len(data) - held
+                        held = len(data)
+                        if held > limit:
                             raise refused
                         if self._held > self.most_bytes:
                             raise Busy(f"uploads of {self._held / 1e6:.0f} MB are held already")
+            except StopAsyncIteration:
+                pass
             except ClientDisconnect:
                 raise Left from None
             except TimeoutError:
                 raise Refused(408, "The upload takes too long or stands still; open the drawing again.") from None
-            yield bytes(data)
+            body = bytes(data)
+            data.clear()  # or all of it would be held twice
+            yield body
         finally:
-            self._held -= len(data)
+            self._held -= held

@@ -49,6 +49,33 @@ def test_nothing_comes_through_a_line_and_ink_stays_black():
     assert result[:, 30:34].max() == 0
 
 
+@pytest.mark.parametrize("side", [256, 512, 1024])
+def test_nothing_comes_through_a_thin_line(side):
+    line = np.full((side, side), 255, np.uint8)
+    wall = side // 2
+    line[:, wall : wall + 2] = 0
+    before = painted(line)
+    result = enforced(line, before, hinted(line, (side // 4, side // 4 - 6, RED)))
+    assert (result[side // 2, wall - 6] != before[side // 2, wall - 6]).any()
+    assert np.abs(result[:, wall + 2 :].astype(int) - before[:, wall + 2 :]).max() <= 2
+
+
+def test_a_room_with_a_far_hint_gets_nothing_of_it_beside_the_wall():
+    """A hint of another room is near there, behind the wall: how near must not count."""
+    line = rooms(256)
+    before = painted(line)
+    result = enforced(line, before, hinted(line, (64, 58, BLUE), (64, 120, RED)))
+    np.testing.assert_array_equal(result[128, 134:150], before[128, 134:150])
+
+
+@pytest.mark.parametrize("paper", [255, 235, 200])
+def test_hints_rule_on_grey_paper_too(paper):
+    line = np.minimum(rooms(), paper).astype(np.uint8)
+    result = enforced(line, painted(line), hinted(line, (10, 6, RED)))
+    wanted = np.array(RED) * paper / 255
+    assert np.abs(result[21:23, 13:15].astype(int) - wanted).max() <= 14
+
+
 def test_two_hints_on_open_paper_both_have_their_colours():
     line = np.full((64, 64), 255, np.uint8)
     result = enforced(line, painted(line), hinted(line, (10, 8, RED), (10, 22, BLUE)))

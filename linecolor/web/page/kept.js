@@ -1,33 +1,44 @@
 // Hints outlive a reload, another drawing and the browser's end: it keeps them for the file they were painted on.
 const PREFIX = "linecolor hints: ";
 const MOST = 30; // files
+const LARGEST = 1_000_000; // characters of a file's strokes: one drawing must not push out all others
 
 const key = (file) => `${PREFIX}${file.name} ${file.size} ${file.lastModified}`;
 const read = (name) => {
   try {
     const { when, strokes } = JSON.parse(localStorage.getItem(name));
-    return { when: Number(when), strokes: Array.isArray(strokes) ? strokes : [] };
+    return { when: Number(when), strokes: strokes.filter(({ points }) => Array.isArray(points)) };
   } catch {
     return { when: 0, strokes: [] }; // none, or of another version, or the browser keeps nothing
   }
 };
 
+/** The names of what is kept of other files, the longest untouched last. */
+function others(than) {
+  const names = Object.keys(localStorage).filter((name) => name.startsWith(PREFIX) && name !== than);
+  const kept = names.map((name) => [read(name).when, name]);
+  return kept.sort(([a], [b]) => b - a).map(([, name]) => name);
+}
+
 /** Keep the strokes of a file in place of what was kept of it; the files longest untouched make room. */
 export function keep(file, strokes) {
+  const name = key(file);
   try {
-    localStorage.removeItem(key(file));
-    if (!strokes.length) return;
+    if (!strokes.length) return localStorage.removeItem(name);
     const text = JSON.stringify({ when: Date.now(), strokes });
-    const others = Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
-    others.sort((a, b) => read(b).when - read(a).when);
-    while (others.length >= MOST) localStorage.removeItem(others.pop());
+    if (text.length > LARGEST) throw new Error("there are too many");
+    let known = null;
+    if (localStorage.getItem(name) === null) {
+      known = others(name);
+      while (known.length >= MOST) localStorage.removeItem(known.pop());
+    }
     for (;;) {
       try {
-        localStorage.setItem(key(file), text);
-        return;
+        return localStorage.setItem(name, text);
       } catch (error) {
-        if (!others.length) throw error;
-        localStorage.removeItem(others.pop());
+        known ??= others(name);
+        if (!known.length) throw error;
+        localStorage.removeItem(known.pop());
       }
     }
   } catch (error) {
