@@ -25,7 +25,8 @@ from linecolor.measured import Measured
 from linecolor.metrics import psnr
 from linecolor.protocol import paint_hints, protocol_hints
 
-PAGE = Path(__file__).parents[2] / "docs" / "sample" / "page.png"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "sample" / "page.png"
 MOST_BYTES = 15_000_000
 OPENMOJI, CHARACTERS = 800, 253
 """What experiment=release trains on: `linecolor-data prepare openmoji --limit`, `prepare characters --count`."""
@@ -115,9 +116,8 @@ def test_a_page_of_2048_px_takes_less_than_four_seconds(colorizer):
 
 
 def test_8192_px_take_no_more_than_one_and_a_half_gigabytes_beside_the_pictures():
-    root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.colorizing"], capture_output=True, text=True, cwd=root, check=True
+        [sys.executable, "-m", "benchmarks.colorizing"], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert 0 < json.loads(done.stdout)["gb"] <= colorizing.GB_AT_8192
 
@@ -145,7 +145,7 @@ def test_a_webtoon_strip_is_coloured_without_a_seam(colorizer):
 
 @pytest.fixture(scope="module")
 def measured() -> Measured:
-    return Measured.load(Path(__file__).parents[2] / "docs" / "release")
+    return Measured.load(ROOT / "docs" / "release")
 
 
 def means(measured: Measured, name: str, level: str) -> tuple[float, float]:
@@ -163,6 +163,29 @@ def test_it_is_above_the_floor(measured):
     for level in ("008", "032"):
         assert means(measured, "release", level)[1] >= means(measured, "watershed", level)[1] + 0.5, level
     assert means(measured, "release", "128")[1] >= means(measured, "watershed", "128")[1]
+
+
+@pytest.mark.parametrize(
+    ("page", "label", "name"),
+    [
+        (ROOT / "README.md", "bare line", "bare line"),
+        (ROOT / "README.md", "Voronoi", "Voronoi"),
+        (ROOT / "README.md", "watershed", "watershed"),
+        (ROOT / "README.md", "linecolor", "release"),
+        (RELEASE / "README.md", "watershed", "watershed"),
+        (RELEASE / "README.md", "these weights", "release"),
+    ],
+)
+def test_the_tables_tell_what_was_measured(measured, page, label, name):
+    rows = [line.replace("**", "") for line in page.read_text(encoding="utf-8").splitlines()]
+    row = next(row for row in rows if row.startswith(f"| {label} | ") and row.count("|") == 6)
+    told = [cell.strip() for cell in row.split("|")[2:6]]
+    found = [
+        " / ".join(f"{mean:.1f}" for mean in means(measured, name, measured.level_of(name, level)))
+        for level in measured.levels
+    ]
+    assert [(a, b) for a, b in zip(told, found, strict=True) if a and a != b] == []
+    assert any(told)
 
 
 @pytest.mark.parametrize("stem", ["1F600", "1F468", "1F34D"])
