@@ -17,10 +17,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import torch
+from omegaconf import OmegaConf
 
 from datamodules.illustrations import Illustrations, KeyedBatches
 from datamodules.recipe import PairSettings
@@ -29,6 +30,7 @@ from datamodules.sources.folder import scan_folder
 from datamodules.sources.openmoji import prepare_openmoji
 from datamodules.sources.sharding import write_shards
 from datamodules.sources.shards import load_shards
+from linecolor.cli.configuration import configuration_folder
 
 ROUNDS = 15
 MANY = 700_000
@@ -96,14 +98,8 @@ def measure_index(rows: int = MANY) -> dict[str, float]:
 
 
 def _loading(drawings: Sequence[Drawing]) -> Callable[[], None]:
-    settings = {
-        "crop": {"scale": "log_uniform", "flip": 0.5, "turn": 0.5, "rotation": 8.0, "zoom": 0.1},
-        "color": {"recolor": 0.5, "hue": 0.5, "saturation": 0.4, "gamma": 0.25, "background": 0.5},
-        "line": {"xdog": 0.5, "dilate": 0.5, "real": 3.0, "sigmas": [0.3], "kernels": [4], "jitter": [0.7, 1.0]},
-        "hints": {"empty": 0.35, "count": "log_uniform", "least": 1, "most": 96, "strokes": 0.3, "sides": [1, 2]},
-        "artifacts": {"paste": 0.3, "distort": 0.3, "spray": 0.4, "bleed": 0.4},
-    }
-    dataset = Illustrations(drawings, PairSettings.from_config(settings), 128, 0, "draft")
+    rich = OmegaConf.to_container(OmegaConf.load(Path(configuration_folder()) / "pairs" / "rich.yaml"))
+    dataset = Illustrations(drawings, PairSettings.from_config(cast(dict[str, Any], rich)), 128, 0, "draft")
 
     def load() -> None:
         for index in range(len(dataset)):
