@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import torch
-from omegaconf import OmegaConf
 
+from benchmarks.training import _config
 from datamodules.illustrations import Illustrations, KeyedBatches
 from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing, ids_of, of_split
@@ -30,7 +30,6 @@ from datamodules.sources.folder import scan_folder
 from datamodules.sources.openmoji import prepare_openmoji
 from datamodules.sources.sharding import write_shards
 from datamodules.sources.shards import load_shards
-from linecolor.cli.configuration import configuration_folder
 
 ROUNDS = 15
 MANY = 700_000
@@ -98,8 +97,7 @@ def measure_index(rows: int = MANY) -> dict[str, float]:
 
 
 def _loading(drawings: Sequence[Drawing]) -> Callable[[], None]:
-    rich = OmegaConf.to_container(OmegaConf.load(Path(configuration_folder()) / "pairs" / "rich.yaml"))
-    dataset = Illustrations(drawings, PairSettings.from_config(cast(dict[str, Any], rich)), 128, 0, "draft")
+    dataset = Illustrations(drawings, PairSettings.from_config(_config("demo")["pairs"]), 128, 0, "draft")
 
     def load() -> None:
         for index in range(len(dataset)):
