@@ -1,0 +1,21 @@
+"""A bundle of small random networks."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from linecolor.bundle import save_bundle
+from linecolor.networks.unet import ResNeXtUNet
+
+ARCHITECTURES = {
+    "draft": {"in_channels": 9, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
+    "colorizer": {"in_channels": 4, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": True},
+}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    networks = {name: ResNeXtUNet(**architecture) for name, architecture in ARCHITECTURES.items()}
+    return save_bundle(tmp_path_factory.mktemp("bundle"), networks, ARCHITECTURES, 32, "reach", {"run": "test"})

@@ -1,0 +1,174 @@
+"""What hostile and odd files do to linecolor-colorize: a picture, or an error that names them and the limit."""
+
+import io
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from linecolor.bundle import CARD, WEIGHTS
+from linecolor.cli.colorize import main
+from linecolor.images import read_color, write_png
+
+
+def line_art(height: int, width: int) -> np.ndarray:
+    line = np.full((height, width), 255, np.uint8)
+    line[height // 4 : height // 4 + 2] = 0
+    line[:, width // 2] = 60
+    return line
+
+
+def saved(path: Path, picture: np.ndarray) -> Path:
+    write_png(path, picture)
+    return path
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.full((1, 1), 255, np.uint8),
+        np.full((1, 5000), 255, np.uint8),
+        np.full((5000, 1), 0, np.uint8),
+        np.tile(line_art(20, 120), (1, 250)),
+        np.zeros((90, 70), np.uint8),
+        np.full((70, 90), 255, np.uint8),
+    ],
+    ids=["1x1", "1x5000", "5000x1", "30000 px wide", "all black", "all white"],
+)
+def test_odd_pages_become_pictures_of_their_size(tmp_path, bundle, picture):
+    page = saved(tmp_path / "page.png", picture)
+    assert main([str(page), "--bundle", str(bundle)]) == 0
+    result = read_color(tmp_path / "page.color.png")[0]
+    assert result.shape == (*picture.shape, 3)
+    if not picture.any():
+        assert not result.any(), "ink stays ink"
+
+
+def _png_of(width: int, height: int, chunks: bytes = b"") -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunks + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def _text_bomb() -> bytes:
+    body = b"Comment\0\0" + zlib.compress(bytes(300_000_000), 9)
+    return struct.pack(">I", len(body)) + b"zTXt" + body + struct.pack(">I", zlib.crc32(b"zTXt" + body))
+
+
+def _zipped_zeros() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("page.png", bytes(100_000_000))
+    return buffer.getvalue()
+
+
+def _truncated() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()[:2000]
+
+
+def _animated_gif() -> bytes:
+    buffer = io.BytesIO()
+    frames = [Image.new("L", (40, 40), shade) for shade in (255, 0)]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+ENTITIES = b'<?xml version="1.0"?><!DOCTYPE s [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>'
+
+
+def _many_scans() -> bytes:
+    """A progressive JPEG whose last scan is repeated: each repetition costs a whole page."""
+    buffer = io.BytesIO()
+    Image.new("L", (400, 400), 255).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * 500 + data[-2:]
+
+
+HOSTILE = {
+    "JPEG of 500 scans": (_many_scans, "more than 100 scans"),
+    "truncated PNG": (_truncated, "broken picture"),
+    "animated GIF": (_animated_gif, "is not a PNG, JPEG or WebP"),
+    "SVG with entities": (lambda: ENTITIES, "is not a PNG, JPEG or WebP"),
+    "zip bomb": (_zipped_zeros, "is not a PNG, JPEG or WebP"),
+    "bomb in a text chunk": (lambda: _png_of(50, 50, _text_bomb()), "broken picture"),
+    "30,000 x 30,000": (lambda: _png_of(30_000, 30_000), "the limit is 225,000,000"),
+    "pickle": (lambda: pickle.dumps({"a": 1}), "is not a PNG, JPEG or WebP"),
+    "nothing but a header": (lambda: _png_of(50, 50), "broken picture"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("role", ["page", "hints"])
+def test_a_hostile_file_is_refused_with_its_name_and_the_limit(tmp_path, bundle, capsys, kind, role):
+    make, told = HOSTILE[kind]
+    page = saved(tmp_path / "page.png", line_art(80, 120))
+    target = page if role == "page" else tmp_path / "page.hints.png"
+    target.write_bytes(make())
+    assert main([str(page), "--bundle", str(bundle)]) == 1
+    error = capsys.readouterr().err
+    assert f"{target.name}: " in error
+    assert told in error
+    assert not (tmp_path / "page.color.png").exists()
+
+
+def test_hostile_files_take_no_memory(tmp_path, bundle):
+    """All of them after each other in one process, whose peak stays near that of a harmless page."""
+    saved(tmp_path / "pages" / "0.png", line_art(80, 120))
+    for number, (make, _) in enumerate(HOSTILE.values(), start=1):
+        (tmp_path / "pages" / f"{number}.png").write_bytes(make())
+    code = (
+        "import resource, sys; from linecolor.cli.colorize import main\n"
+        "main([sys.argv[1], '-o', sys.argv[3], '--bundle', sys.argv[2]])\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "assert main([sys.argv[4], '-o', sys.argv[3], '--bundle', sys.argv[2]]) == 1\n"
+        "print('MiB', (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)\n"
+    )
+    arguments = [str(tmp_path / "pages" / "0.png"), str(bundle), str(tmp_path / "out"), str(tmp_path / "pages")]
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split("MiB")[-1]) < 150
+
+
+class _Executes:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+def test_a_pickle_named_safetensors_is_not_executed(tmp_path, bundle, capsys):
+    folder, marker = tmp_path / "bundle", tmp_path / "executed"
+    folder.mkdir()
+    (folder / CARD).write_bytes((bundle / CARD).read_bytes())
+    (folder / WEIGHTS).write_bytes(pickle.dumps(_Executes(marker)))
+    page = saved(tmp_path / "page.png", line_art(80, 120))
+    assert main([str(page), "--bundle", str(folder)]) == 2
+    assert "is no safetensors file" in capsys.readouterr().err
+    assert not marker.exists()
+
+
+def test_yaml_in_a_card_is_not_executed(tmp_path, bundle, capsys):
+    folder, marker = tmp_path / "bundle", tmp_path / "executed"
+    folder.mkdir()
+    (folder / WEIGHTS).write_bytes((bundle / WEIGHTS).read_bytes())
+    (folder / CARD).write_text(f"!!python/object/apply:pathlib.Path.touch [{marker}]")
+    assert main([str(saved(tmp_path / "page.png", line_art(80, 120))), "--bundle", str(folder)]) == 2
+    assert "is no description of a bundle" in capsys.readouterr().err
+    assert not marker.exists()
