@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from datamodules.recipe import DILATE, REAL, XDOG, PairSettings
+from datamodules.recipe import DILATE, GREY, OUTLINE, REAL, XDOG, PairSettings
 from datamodules.repainting import repaint
-from linecolor import device_hints, device_lines, hints, lines
+from linecolor import device_hints, device_lines, device_outlines, hints, lines, outlines
 from linecolor.artifacts import ArtifactRecipe
 from linecolor.line_art import LineArtBatch
 
@@ -36,10 +36,15 @@ class PairSynthesizer:
         recipe = batch["recipe"]
         color, alpha, line = self._geometry(batch)
         color = self._photometry(_repainted(color, alpha, recipe), recipe)
-        line = self._line(color, line, batch["has_line"], recipe)
+        method = _line_method(recipe, batch["has_line"])
+        line = self._line(color, line, method, recipe)
         color = self._background(color, alpha, recipe)
+        # After the paper and without jitter: in a grey picture luma and colour must fit each other.
+        grey = method == GREY
+        if grey.any():
+            line[grey] = device_lines.grey_uint8(color[grey])
         draft_color = F.avg_pool2d(color.float(), 2).round().to(torch.uint8)
-        draft_line = self._reduced(line)
+        draft_line = self._reduced(line, grey)
         hint = device_hints.paint(
             draft_line,
             draft_color,
@@ -48,7 +53,7 @@ class PairSynthesizer:
             recipe["hint_sides"],
             recipe["hint_count"],
         )
-        jitter = recipe["jitter"].view(-1, 1, 1, 1)
+        jitter = recipe["jitter"].masked_fill(grey, 1).view(-1, 1, 1, 1)
         return LineArtBatch(
             line=_jittered(line, jitter),
             color=_signed(color),
@@ -93,10 +98,8 @@ class PairSynthesizer:
         result[chosen] = mixed.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
         return result
 
-    def _line(self, color: Tensor, real: Tensor, has_line: Tensor, recipe: dict[str, Tensor]) -> Tensor:
-        """Line art (B, 1, S, S) uint8 by each sample's own method."""
-        unavailable = (recipe["line_method"] == REAL) & ~has_line
-        method = torch.where(unavailable, recipe["line_fallback"], recipe["line_method"])
+    def _line(self, color: Tensor, real: Tensor, method: Tensor, recipe: dict[str, Tensor]) -> Tensor:
+        """Line art (B, 1, S, S) uint8 by each sample's own method; the grey ones' comes later."""
         line = real.clone()
         ways: list[tuple[int, str, Sequence[Any], Callable[..., Any], Callable[..., Tensor]]] = [
             (XDOG, "sigma", self.pairs.line.sigmas, lines.xdog, device_lines.xdog),
@@ -104,16 +107,9 @@ class PairSynthesizer:
         ]
         for way, choice, parameters, on_cpu, on_device in ways:
             for index, parameter in enumerate(parameters):
-                which = ((method == way) & (recipe[choice] == index)).nonzero().flatten()
-                if not len(which):
-                    continue
-                if color.device.type == "cpu":
-                    # Picture by picture: OpenCV is two orders of magnitude faster here than unfolding in torch.
-                    for sample in which.tolist():
-                        picture = np.ascontiguousarray(color[sample].permute(1, 2, 0).numpy())
-                        line[sample, 0] = torch.from_numpy(on_cpu(picture, parameter))
-                else:
-                    line[which] = on_device(color[which], parameter)
+                which = (method == way) & (recipe[choice] == index)
+                _draw(line, color, which, on_cpu, on_device, parameter)
+        _draw(line, color, method == OUTLINE, outlines.outline, device_outlines.outline)
         return line
 
     def _background(self, color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tensor:
@@ -127,11 +123,16 @@ class PairSynthesizer:
         result[on] = (color[on].float() - share * (255 - paper)).round_().clamp_(0, 255).to(torch.uint8)
         return result
 
-    def _reduced(self, line: Tensor) -> Tensor:
+    def _reduced(self, line: Tensor, grey: Tensor) -> Tensor:
+        """Half the size; a grey picture by its mean, a line so that it stays one."""
         if line.device.type != "cpu":
-            return device_lines.reduce(line, 2)
-        half = (line.shape[-2] // 2, line.shape[-1] // 2)
-        return torch.stack([torch.from_numpy(lines.reduce(page.numpy(), half)) for page in line[:, 0]])[:, None]
+            smaller = device_lines.reduce(line, 2)
+        else:
+            half = (line.shape[-2] // 2, line.shape[-1] // 2)
+            pages = [torch.from_numpy(lines.reduce(page.numpy(), half)) for page in line[:, 0]]
+            smaller = torch.stack(pages)[:, None]
+        smaller[grey] = F.avg_pool2d(line[grey].float(), 2).round().to(torch.uint8)
+        return smaller
 
     def _spread(self, hint: Tensor, draft_line: Tensor) -> Tensor:
         if self.hint_spread == "none":
@@ -140,6 +141,33 @@ class PairSynthesizer:
         pages = draft_line[:, 0].cpu().numpy()
         fills = [hints.spread(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)]
         return torch.from_numpy(np.stack(fills)).to(hint.device)
+
+
+def _line_method(recipe: dict[str, Tensor], has_line: Tensor) -> Tensor:
+    """How each sample's line is made, (B,): its fallback where it asks for a real line that is not there."""
+    unavailable = (recipe["line_method"] == REAL) & ~has_line
+    return torch.where(unavailable, recipe["line_fallback"], recipe["line_method"])
+
+
+def _draw(
+    line: Tensor,
+    color: Tensor,
+    which: Tensor,
+    on_cpu: Callable[..., np.ndarray],
+    on_device: Callable[..., Tensor],
+    *parameters: Any,
+) -> None:
+    """Write the lines of the samples `which` (B,) bool into `line` (B, 1, S, S)."""
+    samples = which.nonzero().flatten()
+    if not len(samples):
+        return
+    if color.device.type != "cpu":
+        line[samples] = on_device(color[samples], *parameters)
+        return
+    # Picture by picture: OpenCV is two orders of magnitude faster here than unfolding in torch.
+    for sample in samples.tolist():
+        picture = np.ascontiguousarray(color[sample].permute(1, 2, 0).numpy())
+        line[sample, 0] = torch.from_numpy(on_cpu(picture, *parameters))
 
 
 def _repainted(color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tensor:

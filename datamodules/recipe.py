@@ -5,6 +5,7 @@ they end up in, the number of devices or what was drawn before. The device only 
 """
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,8 @@ PAINTS = 6
 """Paints of a drawing that are exchanged for others, the most frequent first."""
 AREAS = 6
 """Areas of a random background, at most."""
-XDOG, DILATE, REAL = 0, 1, 2
-"""Line methods as they stand in a recipe."""
+XDOG, DILATE, REAL, OUTLINE, GREY = 0, 1, 2, 3, 4
+"""Line methods as they stand in a recipe; GREY is the picture's own luma, to be coloured in place of a line."""
 TRAIL = 16
 """Dabs a stroke has at most."""
 PATCHES, SPRAY_PLACES, GRID = 2, 16, 6
@@ -65,10 +66,16 @@ class ColorSettings:
 
 @dataclass
 class LineSettings:
-    """Weights of the line methods, their parameters, and the range of line jitter (1 = none)."""
+    """Weights of the line methods, their parameters, and the range of line jitter (1 = none).
+
+    `xdog`, `dilate`, `outline` (Kang et al.'s) and `grey` (the picture's own luma) are made from the colour; where
+    there is no real line, one of these is drawn by its weight.
+    """
 
     xdog: float
     dilate: float
+    outline: float
+    grey: float
     real: float
     sigmas: list[float]
     kernels: list[int]
@@ -114,9 +121,15 @@ class PairSettings:
             raise ValueError(f"pairs.hints.count is log_uniform, alac or authors, not {self.hints.count!r}")
         if not 1 <= self.color.background_areas <= AREAS:
             raise ValueError(f"pairs.color.background_areas goes from 1 to {AREAS}, got {self.color.background_areas}")
-        if self.line.xdog + self.line.dilate <= 0:
-            # A drawing without a real line file needs one of the two.
-            raise ValueError("pairs.line.xdog and pairs.line.dilate are both 0: no way to draw a line is left")
+        extracted = {way: getattr(self.line, way) for way in ("xdog", "dilate", "outline", "grey")}
+        for way, weight in (extracted | {"real": self.line.real}).items():
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"pairs.line.{way}={weight} is no weight: give 0 or more")
+        if not any(extracted.values()):
+            # A drawing without a real line file needs one of them.
+            raise ValueError(
+                f"pairs.line.{', '.join(extracted)} are all 0: no way to draw a line is left; give one a weight"
+            )
         if not 1 <= self.hints.least <= self.hints.most:
             raise ValueError(f"pairs.hints needs 1 <= least <= most, got {self.hints.least} and {self.hints.most}")
 
@@ -249,8 +262,14 @@ def _draw_repainting(settings: ColorSettings, key: SampleKey, hinted: bool) -> C
 
 def _draw_line(settings: LineSettings, key: SampleKey) -> Choices:
     random = key.stream("line")
-    extracted = XDOG if random.random() * (settings.xdog + settings.dilate) < settings.xdog else DILATE
-    share_real = settings.real / (settings.xdog + settings.dilate + settings.real)
+    weights = {XDOG: settings.xdog, DILATE: settings.dilate, OUTLINE: settings.outline, GREY: settings.grey}
+    # One draw for any number of methods: those that weigh nothing leave the others' samples as they were.
+    bounds = list(itertools.accumulate(weights.values()))
+    total = bounds[-1]
+    drawn = random.random() * total
+    last = [way for way, weight in weights.items() if weight][-1]  # where the product was rounded up to the total
+    extracted = next((way for way, bound in zip(weights, bounds) if drawn < bound), last)
+    share_real = settings.real / (total + settings.real)
     return {
         "line_method": np.int64(REAL if random.random() < share_real else extracted),
         # What to do where there is no real line.

@@ -43,7 +43,12 @@ def dilate_abs_sub(color: Tensor, kernel: int) -> Tensor:
     padded = F.pad(color.float(), (before, after, before, after), value=-1.0)
     dilated = F.max_pool2d(F.max_pool2d(padded, (kernel, 1), stride=1), (1, kernel), stride=1)
     difference = 255 - (dilated - color.float()).abs()
-    red, green, blue = difference.to(torch.int32).unbind(dim=1)
+    return grey_uint8(difference)
+
+
+def grey_uint8(color: Tensor) -> Tensor:
+    """RGB (B, 3, H, W) of whole levels -> luma (B, 1, H, W) uint8, the very levels of `lines.grey_uint8`."""
+    red, green, blue = color.to(torch.int32).unbind(dim=1)
     grey = (4899 * red + 9617 * green + 1868 * blue + 8192) >> 14
     return grey.to(torch.uint8).unsqueeze(1)
 

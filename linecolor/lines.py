@@ -109,6 +109,14 @@ def reduce(line: Picture, size: tuple[int, int]) -> Picture:
     return np.rint(mean + pull * (darkest - mean)).astype(np.uint8)
 
 
+def reduce_grey(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Shrink a grey picture (H, W), which is no line art: by its mean; where `size` is larger it is enlarged smoothly."""
+    height, width = size
+    if height > picture.shape[0] or width > picture.shape[1]:
+        return reduce(picture, size)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def reduce_pull(factor: float) -> float:
     """How far `reduce` pulls towards the darkest pixel at a scale factor >= 1: 0 at 1, 3/8 at 2, to 3/4."""
     return REDUCE_STRENGTH * (1 - 1 / factor)

@@ -10,24 +10,13 @@ if TYPE_CHECKING:
 
     from datamodules.recipe import PairSettings
 
-COLUMNS = (
-    "colour",
-    "XDoG",
-    "dilate-abs-sub",
-    "real line",
-    "line",
-    "hints",
-    "spread",
-    "draft size",
-    "artifacts",
-)
-
 
 def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     """Make `count` pairs of the first epoch as a training with these overrides would, and draw them.
 
-    Columns: colour, line by each method (XDoG, dilate-abs-sub, the real one), the line that was drawn for training,
-    hints, spread hints, the draft's target, the draft with simulated artifacts.
+    Columns: colour, line by each method (XDoG, dilate-abs-sub, outline and grey where they have a weight, the real
+    one), the line that was drawn for training, hints, spread hints, the draft's target, the draft with simulated
+    artifacts.
 
     Args:
         output: PNG to write.
@@ -60,8 +49,8 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     batch = default_collate([dataset[position] for position in next(iter(order))])
     synthesizer = PairSynthesizer(pairs, config["model"]["hint_spread"])
     columns = _columns(synthesizer, pairs, batch)
-    rows = [[column[index] for column in columns] for index in range(count)]
-    write_png(output, sheet(rows, 192, COLUMNS))
+    rows = [[column[index] for column in columns.values()] for index in range(count)]
+    write_png(output, sheet(rows, 192, list(columns)))
     return output
 
 
@@ -83,31 +72,38 @@ def _compose(overrides: list[str]) -> dict[str, Any]:
     return {str(key): value for key, value in config.items()}
 
 
-def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> "list[list[NDArray[np.uint8]]]":
+def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> "dict[str, list[NDArray[np.uint8]]]":
+    """Pictures by the title of their column, from left to right."""
     import torch
 
-    from datamodules.recipe import DILATE, REAL, XDOG
+    from datamodules.recipe import DILATE, GREY, OUTLINE, REAL, XDOG
     from linecolor import artifacts
 
     made = synthesizer(batch)
-    by_method = []
-    for method in (XDOG, DILATE, REAL):
+    methods = {"XDoG": XDOG, "dilate-abs-sub": DILATE}
+    if pairs.line.outline:
+        methods["outline"] = OUTLINE
+    if pairs.line.grey:
+        methods["grey"] = GREY
+    methods["real line"] = REAL
+    by_method = {}
+    for title, method in methods.items():
         recipe = {**batch["recipe"], "line_method": torch.full_like(batch["recipe"]["line_method"], method)}
         if method != REAL:
             recipe["line_fallback"] = recipe["line_method"]
-        by_method.append(_pictures(synthesizer({**batch, "recipe": recipe}).line))
+        by_method[title] = _pictures(synthesizer({**batch, "recipe": recipe}).line)
     faulty = artifacts.simulate(made.draft_color, made.artifacts)
     spread = made.spread if made.spread.shape[1] else torch.zeros_like(made.draft_color)
     alpha = made.hint[:, 3:] * 2 - 1
-    return [
-        _pictures(made.color),
-        *by_method,
-        _pictures(made.line),
-        _pictures(torch.cat([made.hint[:, :3], alpha], dim=1)),
-        _pictures(spread),
-        _pictures(made.draft_color),
-        _pictures(faulty),
-    ]
+    return {
+        "colour": _pictures(made.color),
+        **by_method,
+        "line": _pictures(made.line),
+        "hints": _pictures(torch.cat([made.hint[:, :3], alpha], dim=1)),
+        "spread": _pictures(spread),
+        "draft size": _pictures(made.draft_color),
+        "artifacts": _pictures(faulty),
+    }
 
 
 def _pictures(batch: "Tensor") -> "list[NDArray[np.uint8]]":

@@ -3,14 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, default_collate
 
 from datamodules.illustrations import Illustrations, KeyedBatches, read_page
 from datamodules.pairs import PairSynthesizer
-from datamodules.recipe import PairSettings
+from datamodules.recipe import GREY, OUTLINE, REAL, XDOG, PairSettings
 from datamodules.sources.folder import scan_folder
-from linecolor import device_lines, lines
+from linecolor import device_lines, lines, outlines
+from linecolor.lines import grey_uint8
 
 CONF = Path(__file__).parents[2] / "conf" / "pairs"
 SIDE = 64
@@ -117,6 +119,49 @@ def test_without_a_real_line_the_fallback_is_drawn(drawings):
     made = synthesizer(batch)
     expected = device_lines.dilate_abs_sub(batch["color"], 4)
     np.testing.assert_allclose(made.line.numpy(), expected.numpy() / 127.5 - 1, atol=1e-6)
+
+
+def levels_of(pictures: torch.Tensor) -> torch.Tensor:
+    return ((pictures + 1) * 127.5).round().to(torch.uint8)
+
+
+def test_an_outline_is_taken_from_the_colour(drawings):
+    batch, synthesizer = batch_of(drawings, "paper", line_method=OUTLINE)
+    expected = [outlines.outline(color.permute(1, 2, 0).numpy()) for color in batch["color"]]
+    np.testing.assert_array_equal(levels_of(synthesizer(batch).line)[:, 0].numpy(), np.stack(expected))
+
+
+def test_comic_pairs_are_real_lines_or_outlines_in_the_colours_of_the_page(drawings):
+    with initialize_config_dir(str(CONF.parent), version_base="1.3"):
+        plain = OmegaConf.to_container(compose("train", ["pairs=comic", "data.root=x"]), resolve=False)["pairs"]
+    pairs = PairSettings.from_config(plain)
+    dataset = Illustrations(drawings, pairs, SIDE, 0, "draft")
+    batch = default_collate([dataset[epoch, 0] for epoch in range(16)])
+    made = PairSynthesizer(pairs, "none")(batch)
+    batch["color"][batch["recipe"]["flip"]] = batch["color"][batch["recipe"]["flip"]].flip(-1)
+    assert torch.equal(levels_of(made.color), batch["color"])
+    assert set(batch["recipe"]["line_method"].tolist()) == {OUTLINE, REAL}
+    assert not made.hint.any()
+    batch["has_line"].zero_()
+    assert set(levels_of(PairSynthesizer(pairs, "none")(batch).line).unique().tolist()) == {0, 255}
+
+
+def test_a_grey_picture_has_the_luma_of_the_colour_it_comes_with(drawings):
+    """Under another paper and in spite of jitter too: what is learned is chroma for a given luma."""
+    changes = {"line_method": GREY, "jitter": 0.7, "background_on": True, "background": 40.0, "hue": 0.2}
+    batch, synthesizer = batch_of(drawings, "paper", **changes)
+    made = synthesizer(batch)
+    expected = [grey_uint8(color.permute(1, 2, 0).numpy()) for color in levels_of(made.color)]
+    np.testing.assert_array_equal(levels_of(made.line)[:, 0].numpy(), np.stack(expected))
+
+
+def test_grey_pictures_leave_the_other_samples_of_a_batch_alone(drawings):
+    batch, synthesizer = batch_of(drawings, "paper", line_method=XDOG, jitter=0.7)
+    alone = synthesizer(batch).line
+    batch["recipe"]["line_method"][::2] = GREY
+    together = synthesizer(batch).line
+    assert torch.equal(together[1::2], alone[1::2])
+    assert not torch.equal(together[::2], alone[::2])
 
 
 def test_geometry_moves_colour_and_line_together(drawings):

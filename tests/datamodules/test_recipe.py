@@ -4,6 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.recipe import (
+    DILATE,
+    GREY,
+    OUTLINE,
+    XDOG,
     ArtifactSettings,
     ColorSettings,
     CropSettings,
@@ -21,7 +25,7 @@ def settings(**changes) -> PairSettings:
     made = {
         "crop": CropSettings("log_uniform", 0.0, 0.0, 0.5, 0.5, 8.0, 0.1),
         "color": ColorSettings(0.5, 0.0, 0.5, 0.4, 0.25, 0.5, 1),
-        "line": LineSettings(1.0, 1.0, 1.0, [0.3, 0.4, 0.5], [4, 5], [0.7, 1.0]),
+        "line": LineSettings(1.0, 1.0, 0.0, 0.0, 1.0, [0.3, 0.4, 0.5], [4, 5], [0.7, 1.0]),
         "hints": HintSettings(0.25, "log_uniform", 1, 64, 0.3, [1, 2, 3]),
         "artifacts": ArtifactSettings(0.5, 0.5, 0.5, 0.5),
     }
@@ -112,7 +116,7 @@ def test_nothing_is_changed_when_every_chance_is_zero():
     still = settings(
         crop=CropSettings("native", 0.0, 0.0, 0.0, 0.0, 8.0, 0.1),
         color=ColorSettings(0.0, 0.0, 0.5, 0.4, 0.25, 0.0, 1),
-        line=LineSettings(1.0, 1.0, 0.0, [0.4], [4], [1.0, 1.0]),
+        line=LineSettings(1.0, 1.0, 0.0, 0.0, 0.0, [0.4], [4], [1.0, 1.0]),
         artifacts=ArtifactSettings(0.0, 0.0, 0.0, 0.0),
     )
     for index in range(50):
@@ -123,6 +127,46 @@ def test_nothing_is_changed_when_every_chance_is_zero():
         assert not recipe["paste_on"].any()
 
 
+def line_settings(**weights: float) -> LineSettings:
+    weights = {"xdog": 0.0, "dilate": 0.0, "outline": 0.0, "grey": 0.0, "real": 0.0} | weights
+    return LineSettings(**weights, sigmas=[0.3, 0.4, 0.5], kernels=[4, 5], jitter=[0.7, 1.0])
+
+
+def lines_of(line: LineSettings, n: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    drawn = [draw(settings(line=line), key(str(i))) for i in range(n)]
+    return tuple(np.array([int(one[name]) for one in drawn]) for name in ("line_method", "line_fallback"))
+
+
+def test_samples_drawn_before_there_were_outlines_stay_what_they_were():
+    """Written down from the version that knew XDoG, dilate-abs-sub and real lines only."""
+    methods, fallbacks = lines_of(line_settings(xdog=1.0, dilate=0.5, real=1.0), 24)
+    assert methods.tolist() == [1, 2, 0, 2, 0, 0, 2, 2, 1, 2, 2, 0, 1, 2, 2, 0, 0, 0, 1, 2, 2, 0, 2, 1]
+    assert fallbacks.tolist() == [1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+    recipe = draw(settings(line=line_settings(xdog=1.0, dilate=0.5, real=1.0)), key())
+    assert (int(recipe["sigma"]), int(recipe["kernel"])) == (1, 1)
+    assert float(recipe["jitter"]) == pytest.approx(0.7454503, abs=1e-6)
+
+
+def test_line_methods_come_by_their_weights():
+    methods, fallbacks = lines_of(line_settings(xdog=1.0, dilate=1.0, outline=2.0, grey=4.0, real=8.0))
+    assert np.bincount(methods, minlength=5) / 2000 == pytest.approx([1 / 16, 1 / 16, 8 / 16, 2 / 16, 4 / 16], abs=0.03)
+    assert np.bincount(fallbacks, minlength=5) / 2000 == pytest.approx([1 / 8, 1 / 8, 0, 2 / 8, 4 / 8], abs=0.03)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.3, 1.0, 7.0]), min_size=4, max_size=4).filter(any), st.integers(0, 99))
+def test_a_method_without_weight_is_never_drawn(weights, number):
+    weighed = dict(zip(("xdog", "dilate", "outline", "grey"), weights, strict=True))
+    recipe = draw(settings(line=line_settings(**weighed)), key(str(number)))
+    allowed = {way for way, weight in zip((XDOG, DILATE, OUTLINE, GREY), weights, strict=True) if weight}
+    assert int(recipe["line_method"]) in allowed
+    assert int(recipe["line_fallback"]) in allowed
+
+
+@pytest.mark.parametrize("way", ["xdog", "dilate", "outline", "grey"])
+def test_one_way_to_draw_a_line_is_enough(way):
+    assert settings(line=line_settings(**{way: 0.1}))
+
+
 def test_unknown_settings_are_refused_by_name():
     with pytest.raises(ValueError, match=r"pairs\.crop\.scale"):
         settings(crop=CropSettings("wide", 0, 0, 0, 0, 0, 0))
@@ -131,4 +175,6 @@ def test_unknown_settings_are_refused_by_name():
     with pytest.raises(ValueError, match=r"pairs\.hints\.count"):
         settings(hints=HintSettings(0, "many", 1, 2, 0, [1]))
     with pytest.raises(ValueError, match="no way to draw a line"):
-        settings(line=LineSettings(0, 0, 1, [0.4], [4], [1, 1]))
+        settings(line=LineSettings(0, 0, 0, 0, 1, [0.4], [4], [1, 1]))
+    with pytest.raises(ValueError, match=r"pairs\.line\.outline=-1 is no weight"):
+        settings(line=LineSettings(1, 0, -1, 0, 1, [0.4], [4], [1, 1]))

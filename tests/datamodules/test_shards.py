@@ -53,7 +53,16 @@ RICH = {
         "background": 0.5,
         "background_areas": 1,
     },
-    "line": {"xdog": 0.5, "dilate": 0.5, "real": 3.0, "sigmas": [0.3, 0.4], "kernels": [4, 5], "jitter": [0.7, 1.0]},
+    "line": {
+        "xdog": 0.5,
+        "dilate": 0.5,
+        "outline": 0.0,
+        "grey": 0.0,
+        "real": 3.0,
+        "sigmas": [0.3, 0.4],
+        "kernels": [4, 5],
+        "jitter": [0.7, 1.0],
+    },
     "hints": {"empty": 0.35, "count": "log_uniform", "least": 1, "most": 96, "strokes": 0.3, "sides": [1, 2, 3]},
     "artifacts": {"paste": 0.3, "distort": 0.3, "spray": 0.4, "bleed": 0.4},
 }

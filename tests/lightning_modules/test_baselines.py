@@ -33,7 +33,16 @@ PAIRS = {
         "background": 0.0,
         "background_areas": 1,
     },
-    "line": {"xdog": 1.0, "dilate": 1.0, "real": 0.0, "sigmas": [0.4], "kernels": [4], "jitter": [1.0, 1.0]},
+    "line": {
+        "xdog": 1.0,
+        "dilate": 1.0,
+        "outline": 0.0,
+        "grey": 0.0,
+        "real": 0.0,
+        "sigmas": [0.4],
+        "kernels": [4],
+        "jitter": [1.0, 1.0],
+    },
     "hints": {"empty": 0.5, "count": "alac", "least": 1, "most": 64, "strokes": 0.0, "sides": [2]},
     "artifacts": {"paste": 0.0, "distort": 0.0, "spray": 0.0, "bleed": 0.0},
 }
