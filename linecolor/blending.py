@@ -16,9 +16,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from linecolor.lines import grey_uint8
+
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-BlendMode = Literal["clean", "paper", "none"]
+BlendMode = Literal["clean", "paper", "none", "luma"]
 
 LEVEL = 16  # steps held per 8-bit level
 WEIGHT = 4096  # what the integer weights of one output pixel sum to
@@ -53,6 +55,9 @@ def blend(
         paper: Algorithm 2. The resized colour is blurred, line values above 127 become neutral, linear light:
             `color + 2 * line - 255`, cut to [0, 255]. Neutral is 127.5 in effect: white paper changes nothing.
         none: the resized colour alone.
+        luma: for grey pictures: the page's own luma (BT.601) under the chroma of the resized colour, as PixColor ends
+            (Guadarrama et al. 2017). Where a channel would leave [0, 255], all of the pixel's chroma is reduced: luma
+            stays to the rounding, and hue; black stays black and white white. Of a page in colours its luma is taken.
 
     Beside input and output it needs some bands of rows and about 120 bytes for each pixel of `color`.
 
@@ -60,7 +65,7 @@ def blend(
         line: (H, W) grey or (H, W, 3) RGB, uint8, paper = 255.
         color: (h, w, 3) RGB, uint8 or float in [0, 255]; any size of the line's shape, larger ones too. Floats
             count to the nearest sixteenth of a level.
-        mode: "clean", "paper" or "none".
+        mode: "clean", "paper", "none" or "luma".
         sigma: blur of mode "paper" in pixels of `color`, [0, 32]; at full size sigma * min(H, W) / min(h, w).
             The paper gives no value.
         band_rows: rows made at a time, at least 1: memory against speed. The result is the same for any value.
@@ -233,11 +238,17 @@ _TIMES_LINE = (np.arange(256) / 255 * _TO_LEVEL).astype(np.float32)
 # 255 - 2 * line, cut at 0: from 128 on it is the paper's "pixel becomes neutral", with neutral at 127.5.
 _LINEAR_LIGHT = np.clip(255 - 2 * np.arange(256), 0, 255).astype(np.uint8)
 
+_LUMA = np.array([4899, 9617, 1868], np.float32) / np.float32(1 << 14)  # as in `lines.grey_uint8`
+_LEAST_CHROMA = np.float32(1e-3)
+
 
 def _combine(line: Image, band: Floats, mode: BlendMode, out: Image) -> None:
     """Put a band of line rows on its colour (consumed), rounding once, into `out`."""
     if mode == "none":
         cv2.convertScaleAbs(band, dst=out, alpha=_TO_LEVEL)
+        return
+    if mode == "luma":
+        _put_luma(line if line.ndim == 2 else grey_uint8(line), band, out)
         return
     rgb = cv2.cvtColor(line, cv2.COLOR_GRAY2RGB) if line.ndim == 2 else np.ascontiguousarray(line)
     if mode == "paper":
@@ -247,6 +258,25 @@ def _combine(line: Image, band: Floats, mode: BlendMode, out: Image) -> None:
         return
     cv2.multiply(band, cv2.LUT(rgb, _TIMES_LINE), dst=band)
     cv2.convertScaleAbs(band, dst=out)
+
+
+def _put_luma(luma: Image, band: Floats, out: Image) -> None:
+    """Put the chroma of a band on its rows of luma, (n, W) uint8, into `out`."""
+    # Plane by plane in NumPy, which rounds every step alike wherever a band begins.
+    planes = [np.multiply(plane, np.float32(_TO_LEVEL)) for plane in cv2.split(band)]
+    own = planes[0] * _LUMA[0] + planes[1] * _LUMA[1] + planes[2] * _LUMA[2]
+    for plane in planes:
+        plane -= own
+    highest = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
+    lowest = np.minimum(np.minimum(planes[0], planes[1]), planes[2])
+    page = luma.astype(np.float32)
+    # How much of the chroma fits between black and white; of none at all, any amount.
+    fits = np.minimum((255 - page) / np.maximum(highest, _LEAST_CHROMA), page / np.maximum(-lowest, _LEAST_CHROMA))
+    np.minimum(fits, 1, out=fits)
+    for plane in planes:
+        plane *= fits
+        plane += page
+    cv2.convertScaleAbs(cv2.merge(planes), dst=out)
 
 
 def _check(line: Image, color: npt.NDArray, mode: str, sigma: float, band_rows: int) -> None:

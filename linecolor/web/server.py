@@ -113,7 +113,8 @@ class WebApp:
         least = min(self.colorizers)
         details = [{"value": side, "times": round(side / least, 1)} for side in self.colorizers]
         limits = {"bytes": self.limits.file_bytes, "pixels": self.limits.pixels}
-        blends = list(get_args(BlendMode))
+        # A page of lines has no greys of its own to keep.
+        blends = [mode for mode in get_args(BlendMode) if mode != "luma" or mode == self.colorizer.blend_mode]
         return json_answer({"details": details, "blends": blends, "blend": self.colorizer.blend_mode, "limits": limits})
 
     async def upload(self, request: Request) -> Response:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from linecolor.blending import blend, inpaint_ink
+from linecolor.lines import grey_uint8
 
-MODES = ("clean", "paper", "none")
+MODES = ("clean", "paper", "none", "luma")
 sides = st.sampled_from([1, 2, 3, 7, 16, 31, 64, 97])
 colors = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3)))
 
@@ -73,7 +74,7 @@ def test_white_paper_stays_white(color, scale, seed):
 @settings(max_examples=30, deadline=None)
 def test_a_flat_colour_under_white_paper_stays_exactly_that_colour(line, level):
     color = np.full((*line.shape, 3), level, np.uint8)
-    for mode in MODES:
+    for mode in ("clean", "paper", "none"):
         assert (blend(np.full_like(line, 255), color, mode) == level).all()
 
 
@@ -143,6 +144,42 @@ def test_a_wide_grey_tone_keeps_the_colour_painted_on_it():
     layer[:, 128:], line[:, 128:] = (60, 120, 200), 140
     truth = np.rint(layer * (line[..., None] / 255)).astype(np.uint8)
     assert np.abs(blend(line, reduced(truth, 64))[:, 136:].astype(int) - truth[:, 136:]).max() <= 1
+
+
+@given(color=colors, kind=st.sampled_from(["grey", "colour", "extremes"]), seed=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_luma_leaves_a_page_at_its_own_luma(color, kind, seed):
+    height, width = 3 * color.shape[0], 3 * color.shape[1]
+    page = noise(height, width, 3, seed=seed) if kind == "colour" else noise(height, width, seed=seed)
+    if kind == "extremes":
+        page[:] = np.array([0, 1, 254, 255], np.uint8)[page % 4]
+    luma = grey_uint8(page) if kind == "colour" else page
+    result = blend(page, color, "luma")
+    assert np.abs(grey_uint8(result).astype(int) - luma).max() <= 1
+    for extreme in (0, 255):
+        assert (result[luma == extreme] == extreme).all()
+
+
+def test_luma_paints_exactly_the_chroma_that_fits():
+    truth = np.array([[[200, 120, 90], [90, 120, 200], [128, 128, 128]]], np.uint8)
+    darker = grey_uint8(truth)
+    assert np.abs(blend(darker, truth, "luma").astype(int) - truth).max() <= 1
+    assert np.ptp(blend(darker, np.full_like(truth, 77), "luma"), axis=2).max() == 0
+
+
+def test_luma_reduces_chroma_and_keeps_hue_where_a_channel_would_be_cut():
+    color = np.full((1, 1, 3), (250, 40, 40), np.uint8)  # luma 103: at 200 its red would be 347
+    red, green, blue = blend(np.full((1, 1), 200, np.uint8), color, "luma")[0, 0].tolist()
+    assert red == 255
+    assert green == blue == 177  # 200 - 55 * (102.8 - 40) / (250 - 102.8) = 176.53
+
+
+def test_luma_never_takes_dark_for_ink():
+    """The clean rule would inpaint the dark stroke's colour from beside it."""
+    page, color = np.full((32, 32), 200, np.uint8), np.full((32, 32, 3), 200, np.uint8)
+    page[15:17], color[15:17] = 60, (120, 30, 45)
+    result = blend(page, color, "luma")[15, 16].astype(int)
+    assert result[0] - result[1] == pytest.approx(120 - 30, abs=2)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -245,7 +282,7 @@ def test_memory_stays_below_the_output_size(mode):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"mode": "multiply"}, "'multiply' is unknown; use one of clean, paper, none"),
+        ({"mode": "multiply"}, "'multiply' is unknown; use one of clean, paper, none, luma"),
         ({"line": np.zeros((40, 40), np.float32)}, "line must be uint8"),
         ({"line": np.zeros((40, 40, 4), np.uint8)}, r"\(40, 40, 4\)"),
         ({"line": np.zeros((0, 40), np.uint8)}, r"\(0, 40\)"),

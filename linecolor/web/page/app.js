@@ -8,7 +8,7 @@ import { BASIC, Colors } from "./swatches.js";
 import { Zoom } from "./zoom.js";
 
 const get = (id) => document.getElementById(id);
-const BLENDS = { clean: "clean", paper: "as in the paper", none: "colour only" };
+const BLENDS = { clean: "clean", paper: "as in the paper", none: "colour only", luma: "its own greys" };
 const SAMPLE = "Sample: from “Adventurer” by Lisa Wischofsky, CC BY 4.0";
 const RETRY = 800; // milliseconds, while the server is busy
 
