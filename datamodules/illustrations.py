@@ -1,9 +1,9 @@
 """The training data set: decode a page, cut the crop, draw the recipe. And held-out drawings, whole."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import cv2
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from datamodules.crops import PageCrop
-from datamodules.recipe import PairSettings, SampleKey, draw, draw_company, draw_crop, keyed_generator
+from datamodules.recipe import LineSettings, PairSettings, SampleKey, draw, draw_company, draw_crop, keyed_generator
 from datamodules.sources.drawing import Drawing, ids_of
-from linecolor import images, lines, protocol
+from linecolor import images, lines, outlines, protocol
 from linecolor.line_art import FullDrawing
 
 Picture = NDArray[np.uint8]
@@ -34,6 +34,8 @@ class Page:
 
 def read_page(drawing: Drawing) -> Page:
     """Decode a drawing; what has no alpha channel gets its foreground by flooding the white paper.
+
+    It is blind to the drawing's true background, which must never train.
 
     Raises:
         images.UnreadableImage: naming the file and why.
@@ -230,22 +232,41 @@ def readable(drawings: Sequence[Drawing], count: int) -> list[Drawing]:
     return found
 
 
+EXTRACTIONS: dict[str, Callable[[Picture], Picture]] = {
+    "xdog": partial(lines.xdog, sigma=0.4),
+    "outline": outlines.outline,
+    "grey": lines.grey_uint8,
+}
+"""How a line is drawn for a held-out drawing."""
+
+
+def full_drawings(drawings: Sequence[Drawing], line: LineSettings) -> "FullDrawings":
+    """Held-out drawings with lines of the kind that a training saw; its real ones where there are any."""
+    if line.grey:
+        return FullDrawings(drawings, "grey")
+    return FullDrawings(drawings, fallback="outline" if line.outline and not (line.xdog or line.dilate) else "xdog")
+
+
 class FullDrawings(Dataset[FullDrawing]):
-    """Held-out drawings, whole, for evaluation; where there is no real line XDoG (sigma 0.4) draws it.
+    """Held-out drawings, whole, for evaluation.
+
+    Where a drawing's true background is known, its foreground is what stands before that.
 
     Args:
         drawings: to evaluate on.
-        line_method: `real` where there is one, or `xdog` for all of them, as in the paper's larger FID.
+        line_method: `real` where there is one, or one of `EXTRACTIONS` for all of them, as in the paper's larger FID.
+        fallback: of `EXTRACTIONS`, for drawings without a real line.
 
     Raises:
         ValueError: for another line method.
     """
 
-    def __init__(self, drawings: Sequence[Drawing], line_method: str = "real") -> None:
-        if line_method not in ("real", "xdog"):
-            raise ValueError(f"line_method={line_method} is unknown: use real or xdog")
+    def __init__(self, drawings: Sequence[Drawing], line_method: str = "real", fallback: str = "xdog") -> None:
+        if line_method not in ("real", *EXTRACTIONS):
+            raise ValueError(f"line_method={line_method} is unknown: use real, {' or '.join(EXTRACTIONS)}")
         self.drawings = drawings
         self.line_method = line_method
+        self.fallback = fallback
 
     def __len__(self) -> int:
         return len(self.drawings)
@@ -254,9 +275,27 @@ class FullDrawings(Dataset[FullDrawing]):
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> FullDrawing:
-        """Decode the drawing at this place."""
+        """Decode the drawing at this place.
+
+        Raises:
+            images.UnreadableImage: naming the file and why.
+        """
         page = read_page(self.drawings[index])
-        extracted = page.line is None or self.line_method == "xdog"
-        line = lines.xdog(page.color, 0.4) if extracted else page.line
-        assert line is not None
-        return FullDrawing(page.drawing.id, line, page.color, page.alpha > 0)
+        line = page.line
+        if line is None or self.line_method != "real":
+            line = EXTRACTIONS[self.fallback if self.line_method == "real" else self.line_method](page.color)
+        known = page.drawing.background is not None
+        return FullDrawing(page.drawing.id, line, page.color, _true_foreground(page), known)
+
+
+def _true_foreground(page: Page) -> NDArray[np.bool_]:
+    """What stands before the background, (H, W): by the mask where there is one, else by the page's alpha."""
+    path = page.drawing.background
+    if path is None:
+        return page.alpha > 0
+    background = images.read_line(path)
+    if background.shape != page.alpha.shape:
+        raise images.UnreadableImage(
+            path, f"is {background.shape[1]} x {background.shape[0]} px, its colour picture is another size"
+        )
+    return background < 128

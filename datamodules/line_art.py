@@ -12,7 +12,7 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader, Subset, get_worker_info
 
-from datamodules.illustrations import FullDrawings, Illustrations, KeyedBatches, readable
+from datamodules.illustrations import Illustrations, KeyedBatches, full_drawings, readable
 from datamodules.pairs import PairSynthesizer
 from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing, ids_of, of_split
@@ -100,12 +100,12 @@ class LineArtDataModule(L.LightningDataModule):
                 f"{len(drawings)} held-out drawings cannot be shared by {world_size} devices: raise "
                 "stage.*.validation_drawings or data.test_share, or set stage.*.validation_drawings=0"
             )
-        mine = Subset(FullDrawings(drawings), range(rank, len(drawings), world_size))
+        mine = Subset(full_drawings(drawings, self.pairs.line), range(rank, len(drawings), world_size))
         return DataLoader(mine, batch_size=None, num_workers=0, collate_fn=None)
 
     def sample_drawings(self, count: int) -> list[FullDrawing]:
         """The first held-out drawings, the same ones through the whole run."""
-        return list(FullDrawings(readable(self.test_drawings, count)))
+        return list(full_drawings(readable(self.test_drawings, count), self.pairs.line))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> LineArtBatch | FullDrawing:
         """Crops and recipes -> pairs, on the device; whole drawings pass."""

@@ -69,9 +69,11 @@ class FullDrawing:
         line: (H, W) uint8, paper = 255.
         color: (H, W, 3) uint8 RGB, the truth.
         foreground: (H, W) bool, the drawing without its paper.
+        true_foreground: whether that is what somebody said is no background, and not found by flooding the paper.
     """
 
     name: str
     line: Picture
     color: Picture
     foreground: NDArray[np.bool_]
+    true_foreground: bool = False

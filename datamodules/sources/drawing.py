@@ -22,6 +22,8 @@ class Drawing:
         line: the artist's own line art of the same size, None where lines must be extracted.
         split: "train" or "test".
         base: the drawing this one is a variant of (itself for most); variants never cross the split.
+        background: the file of its true background, grey, 255 = background; None for nearly all. It measures and
+            never trains: `illustrations.FullDrawings` alone reads it.
     """
 
     id: str
@@ -29,6 +31,7 @@ class Drawing:
     line: Path | EncodedPicture | None
     split: str
     base: str
+    background: Path | None = None
 
 
 class DrawingTable(Sequence[Drawing]):

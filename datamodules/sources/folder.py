@@ -10,13 +10,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from datamodules.sources.drawing import Drawing, split_of
-from datamodules.sources.rendering import MANIFEST, UNFINISHED, pair_paths, read_manifest
+from datamodules.sources.rendering import MANIFEST, UNFINISHED, background_path, pair_paths, read_manifest
 from linecolor.images import MAX_PIXELS, SUFFIXES, PictureSource, UnreadableImage, check_image, find_images, image_size
 
 log = logging.getLogger("linecolor")
@@ -59,7 +59,8 @@ def scan_folder(
 ) -> FolderScan:
     """Find the drawings of a folder; what cannot be used is named on the "linecolor" logger and skipped.
 
-    A prepared data set (it has a manifest.json) brings its own split, lines and bases. In any other folder
+    A prepared data set (it has a manifest.json) brings its own split, lines, bases and, where it has them, true
+    backgrounds. In any other folder
     all pictures below it are colour pictures, and the split follows from a hash of each one's id, so that
     adding or removing a picture never moves another. Two files that differ in their suffix only share a
     base, hence a split, and keep the suffix in their ids.
@@ -145,7 +146,10 @@ def _prepared_drawings(root: Path) -> list[Drawing]:
     drawings = []
     for row in read_manifest(root / MANIFEST)["drawings"]:
         color, line = pair_paths(root, row["split"], row["id"])
-        drawings.append(Drawing(row["id"], color, line, row["split"], row["base"]))
+        background = background_path(root, row["split"], row["id"])
+        drawings.append(
+            Drawing(row["id"], color, line, row["split"], row["base"], background if background.is_file() else None)
+        )
     return sorted(drawings, key=lambda drawing: drawing.id)
 
 
@@ -258,4 +262,4 @@ def _checked(
 
 
 def _without_line(drawing: Drawing) -> Drawing:
-    return Drawing(drawing.id, drawing.color, None, drawing.split, drawing.base)
+    return replace(drawing, line=None)

@@ -1,8 +1,9 @@
-"""Turns vector drawings into a folder of colour and line pairs: resumable, atomic, on all cores.
+"""Turns drawings into a folder of colour and line pairs: resumable, atomic, on all cores.
 
-Layout: `<out>/<split>/color/<id>.png` (RGBA, straight alpha: the drawing's coverage, so foreground is alpha
-above 0), `<out>/<split>/line/<id>.png` (grey on white paper), `<out>/manifest.json`, which is written last:
-a folder that has one is whole.
+Layout: `<out>/<split>/color/<id>.png` (of vector drawings RGBA, straight alpha: the drawing's coverage, so
+foreground is alpha above 0; of panels opaque RGB), `<out>/<split>/line/<id>.png` (grey on white paper), where a
+source knows it `<out>/<split>/background/<id>.png` (grey, 255 = background), and `<out>/manifest.json`, which is
+written last: a folder that has one is whole.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from linecolor.images import UnreadableImage, image_size, write_atomically, write_png
@@ -85,6 +87,25 @@ DrawSvg = Callable[[str], tuple[str, str]]
 """id -> (colour SVG, line SVG); a module-level function or a partial of one, for it travels to processes."""
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a row, all of one size S x S.
+
+    Attributes:
+        color: (S, S, 3) uint8 RGB or (S, S, 4) with straight alpha; or the bytes of such a PNG, written as they are.
+        line: (S, S) uint8, paper = 255.
+        background: (S, S) uint8, 255 = background, 0 = what stands before it; None where nobody knows.
+    """
+
+    color: NDArray[np.uint8] | bytes
+    line: NDArray[np.uint8]
+    background: NDArray[np.uint8] | None = None
+
+
+DrawPictures = Callable[[Row, int], Pictures]
+"""(row, side in pixels) -> its pictures; a module-level function or a partial of one."""
+
+
 def data_package(name: str) -> ModuleType:
     """Import a package of the `data` extra.
 
@@ -119,15 +140,34 @@ def render_pairs(
     force: bool = False,
     progress: bool = True,
 ) -> Rendered:
+    """Render the rows' SVGs into `out`: `render_pictures` for vector drawings, whose `draw` gives two SVGs of an id."""
+    return render_pictures(
+        out, origin, rows, partial(_svg_pictures, draw=draw), options, sizes, jobs=jobs, force=force, progress=progress
+    )
+
+
+def render_pictures(
+    out: str | Path,
+    origin: Origin,
+    rows: Sequence[Row],
+    draw: DrawPictures,
+    options: dict[str, Any],
+    sizes: dict[str, int],
+    masked: Collection[str] = (),
+    jobs: int | None = None,
+    force: bool = False,
+    progress: bool = True,
+) -> Rendered:
     """Render the rows into `out`, keeping what an earlier, interrupted call with the same options finished.
 
     Args:
         out: the data set's folder: new, empty, or one that this function made.
         origin: what goes into the manifest about the source.
         rows: the drawings, each id once.
-        draw: gives the two SVGs of an id.
+        draw: gives the pictures of a row.
         options: what the user chose (counts, seed, ...), for the manifest; JSON values.
         sizes: side in pixels for each split.
+        masked: splits whose rows have a background mask; of the others' no mask is written.
         jobs: processes; None takes every core.
         force: drop what is there and render anew.
         progress: show a progress bar on a terminal.
@@ -156,7 +196,8 @@ def render_pairs(
     }
     _make_ready(out, manifest, force)
     write_atomically(out / UNFINISHED, _to_json(manifest))
-    reused = _render_all(out, rows, draw, sizes, jobs or os.cpu_count() or 1, progress)
+    render = partial(_render_row, out=out, draw=draw, sizes=sizes, masked=frozenset(masked))
+    reused = _render_all(rows, render, jobs or os.cpu_count() or 1, progress)
     (out / UNFINISHED).replace(out / MANIFEST)
     pairs = {split: sum(row.split == split for row in rows) for split in SPLITS}
     return Rendered(out, pairs, reused, origin.licence)
@@ -165,6 +206,11 @@ def render_pairs(
 def pair_paths(root: Path, split: str, drawing_id: str) -> tuple[Path, Path]:
     """The colour and line file of a drawing in a prepared data set."""
     return root / split / "color" / f"{drawing_id}.png", root / split / "line" / f"{drawing_id}.png"
+
+
+def background_path(root: Path, split: str, drawing_id: str) -> Path:
+    """The background mask of a drawing in a prepared data set; few sets have any."""
+    return root / split / "background" / f"{drawing_id}.png"
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
@@ -216,7 +262,8 @@ def _make_ready(out: Path, manifest: dict[str, Any], force: bool) -> None:
             old = {"drawings": manifest["drawings"]}
         if force:
             for row in old["drawings"]:
-                for file in pair_paths(out, row["split"], row["id"]):
+                names = out, row["split"], row["id"]
+                for file in (*pair_paths(*names), background_path(*names)):
                     file.unlink(missing_ok=True)
             path.unlink()
         elif differences := _differences(old, manifest):
@@ -242,11 +289,10 @@ def _to_json(manifest: dict[str, Any]) -> bytes:
     return f'{head[:-2]},\n "drawings": [\n  {rows}\n ]\n}}\n'.encode()
 
 
-def _render_all(out: Path, rows: Sequence[Row], draw: DrawSvg, sizes: dict[str, int], jobs: int, progress: bool) -> int:
+def _render_all(rows: Sequence[Row], render: Callable[[Row], bool], jobs: int, progress: bool) -> int:
     """Render every row that is not there yet; returns how many were."""
     from tqdm import tqdm
 
-    render = partial(_render_pair, out=out, draw=draw, sizes=sizes)
     bar = partial(tqdm, total=len(rows), desc="rendering", unit="pair", disable=None if progress else True)
     if jobs == 1 or len(rows) < 8:
         return sum(bar(map(render, rows)))
@@ -264,19 +310,32 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _render_pair(row: Row, out: Path, draw: DrawSvg, sizes: dict[str, int]) -> bool:
-    """Render one pair unless both files are whole; True where they were there."""
-    size = sizes[row.split]
-    color_path, line_path = pair_paths(out, row.split, row.id)
-    if _has_size(color_path, size) and _has_size(line_path, size):
-        return True
+def _svg_pictures(row: Row, size: int, draw: DrawSvg) -> Pictures:
     color_svg, line_svg = draw(row.id)
     color = render_svg(color_svg, size)
     with Image.open(BytesIO(render_svg(line_svg, size, background="white")), formats=["PNG"]) as line:
         if line.size != (size, size):
             raise RenderingRefused(f"{row.id}: the drawing is not square, it rendered to {line.size}")
-        write_png(line_path, np.asarray(line.convert("L")))
-    write_atomically(color_path, color)
+        return Pictures(color, np.asarray(line.convert("L")))
+
+
+def _render_row(row: Row, out: Path, draw: DrawPictures, sizes: dict[str, int], masked: frozenset[str]) -> bool:
+    """Render one row unless all of its files are whole; True where they were there."""
+    size = sizes[row.split]
+    color_path, line_path = pair_paths(out, row.split, row.id)
+    mask_path = background_path(out, row.split, row.id) if row.split in masked else None
+    if all(_has_size(path, size) for path in (color_path, line_path, mask_path) if path is not None):
+        return True
+    pictures = draw(row, size)
+    write_png(line_path, pictures.line)
+    if mask_path is not None:
+        if pictures.background is None:
+            raise ValueError(f"{row.id}: split {row.split} is to have background masks, and its source gave none")
+        write_png(mask_path, pictures.background)
+    if isinstance(pictures.color, bytes):
+        write_atomically(color_path, pictures.color)
+    else:
+        write_png(color_path, pictures.color)
     return False
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """examples:
   linecolor-data prepare openmoji --out data/openmoji --size 512 --limit 600
   linecolor-data prepare characters --out data/characters --count 5000 --styles adventurer
+  linecolor-data prepare panels --out data/panels --count 800 --test-count 100
   linecolor-data preview -o preview.png experiment=demo data.root=data/openmoji
   linecolor-data shard my/illustrations --out shards
   linecolor-data curate my/illustrations --out curated
@@ -28,6 +29,11 @@ examples:
   linecolor-data prepare openmoji --out data/openmoji
   linecolor-data prepare openmoji --out data/small --size 256 --test-size 1024 --limit 300 --test-limit 20
   linecolor-data prepare characters --out data/characters --count 5000 --seed 1
+  linecolor-data prepare panels --out data/panels --count 800 --test-count 100
+"""
+
+_PANELS_EXAMPLE = """example:
+  linecolor-data prepare panels --out data/panels --count 800 --test-count 100
 """
 
 _PREVIEW_EXAMPLES = """examples:
@@ -88,6 +94,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     characters.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other people (0)")
     characters.set_defaults(run=_prepare_characters)
+
+    panels = sources.add_parser(
+        "panels",
+        help="comic panels: both of the above before one background, with balloons (CC BY-SA 4.0)",
+        description="Comic panels composed of OpenMoji drawings and DiceBear characters, with speech balloons and "
+        "frames. Test panels have nobody and nothing of the training panels, and a mask of their background.",
+        epilog=_PANELS_EXAMPLE,
+        formatter_class=raw,
+    )
+    _add_rendering_options(panels)
+    panels.add_argument("--count", type=int, default=800, metavar="N", help="training panels (%(default)s)")
+    panels.add_argument("--test-count", type=int, default=100, metavar="N", help="test panels (%(default)s)")
+    panels.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other panels (0)")
+    panels.set_defaults(run=_prepare_panels, test_size=1024)
 
     preview = commands.add_parser(
         "preview",
@@ -180,13 +200,31 @@ def _prepare_characters(options: argparse.Namespace) -> None:
     )
 
 
-def _print_summary(done: Rendered) -> None:
+def _prepare_panels(options: argparse.Namespace) -> None:
+    from datamodules.sources.panels import prepare_panels
+
+    _print_summary(
+        prepare_panels(
+            options.out,
+            count=options.count,
+            test_count=options.test_count,
+            seed=options.seed,
+            size=options.size,
+            test_size=options.test_size,
+            jobs=options.jobs,
+            force=options.force,
+        ),
+        "comic",
+    )
+
+
+def _print_summary(done: Rendered, experiment: str = "demo") -> None:
     reused = f" ({done.reused} of them were there already)" if done.reused else ""
     print(f"data set    {done.root}")
     print(f"pairs       {', '.join(f'{count} {split}' for split, count in done.pairs.items())}{reused}")
     print(f"licence     {done.licence.name}  {done.licence.url}")
     print(f"credit      {done.licence.attribution}")
-    print(f"try next    linecolor-train experiment=demo data.root={done.root}")
+    print(f"try next    linecolor-train experiment={experiment} data.root={done.root}")
 
 
 def _preview(options: argparse.Namespace) -> None:

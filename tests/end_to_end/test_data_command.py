@@ -59,6 +59,25 @@ def test_prepare_characters(tmp_path):
     assert "CC BY 4.0" in done.stdout
 
 
+def test_prepare_panels_writes_masks_of_the_test_panels_and_names_every_licence(tmp_path):
+    words = ("prepare", "panels", "--out", tmp_path, "--count", 2, "--test-count", 1, "--size", 64, "--test-size", 96)
+    done = command(*words)
+    assert done.returncode == 0, done.stderr
+    assert "2 train, 1 test" in done.stdout
+    for licence in ("CC BY-SA 4.0", "CC0 1.0", "CC BY 4.0"):
+        assert licence in done.stdout
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")) == [
+        "test/background/panel-t000000.png",
+        "test/color/panel-t000000.png",
+        "test/line/panel-t000000.png",
+        "train/color/panel-000000.png",
+        "train/color/panel-000001.png",
+        "train/line/panel-000000.png",
+        "train/line/panel-000001.png",
+    ]
+    assert "3 of them were there already" in command(*words).stdout
+
+
 def test_help_is_instant_and_imports_nothing_heavy():
     start = time.perf_counter()
     done = command("prepare", "openmoji", "--help")
@@ -76,6 +95,8 @@ def test_help_is_instant_and_imports_nothing_heavy():
         (["prepare", "openmoji", "--out", "x", "--limit", "-1"], "--limit -1"),
         (["prepare", "openmoji", "--out", "x", "--limit", "0", "--test-limit", "0"], "nothing to render"),
         (["prepare", "characters", "--out", "x", "--styles", "manga"], "manga"),
+        (["prepare", "panels", "--out", "x", "--count", "0"], "--count 0"),
+        (["prepare", "panels", "--out", "x", "--test-count", "-1"], "--test-count -1"),
         (["preview", "-o", "x.png", "--count", "0"], "--count 0"),
     ],
 )
