@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import blending, colorizing, curation, devices, shards, startup, survival, tracking, training
+from benchmarks import blending, colorizing, curation, devices, sampling, shards, startup, survival, tracking, training
 from linecolor.run_folder import commit, versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -32,10 +32,13 @@ def main() -> int:
     ]
     seconds = startup.measure()
     rows += [(f"linecolor-{name} --help, s", seconds[name], bar, False) for name, bar in startup.BARS.items()]
+    sampled = sampling.measure()
     colored = colorizing.measure()
     rows += [
         ("colouring a page of 2,048 px, s", colored["seconds"], colorizing.SECONDS_AT_2048, False),
         ("memory at 8,192 px beside the pictures, GB", colored["gb"], colorizing.GB_AT_8192, False),
+        ("low-resolution sample, whole passes / cached", sampled["ratio"], sampling.BAR, True),
+        ("low-resolution sample of 28 x 28, s", sampled["cached_seconds"], None, False),
     ]
     lasting, two, sharded = survival.measure(step["step_s"]), devices.measure(), shards.measure()
     torch.set_num_threads(threads)  # a loader process has one, and so had the shards' benchmark
@@ -60,6 +63,7 @@ def main() -> int:
         "tracking": tracked,
         "curation": curated,
         "colorizing": colored,
+        "sampling": sampled,
     }
     if torch.cuda.is_available():
         from benchmarks import paper_size

@@ -10,12 +10,61 @@ WIDEST = 8
 """The widest layers have this many times the channels of the first."""
 
 
-class Pix2PixUNet(nn.Module):
-    """U-Net-256: eight halvings with skip connections, transposed convolutions on the way up.
+class UNet256(nn.Module):
+    """The body of Pix2Pix's generator: halvings with skip connections, transposed convolutions on the way up.
 
     C64-C128-C256-C512-C512-C512-C512-C512, each k4s2 with BatchNorm but for the first and the innermost, LeakyReLU 0.2;
-    the decoder mirrors it with ReLU and dropout 0.5 in its first three blocks; tanh. In use dropout is off and
-    BatchNorm goes by its running averages, so that a result repeats; Isola et al. leave both as in training.
+    the decoder mirrors it with ReLU and dropout in its first three blocks; no activation at the end. In use dropout is
+    off and BatchNorm goes by its running averages, so that a result repeats; Isola et al. leave both as in training.
+
+    Args:
+        in_channels: channels of what it sees.
+        out_channels: channels of what it draws.
+        width: channels of the first layer; 64 as published.
+        levels: number of halvings, at least 4; 8 as published.
+        dropout: of the first three blocks of the decoder; 0.5 as published.
+
+    Raises:
+        ValueError: for fewer levels.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, width: int, levels: int, dropout: float = DROPOUT) -> None:
+        super().__init__()
+        if levels < 4:
+            raise ValueError(f"Pix2Pix's U-Net needs at least 4 levels, got levels={levels}")
+        channels = [in_channels, *(width * min(2**level, WIDEST) for level in range(levels))]
+        self.down = nn.ModuleList()
+        self.up = nn.ModuleList()
+        for level in range(levels):
+            outermost, innermost = level == 0, level == levels - 1
+            self.down.append(_down(channels[level], channels[level + 1], outermost, innermost))
+            # Everywhere but at the bottom the decoder gets its own output and the encoder's of the same size.
+            into = channels[level + 1] * (1 if innermost else 2)
+            back = out_channels if outermost else channels[level]
+            self.up.append(_up(into, back, outermost, dropout if level >= levels - 3 else 0.0))
+        self.apply(initialise)
+
+    def draw(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W), sides multiples of 2 ** levels -> (B, out_channels, H, W) of any value."""
+        skips = []
+        for down in self.down:
+            x = down(x)
+            skips.append(x)
+        x = self.up[-1](skips.pop())
+        for up in reversed(self.up[:-1]):
+            x = up(torch.cat([skips.pop(), x], dim=1))
+        return x
+
+    def draw_any_size(self, x: Tensor) -> Tensor:
+        """The same for sides of any length: grown to the right and below by repeating the edge, and cut back."""
+        height, width = x.shape[-2:]
+        multiple = 2 ** len(self.down)
+        grown = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+        return self.draw(grown)[..., :height, :width]
+
+
+class Pix2PixUNet(UNet256):
+    """U-Net-256 with tanh, from line and hint to colour.
 
     The published network sees a picture; this one sees line(1) + hint(4), the same as all systems here.
 
@@ -26,22 +75,9 @@ class Pix2PixUNet(nn.Module):
     """
 
     def __init__(self, in_channels: int, width: int, levels: int) -> None:
-        super().__init__()
-        if levels < 4:
-            raise ValueError(f"Pix2Pix's U-Net needs at least 4 levels, got levels={levels}")
+        super().__init__(in_channels, 3, width, levels)
         self.in_channels = in_channels
         self.multiple = 2**levels
-        channels = [in_channels, *(width * min(2**level, WIDEST) for level in range(levels))]
-        self.down = nn.ModuleList()
-        self.up = nn.ModuleList()
-        for level in range(levels):
-            outermost, innermost = level == 0, level == levels - 1
-            self.down.append(_down(channels[level], channels[level + 1], outermost, innermost))
-            # Everywhere but at the bottom the decoder gets its own output and the encoder's of the same size.
-            into = channels[level + 1] * (1 if innermost else 2)
-            back = 3 if outermost else channels[level]
-            self.up.append(_up(into, back, outermost, dropout=level >= levels - 3))
-        self.apply(initialise)
 
     def forward(self, line: Tensor, hint: Tensor) -> Tensor:
         """Colour a line drawing.
@@ -54,14 +90,7 @@ class Pix2PixUNet(nn.Module):
             (B, 3, S, S) RGB in [-1, 1].
         """
         x = torch.cat([line, F.interpolate(hint, size=line.shape[-2:], mode="nearest")], dim=1)
-        skips = []
-        for down in self.down:
-            x = down(x)
-            skips.append(x)
-        x = self.up[-1](skips.pop())
-        for up in reversed(self.up[:-1]):
-            x = up(torch.cat([skips.pop(), x], dim=1))
-        return torch.tanh(x)
+        return torch.tanh(self.draw(x))
 
 
 class PatchDiscriminator(nn.Module):
@@ -109,10 +138,10 @@ def _down(before: int, after: int, outermost: bool, innermost: bool) -> nn.Seque
     return nn.Sequential(*layers)
 
 
-def _up(before: int, after: int, outermost: bool, dropout: bool) -> nn.Sequential:
+def _up(before: int, after: int, outermost: bool, dropout: float) -> nn.Sequential:
     layers: list[nn.Module] = [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, padding=1, bias=outermost)]
     if not outermost:
         layers.append(nn.BatchNorm2d(after))
     if dropout:
-        layers.append(nn.Dropout(DROPOUT))
+        layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers)
