@@ -11,7 +11,7 @@ STUDY_ROOT := $(if $(filter demo,$(budget)),$(DATA),data/openmoji-all)
 STUDY_DATA = $(BIN)/linecolor-data prepare openmoji --out $(STUDY_ROOT) $(if $(filter demo,$(budget)),--limit 600 --test-limit 24)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo preview test soak lint format overfit table2 ablations bench release blends test-gimp clean
+.PHONY: help install demo comic preview test soak lint format overfit table2 ablations bench release blends test-gimp clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ install: $(VENV)/.user  ## .venv with the locked dependencies and the commands
 demo: $(VENV)/.user  ## data, both stages, evaluation and report on two CPU cores, from nothing
 	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24
 	@$(BIN)/linecolor-train experiment=demo data.root=$(DATA)
+
+comic: $(VENV)/.user  ## comic panels without hints, one colour for one background: data, four stages, report, on two CPU cores
+	@$(BIN)/linecolor-data prepare panels --out data/panels
+	@$(BIN)/linecolor-train experiment=comic
 
 preview: $(VENV)/.user  ## preview.png: a sheet of what training sees
 	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24

@@ -15,11 +15,14 @@ from torch import nn
 
 from linecolor import hints
 from linecolor.blending import BlendMode
+from linecolor.comic import DETECTOR, LOW, PLAIN, POLISHING
 from linecolor.images import write_atomically
 from linecolor.networks.alacgan import AlacGenerator
+from linecolor.networks.comic import BackgroundDetector, PolishingNetwork
+from linecolor.networks.low_resolution import LowResolutionColorizer
 from linecolor.networks.pix2pix import Pix2PixUNet
 from linecolor.networks.unet import ResNeXtUNet
-from linecolor.page_colorizer import SYSTEMS, is_resolution
+from linecolor.page_colorizer import SYSTEMS, is_resolution, is_temperature
 
 WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
 FORMAT = 1
@@ -33,11 +36,28 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "colorizer": ResNeXtUNet,
     "pix2pix": Pix2PixUNet,
     "alacgan": AlacGenerator,
+    LOW: LowResolutionColorizer,
+    DETECTOR: BackgroundDetector,
+    POLISHING: PolishingNetwork,
+    PLAIN: PolishingNetwork,
 }
 """The generator of each training stage."""
 
 # Before anything is built; how large it would be is looked at then.
-MOST = {"width": 256, "levels": 9, "blocks": 64, "deep_blocks": 64, "in_channels": 512, "cardinality": 512}
+MOST = {
+    "width": 256,
+    "levels": 9,
+    "blocks": 64,
+    "deep_blocks": 64,
+    "in_channels": 512,
+    "cardinality": 512,
+    "depth": 200,
+    "features": 512,
+    "layers": 64,
+    "kernel": 15,
+    "mixtures": 64,
+    "grid": 128,
+}
 
 
 def save_bundle(
@@ -51,6 +71,7 @@ def save_bundle(
     half: bool = False,
     mirrored: bool = False,
     enforce_hints: bool = False,
+    temperature: float = 1.0,
 ) -> Path:
     """Write a bundle.
 
@@ -65,6 +86,7 @@ def save_bundle(
         half: keep the weights in half precision, in half the space; they are computed with in single all the same.
         mirrored: pages are coloured mirrored too; see `PageColorizer.mirrored`.
         enforce_hints: hints rule over what the networks paint; see `PageColorizer.enforce_hints`.
+        temperature: of sampled colours; see `LineColorizer.temperature`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -82,6 +104,7 @@ def save_bundle(
         "blend": blend,
         "mirrored": mirrored,
         "enforce_hints": enforce_hints,
+        "temperature": temperature,
         "precision": "float16" if half else "float32",
         "hints": hints.CONVENTION,
         "color_order": "RGB",
@@ -163,9 +186,11 @@ def read_card(folder: Path) -> dict[str, Any]:
         card.setdefault("blend", "clean")  # bundles had no say in these once
         card.setdefault("mirrored", False)
         card.setdefault("enforce_hints", False)
+        card.setdefault("temperature", 1.0)
         spread_known = card["hint_spread"] in hints.SPREAD_CHANNELS and card["blend"] in get_args(BlendMode)
         sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
         told = type(card["mirrored"]) is bool and type(card["enforce_hints"]) is bool
+        told = told and is_temperature(card["temperature"]) and not (card["mirrored"] and LOW in card["networks"])
         sized = is_resolution(card["resolution"]) and told
         fitting = sane and _takes_its_inputs(card["networks"], card["hint_spread"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
@@ -195,6 +220,9 @@ def _is_sane(network: type[nn.Module], architecture: dict[str, Any]) -> bool:
 
 def _takes_its_inputs(networks: dict[str, dict[str, Any]], hint_spread: str) -> bool:
     """Whether the networks take what the chain gives them: line, hints, spread hints, draft."""
+    if LOW in networks:
+        polishing = [networks[name]["background"] for name in (POLISHING, PLAIN) if name in networks]
+        return hint_spread == "none" and polishing == [True, False][: len(polishing)]
     if "draft" not in networks:
         (network,) = networks.values()
         known = network.get("in_channels", 5) == 5 and network.get("local_features") != "illustration2vec"

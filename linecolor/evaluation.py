@@ -23,7 +23,17 @@ Picture = NDArray[np.uint8]
 
 
 def steps(drawing: FullDrawing, coloring: Coloring) -> dict[str, Picture]:
-    """The pictures on the way from the line to the result, and the truth beside it: one row of a sheet."""
+    """The pictures on the way from the line to the result, and the truth beside it: one row of a sheet.
+
+    Of the comic colorizer the columns of Kang et al. 2017, figure 2.
+    """
+    if coloring.beside:
+        return {
+            "outline": drawing.line,
+            **coloring.beside,
+            "with background network": coloring.full,
+            "truth": drawing.color,
+        }
     found = {"line": drawing.line, "hints": coloring.hint}
     if coloring.draft is not None:
         found["draft"] = coloring.draft

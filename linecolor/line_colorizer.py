@@ -6,11 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from linecolor import comic
 from linecolor.blending import BlendMode
 from linecolor.bundle import find_bundle, load_bundle
-from linecolor.page_colorizer import PAGE_PIXELS, Channels, PageColorizer, check_resolution, whole_multiple
+from linecolor.page_colorizer import (
+    PAGE_PIXELS,
+    PLAIN,
+    Channels,
+    PageColorizer,
+    Painted,
+    check_resolution,
+    whole_multiple,
+)
+
+BACKGROUND, LOW_COLOR = "background", "low-resolution colour"
+"""What the comic colorizer shows beside its result."""
 
 
 def find_device(wanted: str) -> torch.device:
@@ -34,12 +46,16 @@ class LineColorizer(PageColorizer):
     Args:
         networks: by the names of their training stages. `draft`: (line, hint[, spread]) -> colour, at half the
             resolution; `colorizer`: (line, draft) -> colour, without it the enlarged draft stands in its place. Or
-            one network of any other name: (line, hint) -> colour at the resolution, the hint at half of it.
+            one network of any other name: (line, hint) -> colour at the resolution, the hint at half of it. Or those of
+            the comic colorizer; see `comic.color_comic`.
         resolution: side S of a training crop in pixels.
         hint_spread: one of `hints.SPREAD_CHANNELS`, as the draft was trained.
-        blend_mode: `clean`, `paper` or `none`; see `blending.blend`.
+        blend_mode: `clean`, `paper`, `none` or `luma`; see `blending.blend`.
         device: where the networks are.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
+
+    Attributes:
+        with_plain: also colour with the comic colorizer's network that knows of no background.
     """
 
     def __init__(
@@ -54,6 +70,10 @@ class LineColorizer(PageColorizer):
         super().__init__(resolution, whole_multiple(networks), hint_spread, blend_mode, page_pixels)
         self.networks = networks
         self.device = torch.device(device)
+        self.samples = comic.LOW in networks
+        self.takes_hints = not self.samples
+        self.grey_pages = self.samples and getattr(networks[comic.LOW], "channels", "rgb") == "chroma"
+        self.with_plain = False
 
     @classmethod
     def load(
@@ -87,6 +107,7 @@ class LineColorizer(PageColorizer):
         colorizer = cls(on_device, side, card["hint_spread"], blend_mode or card["blend"], device)
         colorizer.mirrored = card["mirrored"]
         colorizer.enforce_hints = card["enforce_hints"]
+        colorizer.temperature = card["temperature"]
         return colorizer
 
     @contextmanager
@@ -102,14 +123,35 @@ class LineColorizer(PageColorizer):
             for network, training in zip(self.networks.values(), was_training, strict=True):
                 network.train(training)
 
-    def color_window(self, page: Channels, inputs: Channels) -> tuple[Channels | None, Channels]:
+    def color_window(self, page: Channels, inputs: Channels) -> Painted:
         """Run the networks; see `PageColorizer.color_window`."""
         line, half = (torch.from_numpy(np.ascontiguousarray(part))[None].to(self.device) for part in (page, inputs))
+        if comic.LOW in self.networks:
+            return self._color_comic(half[:, :1])
         if "draft" not in self.networks:
             (generator,) = self.networks.values()
-            return None, generator(line, half[:, 1:]).float()[0].cpu().numpy()
+            return Painted(_array(generator(line, half[:, 1:])))
         draft = self.networks["draft"](half).float()
-        enlarged = nn.functional.interpolate(draft, scale_factor=2, mode="bilinear", align_corners=False)
+        enlarged = _doubled(draft)
         if "colorizer" in self.networks and not self.draft_only:
-            enlarged = self.networks["colorizer"](line, enlarged).float()
-        return draft[0].cpu().numpy(), enlarged[0].cpu().numpy()
+            enlarged = self.networks["colorizer"](line, enlarged)
+        return Painted(_array(enlarged), _array(draft))
+
+    def _color_comic(self, line: Tensor) -> Painted:
+        """The comic colorizer sees a page at half of its resolution, as the draft does."""
+        made = comic.color_comic(self.networks, line, self.seed, self.temperature, self.with_plain)
+        beside = {}
+        if made.foreground is not None:
+            beside[BACKGROUND] = _array(_doubled((made.foreground < 0.5) * 2.0 - 1))
+        beside[LOW_COLOR] = _array(nn.functional.interpolate(made.low, scale_factor=2, mode="nearest"))
+        if made.plain is not None:
+            beside[PLAIN] = _array(_doubled(made.plain))
+        return Painted(_array(_doubled(made.color)), beside=beside)
+
+
+def _array(picture: Tensor) -> Channels:
+    return picture.float()[0].cpu().numpy()
+
+
+def _doubled(picture: Tensor) -> Tensor:
+    return nn.functional.interpolate(picture.float(), scale_factor=2, mode="bilinear", align_corners=False)

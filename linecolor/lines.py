@@ -110,7 +110,7 @@ def reduce(line: Picture, size: tuple[int, int]) -> Picture:
 
 
 def reduce_grey(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Shrink a grey picture (H, W), which is no line art: by its mean; where `size` is larger it is enlarged smoothly."""
+    """Shrink a grey picture (H, W), which is no line art: by its mean; to a larger `size` it is enlarged smoothly."""
     height, width = size
     if height > picture.shape[0] or width > picture.shape[1]:
         return reduce(picture, size)

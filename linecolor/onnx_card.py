@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 from linecolor import hints
 from linecolor.blending import BlendMode
-from linecolor.page_colorizer import LEAST_RESOLUTION, MOST_RESOLUTION, SYSTEMS, is_resolution
+from linecolor.page_colorizer import COMIC, LEAST_RESOLUTION, MOST_RESOLUTION, SYSTEMS, is_resolution
 
 FORMAT = 1
 COLOR_ORDER, RANGE = "RGB", "[-1, 1], paper = 1"
@@ -110,6 +110,7 @@ class OnnxCard:
         known = (
             self.part in get_args(FileName)
             and self.networks in SYSTEMS
+            and COMIC[0] not in self.networks
             and self.hint_spread in hints.SPREAD_CHANNELS
             and self.blend in get_args(BlendMode)
             and self.precision in get_args(Precision)

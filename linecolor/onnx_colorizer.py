@@ -10,7 +10,7 @@ from linecolor import hints
 from linecolor.blending import BlendMode
 from linecolor.onnx_card import OnnxCard
 from linecolor.onnx_file import read_onnx
-from linecolor.page_colorizer import PAGE_PIXELS, Channels, PageColorizer, check_resolution
+from linecolor.page_colorizer import PAGE_PIXELS, Channels, PageColorizer, Painted, check_resolution
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -24,7 +24,7 @@ class OnnxColorizer(PageColorizer):
     Args:
         session: of a `linecolor.onnx`.
         card: what that file says of itself, checked.
-        blend_mode: `clean`, `paper` or `none`; see `blending.blend`. None takes the export's own.
+        blend_mode: `clean`, `paper`, `none` or `luma`; see `blending.blend`. None takes the export's own.
         resolution: short side in pixels at which the networks see a page; None takes the export's own.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
@@ -86,7 +86,7 @@ class OnnxColorizer(PageColorizer):
         _check_inputs(path, session, card)
         return cls(session, card, blend_mode, resolution)
 
-    def color_window(self, page: Channels, inputs: Channels) -> tuple[Channels | None, Channels]:
+    def color_window(self, page: Channels, inputs: Channels) -> Painted:
         """Run the networks; see `PageColorizer.color_window`."""
         _, height, width = page.shape
         line = np.ascontiguousarray(page[None], np.float32)
@@ -105,7 +105,7 @@ class OnnxColorizer(PageColorizer):
             draft is not None and draft.shape != (1, 3, height // 2, width // 2)
         ):
             raise ValueError(f"the ONNX file makes a picture of {color.shape} of a page of {(height, width)}")
-        return None if draft is None else draft[0], color[0]
+        return Painted(color[0], None if draft is None else draft[0])
 
     def _infer(self, outputs: list[str], inputs: dict[str, Channels]) -> list[Channels]:
         try:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from linecolor import hints
 from linecolor.onnx_card import FileName
-from linecolor.page_colorizer import whole_multiple
+from linecolor.page_colorizer import COMIC, whole_multiple
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,16 @@ class TwoStages(nn.Module):
 
 
 def parts_of(networks: dict[str, nn.Module], hint_spread: str) -> list[Part]:
-    """The files of a system, the whole of it last."""
+    """The files of a system, the whole of it last.
+
+    Raises:
+        ValueError: for the comic colorizer.
+    """
+    if COMIC[0] in networks:
+        raise ValueError(
+            "the comic colorizer samples its colours cell after cell, which no ONNX file does; colour with "
+            "linecolor-colorize --bundle"
+        )
     multiple = whole_multiple(networks)
     if "draft" not in networks:
         (generator,) = networks.values()

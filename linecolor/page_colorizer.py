@@ -5,11 +5,12 @@ NumPy and OpenCV only.
 The networks are torch's in `line_colorizer.py` and onnxruntime's in `onnx_colorizer.py`.
 """
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 import cv2
@@ -30,8 +31,20 @@ PAGE_PIXELS = 1 << 20
 LEAST_RESOLUTION, MOST_RESOLUTION = 16, 2048
 """A square page is seen whole, whatever its size to the networks; these are the smallest and the largest."""
 
-SYSTEMS = (("draft",), ("draft", "colorizer"), ("pix2pix",), ("alacgan",))
+COMIC = ("low_resolution", "background", "polishing", "plain_polishing")
+"""The networks of the comic colorizer; the first ones alone colour as far as they go."""
+
+SYSTEMS = (
+    ("draft",),
+    ("draft", "colorizer"),
+    ("pix2pix",),
+    ("alacgan",),
+    *(COMIC[:count] for count in range(1, len(COMIC) + 1)),
+)
 """Which networks, by the names of their training stages, colour a page together."""
+
+PLAIN = "without background network"
+"""Of the pictures beside a result the one that is a result itself, and blended as such."""
 
 LONGEST_SIDE = 16384
 """No page is larger to the networks: one of 1 x 5,000 px is not brought to a short side of 256."""
@@ -50,6 +63,7 @@ class Coloring:
         line: (h, w) uint8, the reduced line the networks saw.
         hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.
         ink: (H, W) or (H, W, 3) uint8, the line as it lies over the colour.
+        beside: what else there is to see, by name: (h, w) or (h, w, 3) uint8 at network size, `PLAIN` at the line's.
     """
 
     full: Picture
@@ -58,6 +72,22 @@ class Coloring:
     line: Picture
     hint: Picture
     ink: Picture
+    beside: dict[str, Picture] = field(default_factory=dict)
+
+
+@dataclass
+class Painted:
+    """What the networks make of a window of a page; all in [-1, 1].
+
+    Attributes:
+        color: (3, h, w) RGB.
+        draft: (3, h/2, w/2) RGB, the first of two stages; None of a system without one.
+        beside: further pictures (1 or 3, h, w) by name.
+    """
+
+    color: Channels
+    draft: Channels | None = None
+    beside: dict[str, Channels] = field(default_factory=dict)
 
 
 class PageColorizer(ABC):
@@ -71,14 +101,23 @@ class PageColorizer(ABC):
         resolution: side S of a training crop in pixels.
         multiple: what the sides of a page must be multiples of, even.
         hint_spread: one of `hints.SPREAD_CHANNELS`, as the draft was trained.
-        blend_mode: `clean`, `paper` or `none`; see `blending.blend`.
+        blend_mode: `clean`, `paper`, `none` or `luma`; see `blending.blend`.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
     Attributes:
         mirrored: colour the mirrored page too and take the mean: twice the networks' time for a tenth or two of a dB.
         enforce_hints: where the networks painted another colour than a hint says, add the difference around the hint.
         draft_only: stop after the first of two stages: the enlarged draft takes the place of the second's colour.
+        takes_hints: whether the networks read hints; those that do not can only have them enforced.
+        grey_pages: whether pages are grey pictures and no lines: they are reduced by their mean.
+        samples: whether the networks sample their colours, so that a page has candidates.
+        seed: of what is sampled: another one, another candidate.
+        temperature: of the same: 1 as learned, less keeps to what is likely, 0 takes it.
     """
+
+    takes_hints = True
+    grey_pages = False
+    samples = False
 
     def __init__(
         self, resolution: int, multiple: int, hint_spread: str, blend_mode: BlendMode, page_pixels: int = PAGE_PIXELS
@@ -93,9 +132,11 @@ class PageColorizer(ABC):
         self.mirrored = False
         self.enforce_hints = False
         self.draft_only = False
+        self.seed = 0
+        self.temperature = 1.0
 
     @abstractmethod
-    def color_window(self, page: Channels, inputs: Channels) -> tuple[Channels | None, Channels]:
+    def color_window(self, page: Channels, inputs: Channels) -> Painted:
         """Run the networks.
 
         Args:
@@ -103,13 +144,18 @@ class PageColorizer(ABC):
             inputs: line, hints and spread hints (c, h/2, w/2) as the draft reads them.
 
         Returns:
-            The draft (3, h/2, w/2), None of a system without one, and the colour (3, h, w), RGB in [-1, 1]; with
-            `draft_only` the colour is not looked at.
+            The colours; with `draft_only` that of the last network is not looked at.
         """
 
     def running(self) -> AbstractContextManager[None]:
         """What is held while a page is coloured."""
         return nullcontext()
+
+    def candidate(self, seed: int) -> "PageColorizer":
+        """The same with another seed, around the same networks; another thread may use it at the same time."""
+        other = copy.copy(self)
+        other.seed = seed
+        return other
 
     def colorize(self, line: Picture, hints: Picture | Sequence[hints.Point] | None = None) -> Picture:
         """Colour a line drawing.
@@ -137,11 +183,13 @@ class PageColorizer(ABC):
         drawn = LineLayer(line)
         size = self.network_size(drawn.grey.shape)
         half = (size[0] // 2, size[1] // 2)
-        reduced = lines.reduce(drawn.grey, size)
-        draft_line = lines.reduce(reduced, half)
+        reduced = self._reduced(drawn.grey, size)
+        draft_line = self._reduced(reduced, half)
         grid = _on_grid(hints, drawn.grey.shape, half)
+        if not (self.takes_hints or self.enforce_hints) and grid[..., 3].any():
+            raise ValueError("these networks take no hints; leave them out, or have them enforced (enforce_hints)")
         territories = self._territories(grid, draft_line)
-        draft, colorized = self._run(reduced, draft_line, grid, territories)
+        draft, colorized, beside = self._run(reduced, draft_line, grid, territories)
         if self.draft_only:
             if draft is None:
                 raise ValueError("this system has one stage, and no draft to stop at")
@@ -149,7 +197,9 @@ class PageColorizer(ABC):
         if self.enforce_hints and territories is not None:
             colorized = enforce_hints(colorized, reduced, grid, territories)
         full = blending.blend(drawn.ink, colorized, self.blend_mode)
-        return Coloring(full, colorized, draft, reduced, grid, drawn.ink)
+        if PLAIN in beside:
+            beside[PLAIN] = blending.blend(drawn.ink, beside[PLAIN], self.blend_mode)
+        return Coloring(full, colorized, draft, reduced, grid, drawn.ink, beside)
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:
         """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S.
@@ -166,6 +216,9 @@ class PageColorizer(ABC):
         height, width = (max(2, 2 * round(side * scale / 2)) for side in size)
         return height, width
 
+    def _reduced(self, page: Picture, size: tuple[int, int]) -> Picture:
+        return lines.reduce_grey(page, size) if self.grey_pages else lines.reduce(page, size)
+
     def _territories(self, hint: Picture, line: Picture) -> hints.Territories | None:
         """Once for all that needs them: a flood takes as long as small networks do."""
         if self.hint_spread == "none" and not self.enforce_hints:
@@ -174,37 +227,43 @@ class PageColorizer(ABC):
 
     def _run(
         self, line: Picture, draft_line: Picture, hint: Picture, territories: hints.Territories | None
-    ) -> tuple[Picture | None, Picture]:
+    ) -> tuple[Picture | None, Picture, dict[str, Picture]]:
         spread = hints.spread(hint, draft_line, self.hint_spread, territories)
         inputs = _padded(np.concatenate([_paper(draft_line)[None], hints.to_network(hint), spread]), self.multiple // 2)
         page = _padded(_paper(line)[None], self.multiple)
         draft = np.zeros((3, *inputs.shape[1:]), np.float32)
         colorized = np.zeros((3, *page.shape[1:]), np.float32)
         total = np.zeros((1, *page.shape[1:]), np.float32)
+        beside: dict[str, Channels] = {}
         drafts = False
         with self.running():
             for rows, columns, weight in self._windows(page.shape[1], page.shape[2]):
                 half_rows, half_columns = (slice(s.start // 2, s.stop // 2) for s in (rows, columns))
-                drafted, colored = self._color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
-                if drafted is not None:
+                painted = self._color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
+                if painted.draft is not None:
                     drafts = True
-                    draft[:, half_rows, half_columns] += drafted * weight[:, ::2, ::2]
-                colorized[:, rows, columns] += colored * weight
+                    draft[:, half_rows, half_columns] += painted.draft * weight[:, ::2, ::2]
+                colorized[:, rows, columns] += painted.color * weight
+                for name, picture in painted.beside.items():
+                    whole = beside.setdefault(name, np.zeros((len(picture), *page.shape[1:]), np.float32))
+                    whole[:, rows, columns] += picture * weight
                 total[:, rows, columns] += weight
         draft /= total[:, ::2, ::2]
-        colorized /= total
         height, width = line.shape
-        drafted_levels = _levels(draft[:, : height // 2, : width // 2]) if drafts else None
-        return drafted_levels, _levels(colorized[:, :height, :width])
+        drafted = _levels(draft[:, : height // 2, : width // 2]) if drafts else None
+        levels = {name: _levels((picture / total)[:, :height, :width]) for name, picture in beside.items()}
+        flat = {name: picture[..., 0] if picture.shape[2] == 1 else picture for name, picture in levels.items()}
+        return drafted, _levels((colorized / total)[:, :height, :width]), flat
 
-    def _color_window(self, page: Channels, inputs: Channels) -> tuple[Channels | None, Channels]:
-        drafted, colored = self.color_window(page, inputs)
+    def _color_window(self, page: Channels, inputs: Channels) -> Painted:
+        painted = self.color_window(page, inputs)
         if not self.mirrored:
-            return drafted, colored
-        turned_draft, turned = self.color_window(page[:, :, ::-1].copy(), inputs[:, :, ::-1].copy())
-        if drafted is not None and turned_draft is not None:
-            drafted = (drafted + turned_draft[:, :, ::-1]) * _HALF
-        return drafted, (colored + turned[:, :, ::-1]) * _HALF
+            return painted
+        turned = self.color_window(page[:, :, ::-1].copy(), inputs[:, :, ::-1].copy())
+        draft = painted.draft
+        if draft is not None and turned.draft is not None:
+            draft = (draft + turned.draft[:, :, ::-1]) * _HALF
+        return Painted((painted.color + turned.color[:, :, ::-1]) * _HALF, draft, painted.beside)
 
     def _windows(self, height: int, width: int) -> Iterator[tuple[slice, slice, Channels]]:
         """Windows along the longer side with weights (1, h or 1, w or 1) that fade over where they overlap."""
@@ -240,6 +299,11 @@ def is_resolution(value: object) -> bool:
     return type(value) is int and LEAST_RESOLUTION <= value <= MOST_RESOLUTION
 
 
+def is_temperature(value: object) -> bool:
+    """Whether colours can be sampled so: a number from 0, the likeliest, to 2."""
+    return type(value) in (int, float) and 0 <= value <= 2  # type: ignore[operator]
+
+
 def whole_multiple(networks: Mapping[str, object]) -> int:
     """What the sides of a page must be multiples of: even, for the draft sees half, and what each network can halve."""
     return math.lcm(2, *(getattr(n, "multiple", 1) * (2 if name == "draft" else 1) for name, n in networks.items()))
@@ -265,7 +329,7 @@ def _paper(line: Picture) -> Channels:
     return line.astype(np.float32) / 127.5 - 1
 
 
-def _levels(color: Channels) -> Picture:
+def _levels(color: NDArray[np.floating]) -> Picture:
     if not np.isfinite(color).all():
         raise ValueError("the networks paint no colour but NaN or infinity: their weights are damaged")
     levels = np.rint((color.transpose(1, 2, 0) + 1) * 127.5)

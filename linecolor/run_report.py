@@ -43,7 +43,7 @@ def write_run_report(
         subtitle="Line art coloured at its own size",
         facts=_facts(run, config["stages"], facts, evaluation),
         warnings=_warnings(config, evaluation),
-        tables=[_quality(evaluation, config)],
+        tables=[_quality(evaluation, config), *_backgrounds(evaluation)],
         curves=_curves(records),
         sheets=[_sheet(count, drawings, colorings) for count in counts],
         config_yaml=yaml.safe_dump(config, sort_keys=False),
@@ -134,11 +134,52 @@ def _quality(evaluation: dict[str, Any], config: dict[str, Any]) -> Table:
     )
 
 
+def _backgrounds(evaluation: dict[str, Any]) -> list[Table]:
+    """What the comic colorizer is for; of other systems, and of pages whose background nobody knows, nothing."""
+    of = evaluation.get("background")
+    if not of:
+        return []
+    quality = [["truth", of["variance_of_truth"], None, None]]
+    if "variance_without" in of:
+        without = ["without background network", of["variance_without"], of["foreground_psnr_without"]]
+        quality.append([*without, of["psnr_without"]])
+    quality.append(["with background network", of["variance"], of["foreground_psnr"], of["psnr"]])
+    columns = ["what", "variance in the background", "foreground PSNR", "PSNR"]
+    detector = [
+        ["background detector", of["iou"], of["share"], of["least_share"], of["most_share"]],
+        ["everything is background", of["iou_of_everything"], 1.0, 1.0, 1.0],
+    ]
+    measures = ["what", "IoU", "share of the page", "least", "most"]
+    return [
+        Table(
+            title="One colour for one background",
+            note=f"Means over n = {of['n']} held-out panels whose true background is known, which only measures. "
+            "Variance of the colour inside it, off the ink, in levels squared, mean over the channels.",
+            columns=columns,
+            rows=quality,
+            highlight={"foreground PSNR": "max"},
+        ),
+        Table(
+            title="The background as it was found",
+            note="Intersection over union with the true background, and the share of the page that was found.",
+            columns=measures,
+            rows=detector,
+            highlight={"IoU": "max"},
+        ),
+    ]
+
+
 def _curves(records: dict[str, list[dict[str, Any]]]) -> list[Curve]:
     found = []
     for stage, record in records.items():
         for title, names, label in (
-            ("losses", ("reconstruction", "adversarial", "content", "discriminator_loss"), "loss"),
+            (
+                "losses",
+                ("reconstruction", "sampled_reconstruction", "adversarial", "content", "discriminator_loss"),
+                "loss",
+            ),
+            ("likelihood", ("bits",), "bits a channel"),
+            ("background", ("background_share",), "share of pixels"),
             ("critic", ("wasserstein", "gradient_penalty"), "score"),
             ("discriminator accuracy", ("real_accuracy", "fake_accuracy"), "share right"),
             ("saturated output", ("saturated",), "share of pixels"),

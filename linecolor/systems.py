@@ -154,9 +154,9 @@ class TrainedSystem:
     """
 
     kind = "trained"
-    uses_hints = True
 
     def __init__(self, name: str, member: str, colorizer: LineColorizer) -> None:
+        self.uses_hints = colorizer.takes_hints or colorizer.enforce_hints
         self.name = name
         self.member = member
         self.colorizer = colorizer

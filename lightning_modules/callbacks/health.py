@@ -36,9 +36,13 @@ class Health(L.Callback):
             is less than Adam's epsilon of 1e-8 a weight.
         won_loss: the discriminator's loss below which it has won, when it is right about every picture.
         skipped: share of the window's steps that mixed precision may skip.
+        collapsed: share of the pixels below which a background detector has collapsed: to all foreground if so little
+            is background, to all background if so little is not.
     """
 
-    def __init__(self, window: int, saturated: float, gradient: float, won_loss: float, skipped: float) -> None:
+    def __init__(
+        self, window: int, saturated: float, gradient: float, won_loss: float, skipped: float, collapsed: float
+    ) -> None:
         if window < 1:
             raise ValueError(f"callbacks.health.window={window} must be a whole number, 1 or more")
         self.window = window
@@ -46,6 +50,7 @@ class Health(L.Callback):
         self.gradient = gradient
         self.won_loss = won_loss
         self.skipped = skipped
+        self.collapsed = collapsed
         self._lasting: dict[str, int] = {}
         self._skips: deque[bool] = deque(maxlen=window)
 
@@ -88,7 +93,7 @@ class Health(L.Callback):
                 "the generator is dead: generator_gradient is 0, nothing it draws depends on its weights; lower "
                 "stage.*.optimizer.lr or lengthen stage.*.schedule.warmup"
             )
-        elif not warming_up and self._saturates_wrongly(values):
+        elif "saturated" in values and not warming_up and self._saturates_wrongly(values):
             signs.append(
                 f"the generator is dead: saturated is {self.saturated:g} or more while reconstruction stays high, its "
                 "tanh has run to black or white; lower stage.*.optimizer.lr, lengthen stage.*.schedule.warmup, or "
@@ -96,7 +101,23 @@ class Health(L.Callback):
             )
         if "discriminator_loss" in values:
             signs += self._discriminator_signs(values, warming_up)
+        if "background_share" in values and not warming_up:
+            signs += self._collapse_signs(values["background_share"])
         return signs
+
+    def _collapse_signs(self, share: float) -> list[str]:
+        if share < self.collapsed:
+            return [
+                "the background detector has collapsed to all foreground: the colours it learns from are right "
+                "everywhere, and one colour for all never is; train stage.low_resolution for fewer steps, raise "
+                "stage.background.temperature, or give pages with even backgrounds of any colour"
+            ]
+        if share > 1 - self.collapsed:
+            return [
+                "the background detector has collapsed to all background: the colours it learns from are worse than "
+                "one colour for all; train stage.low_resolution for longer, or lower stage.background.temperature"
+            ]
+        return []
 
     def _saturates_wrongly(self, values: dict[str, float]) -> bool:
         # Two values in [-1, 1] differ by 2 at most, and one that saturates rightly by what paper is off white.

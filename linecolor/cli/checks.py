@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from linecolor.cli.systems import NETWORKS, system_of
+from linecolor.cli.systems import COMIC, NETWORKS, system_of
 
 # Whole numbers of each section and the least they may be.
 _STAGE_NUMBERS = {
@@ -18,7 +18,13 @@ _STAGE_NUMBERS = {
 }
 _EVALUATION_NUMBERS = {"drawings": 1, "sheet": 0}
 MOST_HINTS = 999
-OF_ONE_RUN: dict[str, Any] = {"blend": "clean", "resolution": None, "mirrored": False, "enforce_hints": False}
+OF_ONE_RUN: dict[str, Any] = {
+    "blend": "clean",
+    "resolution": None,
+    "mirrored": False,
+    "enforce_hints": False,
+    "temperature": 1.0,
+}
 """How one run's pages are coloured; of systems side by side each has its own."""
 _DATA_NUMBERS = {"workers": 0, "overfit": 0}
 
@@ -52,6 +58,8 @@ def check_settings(plain: dict[str, Any]) -> None:
         _check_batch(stage, settings, devices)
     check_evaluation(plain["evaluation"])
     _check_model(plain["model"], system)
+    if system == COMIC:
+        _check_comic(plain)
     if not isinstance(plain["data"]["root"], str):
         raise ValueError(f"data.root={plain['data']['root']} is no folder: give the folder of your pictures")
 
@@ -145,7 +153,7 @@ def check_evaluation(settings: dict[str, Any]) -> None:
     """
     from linecolor.blending import BlendMode
     from linecolor.networks.distance_features import ExtractorName
-    from linecolor.page_colorizer import check_resolution
+    from linecolor.page_colorizer import check_resolution, is_temperature
 
     _numbers("evaluation.", settings, _EVALUATION_NUMBERS)
     hints = settings["hints"]
@@ -158,6 +166,8 @@ def check_evaluation(settings: dict[str, Any]) -> None:
     for option in ("mirrored", "enforce_hints"):
         if type(settings[option]) is not bool:
             raise ValueError(f"evaluation.{option}={settings[option]} must be true or false")
+    if not is_temperature(settings["temperature"]):
+        raise ValueError(f"evaluation.temperature={settings['temperature']} must be a number from 0 to 2")
     for option, known in (("blend", get_args(BlendMode)), ("features", get_args(ExtractorName))):
         if settings[option] not in known:
             raise ValueError(f"evaluation.{option}={settings[option]} is unknown: use {' or '.join(known)}")
@@ -170,6 +180,12 @@ def _check_model(model: dict[str, Any], system: Sequence[str]) -> None:
             _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 1, "blocks": 0, "cardinality": 1})
         # The draft has half the resolution, and the discriminator halves four times.
         multiple = 2 ** (1 + max(model["draft"]["levels"], model["colorizer"]["levels"] - 1, 4))
+    elif system == COMIC:
+        numbers = {"depth": 1, "width": 1, "features": 1, "layers": 1, "kernel": 3, "mixtures": 1, "grid": 1}
+        _numbers("model.low_resolution.", model["low_resolution"], numbers)
+        for network in COMIC[1:]:
+            _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 4})
+        multiple = 2
     else:
         name = system[0]
         least = {"pix2pix": {"width": 1, "levels": 4}, "alacgan": {"width": 2, "deep_blocks": 0, "cardinality": 1}}
@@ -185,6 +201,29 @@ def _check_model(model: dict[str, Any], system: Sequence[str]) -> None:
         raise ValueError(
             f"model.resolution={model['resolution']} cannot be halved as often as the networks need: "
             f"use a multiple of {multiple}"
+        )
+
+
+def _check_comic(plain: dict[str, Any]) -> None:
+    """Refuse what has no meaning without hints, and with sampled colours."""
+    evaluation = plain["evaluation"]
+    if evaluation["mirrored"]:
+        raise ValueError("evaluation.mirrored=true: the mean of two samples is neither; use false")
+    callbacks = {name: callback for name, callback in plain["callbacks"].items() if callback and "hints" in callback}
+    asked = {f"callbacks.{name}.hints": callback["hints"] for name, callback in callbacks.items()}
+    if not evaluation["enforce_hints"]:
+        asked["evaluation.hints"] = evaluation["hints"]
+    for option, hints in asked.items():
+        if any(hints if isinstance(hints, list) else [hints]):
+            zero = "[0]" if isinstance(hints, list) else "0"
+            raise ValueError(f"{option}={hints}: the comic colorizer takes no hints; use {option}={zero}")
+    temperature = plain["stage"].get("background", {}).get("temperature", 1.0)
+    if type(temperature) not in (int, float) or not 0 < temperature <= 2:
+        raise ValueError(f"stage.background.temperature={temperature} must be a number above 0 and up to 2")
+    if (plain["model"]["low_resolution"]["channels"] == "chroma") != bool(plain["pairs"]["line"]["grey"]):
+        raise ValueError(
+            "model.low_resolution.channels=chroma colours grey pictures, rgb outlines: use pairs=comic_grey with the "
+            "one and pairs=comic with the other"
         )
 
 

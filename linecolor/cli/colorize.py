@@ -37,6 +37,8 @@ EXAMPLES = """examples:
       with your own trained run, blended by the paper's rule
   linecolor-colorize page.png --onnx model/linecolor.onnx
       without torch (linecolor-export makes the file)
+  linecolor-colorize panel.png --bundle runs/comic --candidates 4
+      four colourings by the comic colorizer, panel.1.color.png to panel.4.color.png
 
 exit code: 0; 1 if some pages could not be coloured, which are named; 2 for a mistake in the request
 """
@@ -61,7 +63,18 @@ def run(options: argparse.Namespace) -> int:
     points = [parse_point(text) for text in options.hint]
     if options.jobs < 1:
         raise ValueError(f"--jobs {options.jobs} must be 1 or more")
-    jobs = plan(options.pages, options.out, options.hints, options.layers, bool(points), options.force)
+    if options.candidates < 1 or options.seed < 0:
+        raise ValueError(f"--candidates {options.candidates} must be 1 or more, --seed {options.seed} 0 or more")
+    jobs = plan(
+        options.pages,
+        options.out,
+        options.hints,
+        options.layers,
+        bool(points),
+        options.force,
+        options.seed,
+        options.candidates,
+    )
     if points and (options.hints or jobs[0].hints):
         layer = f"--hints {options.hints}" if options.hints else f"{jobs[0].hints}, which lies beside the page"
         raise ValueError(
@@ -127,7 +140,7 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
     line, _ = images.read_color(job.page)
     layer = images.read_hint_layer(job.hints) if job.hints else None
     hints: Hints = (points or None) if layer is None else layer
-    coloring = colorizer.color(line, hints)
+    coloring = colorizer.candidate(job.seed).color(line, hints)
     layers = job.layers(options.layers)
     notes = read_notes(job.page)
     height, width = coloring.full.shape[:2]
@@ -177,7 +190,26 @@ def _colorizer(options: argparse.Namespace) -> PageColorizer:
 
         colorizer = LineColorizer.load(options.bundle, blend, options.device, options.resolution)
     colorizer.draft_only = options.draft
+    _set_sampling(colorizer, options)
     return colorizer
+
+
+def _set_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None:
+    """How colours are sampled, by a system that samples; others colour a page in one way."""
+    from linecolor.page_colorizer import is_temperature
+
+    if options.temperature is not None and not is_temperature(options.temperature):
+        raise ValueError(f"--temperature {options.temperature} must be from 0 to 2")
+    asked = {"--candidates": options.candidates > 1, "--seed": options.seed > 0}
+    asked["--temperature"] = options.temperature is not None
+    if any(asked.values()) and not colorizer.samples:
+        option = next(name for name, given in asked.items() if given)
+        raise ValueError(
+            f"{option} is for networks that sample their colours, as the comic colorizer's do; these colour a page in "
+            "one way: leave it out, or give --bundle runs/comic"
+        )
+    if options.temperature is not None:
+        colorizer.temperature = options.temperature
 
 
 def _with_progress(begun: list) -> Iterator:
@@ -208,13 +240,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--color-only", action="store_true", help="write the colour without the lines")
     parser.add_argument("--draft", action="store_true", help="stop after the first of the two stages")
     parser.add_argument(
-        "--blend", choices=("clean", "paper", "none"), help="how colour and line are joined (the bundle's own way)"
+        "--blend", choices=("clean", "paper", "none", "luma"), help="how colour and line are joined (the bundle's way)"
     )
     parser.add_argument("--no-blend", action="store_true", help="the networks' colour alone: --blend none")
     parser.add_argument("--bundle", metavar="DIR", help="a run or a bundle (the weights in the box)")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="an exported system, run without torch")
     parser.add_argument(
         "--resolution", type=int, metavar="N", help="short side at which the networks see a page: more, finer detail"
+    )
+    parser.add_argument(
+        "--candidates", type=int, default=1, metavar="N", help="pictures a page, of what is sampled (1)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first of them (%(default)s)")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="of sampled colours: 1 as learned, 0 the likeliest (the bundle's)",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(%(default)s)")
     parser.add_argument("--force", action="store_true", help="replace pictures that linecolor did not make")

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from linecolor.line_colorizer import LineColorizer
 
 LONGEST_S = 300
@@ -44,6 +46,7 @@ def operations(colorizer: "LineColorizer") -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from linecolor import comic
     from linecolor.hints import draft_channels
 
     side = colorizer.resolution
@@ -53,7 +56,9 @@ def operations(colorizer: "LineColorizer") -> int:
     half = torch.empty(1, channels, side // 2, side // 2, device="meta")
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        if "draft" in on_meta:
+        if comic.LOW in on_meta:
+            _comic_operations(on_meta, half[:, :1])
+        elif "draft" in on_meta:
             draft = on_meta["draft"](half)
             if "colorizer" in on_meta:
                 on_meta["colorizer"](line, draft.repeat(1, 1, 2, 2))
@@ -61,6 +66,20 @@ def operations(colorizer: "LineColorizer") -> int:
             (generator,) = on_meta.values()
             generator(line, half[:, 1:5])
     return counter.get_total_flops()
+
+
+def _comic_operations(networks: "dict[str, nn.Module]", line: "Tensor") -> None:
+    """The networks that a page goes through; sampling has the products of one pass over all cells."""
+    import torch
+
+    from linecolor import comic
+
+    rows, columns = networks[comic.LOW].cells(*line.shape[-2:])  # type: ignore[operator]
+    networks[comic.LOW](line, torch.empty(1, 3, rows, columns, device="meta"))
+    if comic.DETECTOR in networks:
+        networks[comic.DETECTOR](line)
+    if comic.POLISHING in networks:
+        networks[comic.POLISHING](line.expand(-1, 10, -1, -1))
 
 
 def main() -> None:

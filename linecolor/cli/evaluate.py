@@ -133,7 +133,7 @@ def _check_systems(asked: dict[str, Any]) -> None:
         raise ValueError(f"pictures={asked['pictures']} must be true or false")
     if asked["evaluation"]["must_reach_psnr"] is not None:
         raise ValueError("evaluation.must_reach_psnr is for one run (run=...), not for systems side by side")
-    for option in ("resolution", "mirrored", "enforce_hints"):
+    for option in ("resolution", "mirrored", "enforce_hints", "temperature"):
         if asked["evaluation"][option] is not None:
             raise ValueError(f"evaluation.{option} is for one run (run=...); systems side by side keep their own")
     if not str(asked["out"]).strip() or (Path(str(asked["out"])).expanduser() / "config.yaml").is_file():
@@ -153,6 +153,8 @@ _EVALUATION = {
     "blend": None,
     "sheet": 12,
 }
+# Ways to draw a line that runs were once trained without.
+_LINE = {"outline": 0.0, "grey": 0.0}
 _DATA = {"root": None, "lines": None, "manifest": None, "test_share": 0.05, "verify": "header", "overfit": 0}
 
 
@@ -163,7 +165,8 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
     """
     import torch
 
-    from datamodules.illustrations import FullDrawings, readable
+    from datamodules.illustrations import full_drawings, readable
+    from datamodules.recipe import LineSettings
     from datamodules.sources.drawing import of_split
     from linecolor.bundle import WEIGHTS
     from linecolor.cli.systems import page_resolution
@@ -193,8 +196,11 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
         colorizer = LineColorizer.load(run.bundle, settings["blend"], device, page_resolution(plain))
         colorizer.mirrored = settings["mirrored"]
         colorizer.enforce_hints = settings["enforce_hints"]
+        colorizer.temperature = settings["temperature"]
+        colorizer.with_plain = True
+        lined = full_drawings(drawings, LineSettings(**_LINE | plain["pairs"]["line"]))
         started = time.perf_counter()
-        result, pages, colorings = _measure(run, colorizer, FullDrawings(drawings), settings)
+        result, pages, colorings = _measure(run, colorizer, lined, settings)
         result |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}
         write_atomically(run.evaluation, json.dumps(result, indent=1).encode())
         write_run_report(run, plain, result, pages, colorings)
@@ -228,17 +234,24 @@ def _measure(
 ) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "Coloring"]]]:
     from tqdm import tqdm
 
+    from linecolor.background_metrics import measure_background, summarise_backgrounds
     from linecolor.evaluation import FullSizeEvaluation, measure_obedience, measure_references
     from linecolor.images import write_png
+    from linecolor.line_colorizer import BACKGROUND
     from linecolor.networks.distance_features import make_feature_extractor
 
     evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
     colorings: dict[str, dict[int, Coloring]] = {}
     pages: list[FullDrawing] = []
+    backgrounds: list[dict[str, Any]] = []
     for drawing in tqdm(drawings, desc="Colouring held-out drawings", unit="drawing"):
         colored = evaluation.to(colorizer.device).add(colorizer, drawing)
         for count, coloring in colored.items():
             write_png(run.evaluation.parent / f"hints_{count:03d}" / f"{drawing.name}.png", coloring.full)
+        without_hints = colored.get(0)
+        if without_hints and BACKGROUND in without_hints.beside:
+            measured = measure_background(drawing, without_hints, without_hints.beside[BACKGROUND])
+            backgrounds += [{"name": drawing.name, **measured}] if measured else []
         if len(pages) < settings["sheet"]:
             pages.append(drawing)
             colorings[drawing.name] = colored
@@ -248,7 +261,9 @@ def _measure(
     result = {
         "figures": evaluation.compute(),
         "references": measure_references(tqdm(drawings, desc="Measuring references", unit="drawing")),
-        "obedience": measure_obedience(networks, drawings, most) if most else None,
+        "obedience": measure_obedience(networks, drawings, most) if most and networks.takes_hints else None,
+        "background": summarise_backgrounds(backgrounds),
+        "background_rows": backgrounds,
         "rows": evaluation.rows,
     }
     return result, pages, colorings

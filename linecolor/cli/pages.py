@@ -20,11 +20,13 @@ class PageJob:
         page: the line art.
         hints: the painted hint layer, if there is one.
         out: the picture to write.
+        seed: of colours that are sampled.
     """
 
     page: Path
     hints: Path | None
     out: Path
+    seed: int = 0
 
     def layers(self, wanted: str | None) -> Path | None:
         """Where the layers go: nowhere, to the one file that was named, or beside the picture."""
@@ -40,8 +42,10 @@ def plan(
     layers: str | None,
     hint_points: bool,
     force: bool = False,
+    seed: int = 0,
+    candidates: int = 1,
 ) -> list[PageJob]:
-    """From what the command line names to one job a page.
+    """From what the command line names to one job a page, or one a candidate of it.
 
     Args:
         pages: files, folders (read recursively) and glob patterns.
@@ -51,6 +55,8 @@ def plan(
         layers: "" for an .ora beside each picture, a file for one page, None for no layers.
         hint_points: whether hints were given as points, which belong to one page.
         force: replace files that linecolor did not make.
+        seed: of the first candidate; the next ones count on.
+        candidates: pictures of each page, NAME.1.png, NAME.2.png, ...
 
     Raises:
         FileNotFoundError: a page, a pattern without a match, or a hint layer that is not there.
@@ -61,10 +67,13 @@ def plan(
     single = len(found) == 1 and not Path(pages[0]).expanduser().is_dir()
     if not single:
         _refuse_for_several(len(found), place, hints, layers, hint_points)
-    jobs = [
-        PageJob(page, _hints_of(page, below, hints, single), _out_of(page, below, place, single))
-        for page, below in found
-    ]
+    jobs = []
+    for page, below in found:
+        layer, target = _hints_of(page, below, hints, single), _out_of(page, below, place, single)
+        targets = [target] if candidates == 1 else [_numbered(target, place, n) for n in range(1, candidates + 1)]
+        jobs += [PageJob(page, layer, path, seed + number) for number, path in enumerate(targets)]
+    if layers and candidates > 1:
+        raise ValueError(f"--layers {layers}: {candidates} candidates do not fit into one file; leave the name out")
     if layers and Path(layers).suffix.lower() != ".ora":
         raise ValueError(f"--layers {layers}: layers are written as OpenRaster; name a file that ends with .ora")
     _refuse_collisions(jobs)
@@ -147,6 +156,13 @@ def _out_of(page: Path, below: Path, out: _Place | None, single: bool) -> Path:
     return out.path
 
 
+def _numbered(target: Path, out: _Place | None, number: int) -> Path:
+    """NAME.png -> NAME.1.png; beside a page NAME.1.color.png, which is known for a result by its end."""
+    if out is None:
+        return target.with_name(f"{target.stem.removesuffix(COLORED)}.{number}{COLORED}.png")
+    return target.with_name(f"{target.stem}.{number}.png")
+
+
 def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
     """Nobody's drawing is overwritten, and no two pages write one file."""
     sources = {path.resolve(): path for job in jobs for path in (job.page, job.hints) if path}
@@ -155,7 +171,7 @@ def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
         target = job.out.resolve()
         if target in sources:
             raise ValueError(f"{job.out} would be written over {sources[target]}; name another place with -o")
-        if target in writers:
+        if target in writers and writers[target] != job.page:
             raise ValueError(f"{job.page} and {writers[target]} would both be written to {job.out}; rename one of them")
         writers[target] = job.page
 

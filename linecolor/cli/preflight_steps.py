@@ -19,7 +19,7 @@ from datamodules.sources.drawing import Drawing
 from lightning_modules.stage import TrainingStage
 from linecolor.cli.preflight_meter import now, on_gpu, peak_memory
 from linecolor.cli.stages import build_stage
-from linecolor.cli.systems import page_resolution
+from linecolor.cli.systems import EARLIER, page_resolution
 from linecolor.evaluation import FullSizeEvaluation
 from linecolor.line_art import FullDrawing, LineArtBatch
 from linecolor.line_colorizer import LineColorizer
@@ -168,7 +168,7 @@ def measure_stage(
         plain: the whole configuration.
         drawings: to train on.
         drawing: a held-out one; None leaves the look at it out.
-        networks: of the stages before this one; gets this one's. A draft that is missing is made, untrained.
+        networks: of the stages before this one; gets this one's. What is missing of them is made, untrained.
         folder: for what Lightning might write.
 
     Returns:
@@ -178,8 +178,9 @@ def measure_stage(
     """
     config = OmegaConf.create(plain)
     settings = plain["stage"][stage]
-    if stage == "colorizer" and "draft" not in networks:
-        networks["draft"] = instantiate(config.model.draft)
+    for earlier in EARLIER.get(stage, ()):
+        if earlier not in networks:
+            networks[earlier] = instantiate(config.model[earlier])
     module = build_stage(stage, config, plain, networks)
     # On a CPU loader processes that fill their queues would be timed as well; they are measured by themselves below.
     workers = plain["data"]["workers"] if on_gpu(plain) else 0
@@ -249,6 +250,7 @@ def line_colorizer(plain: dict[str, Any], networks: dict[str, nn.Module], device
     colorizer = LineColorizer(networks, page_resolution(plain), model["hint_spread"], blend, device)
     colorizer.mirrored = plain["evaluation"]["mirrored"]
     colorizer.enforce_hints = plain["evaluation"]["enforce_hints"]
+    colorizer.temperature = plain["evaluation"]["temperature"]
     return colorizer
 
 

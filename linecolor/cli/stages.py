@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from linecolor.cli.checks import world_size
 from linecolor.cli.processes import RunStopped, is_first_process
-from linecolor.cli.systems import system_of
+from linecolor.cli.systems import EARLIER, WITH_BATCH_NORM, system_of
 from linecolor.cli.tracking import finish_loggers, make_loggers
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def architecture(plain: dict[str, Any], stage: str) -> dict[str, Any]:
 
 
 def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan: "FolderScan") -> dict[str, Any]:
-    """The settings a stage's weights depend on; for the second stage also which draft it was given.
+    """The settings a stage's weights depend on; for a later stage also which networks of earlier ones it was given.
 
     Budgets, devices, accumulation, workers, loggers and where the very same drawings lie may change between two starts.
     """
@@ -90,22 +90,27 @@ def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan:
     own = {key: value for key, value in settings.items() if key not in (*free, "checkpoint_minutes")}
     if settings["schedule"]["cosine_steps"] == settings["steps"]:
         own["schedule"] = settings["schedule"] | {"cosine_steps": "the whole stage"}
-    model = {key: value for key, value in plain["model"].items() if stage != "draft" or key != "colorizer"}
-    if stage == "pix2pix":
+    system = system_of(plain["stages"])
+    later = system[system.index(stage) + 1 :]
+    model = {key: value for key, value in plain["model"].items() if key not in later}
+    if stage in WITH_BATCH_NORM:
         # BatchNorm sees the pictures of one device and one accumulated part.
         own["batch_norm_sees"] = settings["batch_size"] // settings["accumulate"] // world_size(plain["trainer"])
+    # Ways to draw a line that came later and are not used: a run begun without them is the same run.
+    line = {key: value for key, value in plain["pairs"]["line"].items() if value or key not in ("outline", "grey")}
     decisive = {
         "seed": plain["seed"],
         "data": scan.fingerprint,
-        "pairs": plain["pairs"],
+        "pairs": {**plain["pairs"], "line": line},
         "model": model,
         "stage": own,
     }
-    draft = run.stage("draft") / "generator.safetensors"
-    if stage == "colorizer" and draft.is_file():
-        trained, asked = run.facts("draft").get("steps"), plain["stage"]["draft"]["steps"]
-        digest = hashlib.sha256(draft.read_bytes()).hexdigest()
-        decisive["draft_weights"] = digest if trained == asked else f"those of {asked} steps"
+    for name in EARLIER.get(stage, ()):
+        weights = run.stage(name) / "generator.safetensors"
+        if weights.is_file():
+            trained, asked = run.facts(name).get("steps"), plain["stage"][name]["steps"]
+            digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+            decisive[f"{name}_weights"] = digest if trained == asked else f"those of {asked} steps"
     return decisive
 
 
@@ -124,8 +129,9 @@ def _fit(
     from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
     from linecolor.training_record import cut_back
 
-    # Two numbers a run, so that its stages' first weights are not the same and those of seeds side by side neither.
-    L.seed_everything(plain["seed"] * 2 + system_of(plain["stages"]).index(stage), verbose=False)
+    # A number a stage, so that its first weights are not those of another stage, nor of another seed.
+    system = system_of(plain["stages"])
+    L.seed_everything(plain["seed"] * max(2, len(system)) + system.index(stage), verbose=False)
     settings = plain["stage"][stage]
     folder = run.stage(stage)
     record = folder / "metrics.jsonl"
@@ -208,8 +214,8 @@ def _told_to_people(
 
 
 def _less_memory(stage: str) -> str:
-    """What to do first; of Pix2Pix BatchNorm would see fewer pictures at a time, and learn something else."""
-    return "" if stage == "pix2pix" else f"raise stage.{stage}.accumulate (same result, less memory), or "
+    """What to do first; BatchNorm would see fewer pictures at a time, and learn something else."""
+    return "" if stage in WITH_BATCH_NORM else f"raise stage.{stage}.accumulate (same result, less memory), or "
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -1,6 +1,7 @@
 """Which training stages there are, which of them make a system, and the LightningModule of each."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
@@ -10,14 +11,29 @@ if TYPE_CHECKING:
 
     from lightning_modules.stage import StageSettings, TrainingStage
 
-SYSTEMS = (("draft", "colorizer"), ("pix2pix",), ("alacgan",))
+COMIC = ("low_resolution", "background", "polishing", "plain_polishing")
+"""The stages of the comic colorizer; the last is what its background detector is measured against."""
+
+SYSTEMS = (("draft", "colorizer"), ("pix2pix",), ("alacgan",), COMIC)
 """The stages of each system, in the order they are trained in."""
+
+EARLIER: dict[str, tuple[str, ...]] = {
+    "colorizer": ("draft",),
+    "background": ("low_resolution",),
+    "polishing": ("low_resolution", "background"),
+    "plain_polishing": ("low_resolution", "background"),
+}
+"""The stages whose networks a stage needs, frozen."""
+
+WITH_BATCH_NORM = ("pix2pix", *COMIC)
+"""Stages in which a picture's gradient depends on what else is in its part of the batch."""
 
 NETWORKS = {
     "draft": ("draft", "discriminator"),
     "colorizer": ("colorizer",),
     "pix2pix": ("pix2pix", "discriminator"),
     "alacgan": ("alacgan", "critic"),
+    **{stage: (stage,) for stage in COMIC},
 }
 """What each stage builds of `conf/model`, its generator first."""
 
@@ -31,7 +47,10 @@ def system_of(stages: list[str]) -> tuple[str, ...]:
     for system in SYSTEMS:
         if isinstance(stages, list) and stages and stages == list(system[: len(stages)]):
             return system
-    raise ValueError(f"stages={stages} cannot be run: use [draft, colorizer], [draft], [pix2pix] or [alacgan]")
+    raise ValueError(
+        f"stages={stages} cannot be run: use [draft, colorizer], [draft], [pix2pix], [alacgan] or the first ones of "
+        f"[{', '.join(COMIC)}]"
+    )
 
 
 def page_resolution(plain: dict[str, Any]) -> int:
@@ -103,9 +122,48 @@ def _alacgan(config: DictConfig, plain: dict[str, Any], earlier: Any, stepping: 
     )
 
 
+def _low_resolution(
+    config: DictConfig, plain: dict[str, Any], earlier: Any, stepping: "StageSettings"
+) -> "TrainingStage":
+    from hydra.utils import instantiate
+
+    from lightning_modules.low_resolution import LowResolutionColorizer
+
+    return LowResolutionColorizer(instantiate(config.model.low_resolution), plain["seed"], stepping)
+
+
+def _background(config: DictConfig, plain: dict[str, Any], earlier: Any, stepping: "StageSettings") -> "TrainingStage":
+    from hydra.utils import instantiate
+
+    from lightning_modules.background_detector import BackgroundDetector
+
+    return BackgroundDetector(
+        instantiate(config.model.background),
+        earlier["low_resolution"],
+        plain["stage"]["background"]["temperature"],
+        plain["seed"],
+        stepping,
+    )
+
+
+def _polishing(
+    stage: str, config: DictConfig, plain: dict[str, Any], earlier: Any, stepping: "StageSettings"
+) -> "TrainingStage":
+    from hydra.utils import instantiate
+
+    from lightning_modules.polishing import Polishing
+
+    network = instantiate(config.model[stage])
+    return Polishing(network, earlier["low_resolution"], earlier["background"], plain["seed"], stepping)
+
+
 _BUILDERS: dict[str, Callable[[DictConfig, dict[str, Any], Any, "StageSettings"], "TrainingStage"]] = {
     "draft": _draft,
     "colorizer": _colorizer,
     "pix2pix": _pix2pix,
     "alacgan": _alacgan,
+    "low_resolution": _low_resolution,
+    "background": _background,
+    "polishing": partial(_polishing, "polishing"),
+    "plain_polishing": partial(_polishing, "plain_polishing"),
 }

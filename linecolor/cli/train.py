@@ -120,7 +120,7 @@ def _bundle_is_current(run: "RunFolder", plain: dict[str, Any], networks: dict[s
     try:
         card = read_card(run.bundle)
         held = [card["provenance"]["stages"], card.get("precision", "float32")]
-        held += [card[name] for name in ("blend", "resolution", "mirrored", "enforce_hints")]
+        held += [card[name] for name in ("blend", "resolution", "mirrored", "enforce_hints", "temperature")]
     except (FileNotFoundError, ValueError, KeyError):
         return False
     asked: list[Any] = [
@@ -129,6 +129,7 @@ def _bundle_is_current(run: "RunFolder", plain: dict[str, Any], networks: dict[s
     ]
     coloring = plain["evaluation"]
     asked += [coloring["blend"], page_resolution(plain), coloring["mirrored"], coloring["enforce_hints"]]
+    asked += [coloring["temperature"]]
     return held == asked
 
 
@@ -164,6 +165,7 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
         plain["bundle"]["half"],
         plain["evaluation"]["mirrored"],
         plain["evaluation"]["enforce_hints"],
+        plain["evaluation"]["temperature"],
     )
 
 

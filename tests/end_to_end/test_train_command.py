@@ -190,7 +190,7 @@ def test_every_experiment_runs_two_steps(experiment, picture_folder, tmp_path):
     assert stages
     for stage in stages:
         lines = (tmp_path / f"runs/tiny/{stage}/metrics.jsonl").read_text().splitlines()
-        assert [json.loads(line)["step"] for line in lines if "reconstruction" in line] == [1, 2]
+        assert [json.loads(line)["step"] for line in lines if "generator_gradient" in line] == [1, 2]
 
 
 def paper() -> dict:

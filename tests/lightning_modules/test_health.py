@@ -203,4 +203,4 @@ def test_without_an_adversarial_term_only_the_generator_is_watched():
 
 def test_an_empty_window_is_refused():
     with pytest.raises(ValueError, match=r"callbacks\.health\.window=0"):
-        Health(0, 0.98, 1e-6, 1e-4, 0.5)
+        Health(0, 0.98, 1e-6, 1e-4, 0.5, 0.02)

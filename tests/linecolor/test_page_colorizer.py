@@ -3,7 +3,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from linecolor.page_colorizer import PageColorizer
+from linecolor.page_colorizer import PageColorizer, Painted
 
 RED = (220, 30, 30)
 
@@ -25,7 +25,7 @@ class Painter(PageColorizer):
         self.windows.append(page.shape[1:])
         spread = inputs[5:8]
         fill = spread if spread.any() else np.ones_like(spread)
-        return fill, np.repeat(np.repeat(fill, 2, axis=1), 2, axis=2)
+        return Painted(np.repeat(np.repeat(fill, 2, axis=1), 2, axis=2), fill)
 
 
 def page(height: int = 64, width: int = 96) -> np.ndarray:
@@ -103,7 +103,7 @@ class Stubborn(Painter):
     """Networks that paint grey whatever the hints say."""
 
     def color_window(self, page, inputs):
-        return np.zeros((3, *inputs.shape[1:]), np.float32), np.zeros((3, *page.shape[1:]), np.float32)
+        return Painted(np.zeros((3, *page.shape[1:]), np.float32), np.zeros((3, *inputs.shape[1:]), np.float32))
 
 
 @pytest.mark.parametrize("spread", ["none", "watershed", "reach"])
@@ -124,7 +124,7 @@ class Slanted(Painter):
 
     def color_window(self, page, inputs):
         ramp = np.broadcast_to(np.linspace(-1, 1, page.shape[2], dtype=np.float32), (3, *page.shape[1:]))
-        return ramp[:, ::2, ::2], ramp
+        return Painted(ramp, ramp[:, ::2, ::2])
 
 
 def test_the_mean_with_the_mirrored_page_favours_no_side():

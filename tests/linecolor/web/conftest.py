@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from linecolor.images.encoding import encode_png
-from linecolor.page_colorizer import PageColorizer
+from linecolor.page_colorizer import PageColorizer, Painted
 
 
 class PaintsTheHints(PageColorizer):
@@ -27,7 +27,7 @@ class PaintsTheHints(PageColorizer):
         self.runs += 1
         self.seen = page
         spread = inputs[5:8] * 0.9 + 0.1 * inputs[0]
-        return spread, spread.repeat(2, axis=1).repeat(2, axis=2)
+        return Painted(spread.repeat(2, axis=1).repeat(2, axis=2), spread)
 
 
 class Client:

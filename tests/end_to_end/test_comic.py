@@ -1,0 +1,164 @@
+"""Panels, the comic colorizer's stages in sequence, its report, and its bundle in the hands of whoever colours."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from linecolor.bundle import load_bundle
+from linecolor.cli.colorize import main as colorize
+from linecolor.line_colorizer import LineColorizer
+
+STAGES = ["low_resolution", "background", "polishing", "plain_polishing"]
+COLUMNS = ["outline", "background", "low-resolution colour", "without background network"]
+COLUMNS += ["with background network", "truth"]
+
+
+def command(module: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    line = [sys.executable, "-m", f"linecolor.cli.{module}", *arguments]
+    return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A folder with small panels and a whole tiny run on them."""
+    home = tmp_path_factory.mktemp("home")
+    small = ["--count", "6", "--test-count", "3", "--size", "96", "--test-size", "128"]
+    done = command("data", "prepare", "panels", "--out", "data/panels", *small, cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert "experiment=comic" in done.stdout
+    done = command("train", "experiment=comic", "debug=tiny", "evaluation.drawings=3", cwd=home)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return home
+
+
+@pytest.fixture(scope="module")
+def run(home) -> Path:
+    return home / "runs" / "tiny"
+
+
+def test_every_stage_is_recorded_and_whole(run):
+    for stage in STAGES:
+        lines = [json.loads(line) for line in (run / stage / "metrics.jsonl").read_text().splitlines()]
+        assert [line["step"] for line in lines if "generator_gradient" in line] == [1, 2]
+        assert list((run / stage / "samples").glob("*.png"))
+    assert list(yaml.safe_load((run / "bundle/bundle.yaml").read_text())["networks"]) == STAGES
+
+
+def test_the_evaluation_measures_the_background(run):
+    figures = json.loads((run / "evaluation/evaluation.json").read_text())
+    background = figures["background"]
+    assert background["n"] == 3
+    assert len(figures["background_rows"]) == 3
+    assert 0 <= background["iou"] <= 1
+    assert 0.2 < background["iou_of_everything"] < 0.8
+    for name in ("variance", "variance_without", "foreground_psnr", "foreground_psnr_without"):
+        assert np.isfinite(background[name])
+    assert figures["obedience"] is None
+
+
+def test_the_report_has_the_slides_six_columns(run):
+    page = (run / "report.html").read_text()
+    assert [page.count(f'data-column="{column}"') for column in COLUMNS] == [4] * 6
+    assert "One colour for one background" in page
+
+
+def test_the_same_command_has_nothing_left_to_do(home):
+    done = command("train", "experiment=comic", "debug=tiny", "evaluation.drawings=3", cwd=home)
+    assert done.returncode == 0
+    assert done.stdout.count("nothing to do") == 5
+
+
+def test_a_longer_first_stage_refuses_the_stages_built_on_it(home):
+    done = command("train", "experiment=comic", "debug=tiny", "stage.low_resolution.steps=3", cwd=home)
+    assert done.returncode != 0
+    assert "low_resolution_weights" in done.stderr
+
+
+def test_pages_of_any_size_and_the_same_again(run):
+    colorizer = LineColorizer.load(run)
+    line = np.full((90, 230), 255, np.uint8)
+    line[40:42] = 0
+    picture = colorizer.colorize(line)
+    assert picture.shape == (90, 230, 3)
+    assert np.array_equal(picture, colorizer.colorize(line))
+    assert not np.array_equal(picture, colorizer.candidate(1).colorize(line))
+    assert colorizer.seed == 0
+
+
+def test_candidates_from_the_command_line(run, tmp_path, capsys):
+    line = np.full((64, 80), 255, np.uint8)
+    line[30] = 0
+    Image.fromarray(line).save(tmp_path / "panel.png")
+    assert colorize([str(tmp_path / "panel.png"), "--bundle", str(run), "--candidates", "3", "--seed", "5"]) == 0
+    found = sorted(tmp_path.glob("panel.*.color.png"))
+    assert [path.name for path in found] == [f"panel.{number}.color.png" for number in (1, 2, 3)]
+    pictures = [np.asarray(Image.open(path)) for path in found]
+    assert not np.array_equal(pictures[0], pictures[1])
+    assert np.array_equal(pictures[1], LineColorizer.load(run).candidate(6).colorize(line))
+    capsys.readouterr()
+    # Once more over the whole folder: what came out is no page.
+    assert colorize([str(tmp_path), "-o", str(tmp_path / "out"), "--bundle", str(run)]) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["panel.png"]
+
+
+def test_hints_rule_although_the_networks_read_none(run):
+    colorizer = LineColorizer.load(run)
+    line = np.full((128, 128), 255, np.uint8)
+    picture = colorizer.colorize(line, [(64, 64, "#c01040")])
+    assert np.abs(picture[64, 64].astype(int) - (0xC0, 0x10, 0x40)).max() <= 12
+    colorizer.enforce_hints = False
+    with pytest.raises(ValueError, match="take no hints"):
+        colorizer.colorize(line, [(64, 64, "#c01040")])
+
+
+def test_what_does_not_sample_has_no_candidates(bundle, tmp_path, capsys):
+    Image.fromarray(np.full((40, 40), 255, np.uint8)).save(tmp_path / "page.png")
+    page = str(tmp_path / "page.png")
+    for option in (["--candidates", "2"], ["--seed", "3"], ["--temperature", "0.5"]):
+        assert colorize([page, "--bundle", str(bundle), *option]) == 2
+        assert "sample their colours" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("evaluation.mirrored=true", "evaluation.mirrored"),
+        ("callbacks.sample_sheet.hints=8", "callbacks.sample_sheet.hints=0"),
+        ("model.low_resolution.channels=chroma", "pairs=comic_grey"),
+        ("model.low_resolution.depth=33", "depth"),
+        ("stage.background.temperature=0", "stage.background.temperature"),
+        ("stages=[low_resolution,polishing]", "stages="),
+        ("evaluation.temperature=3", "evaluation.temperature"),
+    ],
+)
+def test_what_cannot_work_is_told_before_anything_is_written(override, told, home):
+    done = command("train", "experiment=comic", "debug=tiny", "name=never", override, cwd=home)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (home / "runs" / "never").exists()
+
+
+def test_no_onnx_of_what_samples_cell_by_cell(run, tmp_path):
+    done = command("export", str(run), "-o", str(tmp_path / "model"), cwd=tmp_path)
+    assert done.returncode != 0
+    assert "comic colorizer" in done.stderr
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_bundle_whose_polishing_networks_are_exchanged_is_refused(run, tmp_path):
+    for name in ("bundle.yaml", "linecolor.safetensors"):
+        (tmp_path / name).write_bytes((run / "bundle" / name).read_bytes())
+    card = yaml.safe_load((tmp_path / "bundle.yaml").read_text())
+    card["networks"]["polishing"]["background"] = False
+    (tmp_path / "bundle.yaml").write_text(yaml.safe_dump(card, sort_keys=False))
+    with pytest.raises(ValueError, match="does not know"):
+        load_bundle(tmp_path)

@@ -1,0 +1,198 @@
+"""The stages of the comic colorizer: what a step computes, that it can be repeated, and that a collapse has a name."""
+
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from datamodules.line_art import LineArtDataModule
+from datamodules.recipe import PairSettings
+from datamodules.sources.folder import scan_folder
+from lightning_modules.background_detector import BackgroundDetector
+from lightning_modules.callbacks.health import Health, NetworkDied
+from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
+from lightning_modules.jsonl_logger import JsonlLogger
+from lightning_modules.low_resolution import LowResolutionColorizer
+from lightning_modules.polishing import Polishing
+from lightning_modules.stage import StageSettings
+from linecolor.networks import comic, low_resolution
+from linecolor.training_record import read_record
+
+SIDE = 64
+PAIRS = {
+    "crop": {"scale": "whole", "uncut": 0.0, "collage": 0.0, "flip": 0.5, "turn": 0.0, "rotation": 0.0, "zoom": 0.0},
+    "color": {
+        "recolor": 0.0,
+        "repaint": 0.0,
+        "hue": 0.0,
+        "saturation": 0.0,
+        "gamma": 0.0,
+        "background": 0.0,
+        "background_areas": 1,
+    },
+    "line": {
+        "xdog": 0.0,
+        "dilate": 0.0,
+        "outline": 1.0,
+        "grey": 0.0,
+        "real": 0.0,
+        "sigmas": [0.4],
+        "kernels": [4],
+        "jitter": [1.0, 1.0],
+    },
+    "hints": {"empty": 1.0, "count": "alac", "least": 1, "most": 4, "strokes": 0.0, "sides": [2]},
+    "artifacts": {"paste": 0.0, "distort": 0.0, "spray": 0.0, "bleed": 0.0},
+}
+
+
+def stepping(accumulate: int = 1, ema_images: float = 0) -> StageSettings:
+    schedule = {"warmup": 0, "drop_at": 0, "drop_to": 1.0, "cosine_steps": 0, "cosine_to": 1.0}
+    adam = {"lr": 1e-3, "betas": [0.5, 0.9]}
+    return StageSettings(10**6, adam, schedule, ema_images, 0.0, accumulate, 1, 10**6)
+
+
+def cells(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return low_resolution.LowResolutionColorizer(14, 4, 8, 2, 3, 3, "rgb", 4)
+
+
+def colors(**changes) -> LowResolutionColorizer:
+    return LowResolutionColorizer(cells(), 7, stepping(**changes))
+
+
+def detector(**changes) -> BackgroundDetector:
+    below = cells()
+    return BackgroundDetector(comic.BackgroundDetector(4, 4, True), below, 1.0, 7, stepping(**changes))
+
+
+def polishing(background: bool = True, **changes) -> Polishing:
+    below = cells(), comic.BackgroundDetector(4, 4, True)
+    return Polishing(comic.PolishingNetwork(4, 4, True, background), *below, 7, stepping(**changes))
+
+
+ALL = pytest.mark.parametrize("make", [colors, detector, polishing], ids=["colors", "detector", "polishing"])
+
+
+def fit(module, folder: Path, out: Path, steps: int, callbacks=(), consumed: int = 0) -> list[dict]:
+    drawings = scan_folder(folder / "color", test_share=0.0, progress=False).drawings
+    data = LineArtDataModule(drawings, PairSettings.from_config(PAIRS), SIDE, "none", "comic", 4, steps, 0, 0, 0)
+    data.consumed = consumed
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=JsonlLogger(out / "metrics.jsonl"),
+        callbacks=list(callbacks),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        log_every_n_steps=1,
+        default_root_dir=str(out),
+    )
+    trainer.fit(module, datamodule=data)
+    return read_record(out / "metrics.jsonl")
+
+
+def weights(module: nn.Module) -> list[torch.Tensor]:
+    return [tensor.detach().clone() for tensor in module.state_dict().values()]
+
+
+# The first and the fourth step. A change here is a change of what training does: say why when they are renewed.
+GOLDEN: dict[str, dict[str, tuple[float, float]]] = {
+    "colors": {"bits": (6.59706, 6.02203)},
+    "detector": {"reconstruction": (0.66839, 0.68316)},
+    "polishing": {"reconstruction": (0.8518, 0.83744)},
+}
+
+
+@ALL
+def test_golden_losses(make, picture_folder, tmp_path):
+    record = fit(make(), picture_folder, tmp_path, 4)
+    for name, golden in GOLDEN[make.__name__].items():
+        found = [record[i][name] for i in (0, 3)]
+        np.testing.assert_allclose(found, golden, rtol=2e-3, atol=1e-5, err_msg=name)
+
+
+@ALL
+def test_the_network_learns_and_those_before_it_do_not(make, picture_folder, tmp_path):
+    module = make()
+    frozen = [network for name in ("_low_resolution", "_frozen") for network in _values(getattr(module, name, ()))]
+    before, below = weights(module.generator), [weights(network) for network in frozen]
+    fit(module, picture_folder, tmp_path, 2)
+    assert (module.steps, module.images_seen) == (2, 8)
+    assert any(not torch.equal(a, b) for a, b in zip(before, weights(module.generator), strict=True))
+    for network, old in zip(frozen, below, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(old, weights(network), strict=True))
+    assert not any(key.startswith("_") for key in module.state_dict())
+
+
+def _values(held) -> list[nn.Module]:
+    return list(held.values()) if isinstance(held, dict) else list(held)
+
+
+@ALL
+def test_a_stopped_stage_continues_as_if_it_had_not(make, picture_folder, tmp_path):
+    """Samples, masks and dropout are keyed by the step, and a checkpoint holds BatchNorm's averages."""
+
+    def checkpoint() -> StageCheckpoint:
+        return StageCheckpoint(tmp_path / "checkpoints", 100, 0, {"width": 4}, tmp_path / "metrics.jsonl")
+
+    straight = make(ema_images=50)
+    fit(straight, picture_folder, tmp_path / "straight", 4)
+    fit(make(ema_images=50), picture_folder, tmp_path / "first", 2, [checkpoint()])
+    second, resume = make(ema_images=50), checkpoint()
+    torch.manual_seed(99)
+    torch.rand(17)  # whatever else has drawn meanwhile
+    found = resume.find(second)
+    resume.restore(second)
+    fit(second, picture_folder, tmp_path / "second", 4, [resume], consumed=found["images_seen"])
+    for one, other in zip(weights(straight), weights(second), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_detector_learns_from_another_sample_at_every_step(picture_folder, tmp_path):
+    module, seen = detector(), []
+    sampled = module.sampled
+    module.sampled = lambda line: seen.append(sampled(line)) or seen[-1]
+    fit(module, picture_folder, tmp_path, 2)
+    assert seen[0].shape == (4, 3, SIDE // 2, SIDE // 2)
+    assert not torch.equal(seen[0], seen[1])
+
+
+def test_both_polishing_networks_see_the_same_masks(picture_folder, tmp_path):
+    seen: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+    for background in (True, False):
+        module = polishing(background)
+        prepared = module.prepared
+
+        def keep(batch, background=background, prepared=prepared):
+            seen[background].append(prepared(batch))
+            return seen[background][-1]
+
+        module.prepared = keep
+        fit(module, picture_folder, tmp_path / str(background), 2)
+    for one, other in zip(seen[True], seen[False], strict=True):
+        assert torch.equal(one[:, 6:7], other[:, 6:7])
+        assert 0 < one[:, 6:7].mean() < 1
+
+
+def health(window: int = 3) -> Health:
+    return Health(window, 0.98, 1e-6, 1e-4, 0.5, 0.02)
+
+
+@pytest.mark.parametrize(("bias", "name"), [(9.0, "all foreground"), (-9.0, "all background")])
+def test_a_collapse_of_the_detector_has_a_name(bias, name, picture_folder, tmp_path):
+    module = detector()
+    with torch.no_grad():
+        module.generator.up[0][1].bias.fill_(bias)
+    with pytest.raises(NetworkDied, match=name):
+        fit(module, picture_folder, tmp_path, 10, [health()])
+    assert module.steps == 3
+
+
+def test_a_healthy_detector_is_left_alone(picture_folder, tmp_path):
+    fit(detector(), picture_folder, tmp_path, 5, [health()])
+    fit(colors(), picture_folder, tmp_path / "colors", 5, [health()])
