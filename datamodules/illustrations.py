@@ -32,10 +32,14 @@ class Page:
     alpha: Picture
 
 
-def read_page(drawing: Drawing) -> Page:
+def read_page(drawing: Drawing, flood: bool = True) -> Page:
     """Decode a drawing; what has no alpha channel gets its foreground by flooding the white paper.
 
     It is blind to the drawing's true background, which must never train.
+
+    Args:
+        drawing: to decode.
+        flood: False spares the flood, a third of the time, for whoever does not look at the foreground: all of it is.
 
     Raises:
         images.UnreadableImage: naming the file and why.
@@ -46,6 +50,8 @@ def read_page(drawing: Drawing) -> Page:
         raise images.UnreadableImage(
             drawing.line, f"is {line.shape[1]} x {line.shape[0]} px, its colour picture is another size"
         )
+    if alpha is None and not flood:
+        alpha = np.full(color.shape[:2], 255, np.uint8)
     if alpha is None:
         reachable = np.full(color.shape[:2], 255, np.uint8) if line is None else line
         alpha = protocol.foreground(reachable, color).astype(np.uint8) * 255
@@ -104,7 +110,8 @@ class Illustrations(Dataset[dict[str, Any]]):
         """One sample.
 
         Returns:
-            color (3, S, S) uint8 RGB; alpha (1, S, S) uint8, 255 = drawing, 0 = paper; line (1, S, S) uint8, the
+            color (3, S, S) uint8 RGB; alpha (1, S, S) uint8, 255 = drawing, 0 = paper (looked for only where the
+            recipes change paints or paper); line (1, S, S) uint8, the
             real line or white; has_line, whether it is real; sample_id; the recipe's arrays as tensors.
         """
         self.read += 1
@@ -128,6 +135,10 @@ class Illustrations(Dataset[dict[str, Any]]):
             "recipe": {name: torch.as_tensor(value) for name, value in draw(self.pairs, key).items()},
         }
 
+    @property
+    def _changes_paper(self) -> bool:
+        return bool(self.pairs.color.background or self.pairs.color.repaint)
+
     @cached_property
     def _by_name(self) -> list[int]:
         ids = ids_of(self.drawings)
@@ -138,7 +149,7 @@ class Illustrations(Dataset[dict[str, Any]]):
         for attempt in range(20):
             if index not in self._broken:
                 try:
-                    return read_page(self.drawings[index])
+                    return read_page(self.drawings[index], self._changes_paper)
                 except images.UnreadableImage as unreadable:
                     self._broken.add(index)
                     log.warning("skipped in training: %s", unreadable)
@@ -240,11 +251,12 @@ EXTRACTIONS: dict[str, Callable[[Picture], Picture]] = {
 """How a line is drawn for a held-out drawing."""
 
 
-def full_drawings(drawings: Sequence[Drawing], line: LineSettings) -> "FullDrawings":
+def full_drawings(drawings: Sequence[Drawing], line: LineSettings, line_method: str = "real") -> "FullDrawings":
     """Held-out drawings with lines of the kind that a training saw; its real ones where there are any."""
     if line.grey:
         return FullDrawings(drawings, "grey")
-    return FullDrawings(drawings, fallback="outline" if line.outline and not (line.xdog or line.dilate) else "xdog")
+    fallback = "outline" if line.outline and not (line.xdog or line.dilate) else "xdog"
+    return FullDrawings(drawings, line_method, fallback)
 
 
 class FullDrawings(Dataset[FullDrawing]):
@@ -280,12 +292,14 @@ class FullDrawings(Dataset[FullDrawing]):
         Raises:
             images.UnreadableImage: naming the file and why.
         """
-        page = read_page(self.drawings[index])
-        line = page.line
+        known = self.drawings[index].background is not None
+        page = read_page(self.drawings[index], flood=not known)
+        line, ink = page.line, None
         if line is None or self.line_method != "real":
             line = EXTRACTIONS[self.fallback if self.line_method == "real" else self.line_method](page.color)
-        known = page.drawing.background is not None
-        return FullDrawing(page.drawing.id, line, page.color, _true_foreground(page), known)
+        if self.line_method == "grey":
+            ink = outlines.outline(page.color) if page.line is None else page.line
+        return FullDrawing(page.drawing.id, line, page.color, _true_foreground(page), known, ink)
 
 
 def _true_foreground(page: Page) -> NDArray[np.bool_]:

@@ -131,7 +131,8 @@ class PairSynthesizer:
             half = (line.shape[-2] // 2, line.shape[-1] // 2)
             pages = [torch.from_numpy(lines.reduce(page.numpy(), half)) for page in line[:, 0]]
             smaller = torch.stack(pages)[:, None]
-        smaller[grey] = F.avg_pool2d(line[grey].float(), 2).round().to(torch.uint8)
+        # Rounded half up, as OpenCV does in use.
+        smaller[grey] = (F.avg_pool2d(line[grey].float(), 2) + 0.5).floor().to(torch.uint8)
         return smaller
 
     def _spread(self, hint: Tensor, draft_line: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from lightning_modules.keyed_randomness import key_randomness
 from lightning_modules.stage import StageSettings, TrainingStage
 from linecolor import comic
 from linecolor.line_art import LineArtBatch
+from linecolor.logistic_mixture import negative_log_likelihood
 
 
 class LowResolutionColorizer(TrainingStage):
@@ -46,7 +47,9 @@ class LowResolutionColorizer(TrainingStage):
         total = torch.zeros((), device=self.device)
         network: Any = self.generator
         for chunk in chunks:
-            loss: Tensor = network.loss(chunk.draft_line, network.reduce(chunk.draft_color))
+            cells = network.reduce(chunk.draft_color)
+            mixture = self.generator(chunk.draft_line, cells)
+            loss: Tensor = negative_log_likelihood(mixture, network.encode(cells))
             self.manual_backward(loss / len(chunks))
             total += loss.detach().float() / len(chunks)
         stepped = self.apply_gradients(self.stepping_optimizers()[0])

@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_modules.keyed_randomness import key_randomness
 from lightning_modules.stage import StageSettings, TrainingStage, add_parts
-from linecolor import comic, losses
+from linecolor import comic
 from linecolor.line_art import LineArtBatch
 
 
@@ -21,8 +21,10 @@ class Polishing(TrainingStage):
 
     Args:
         generator: a `networks.comic.PolishingNetwork`.
+        stage: `comic.POLISHING` or `comic.PLAIN`.
         low_resolution: the trained network of stage 1, which knows its cells.
         detector: the trained network of stage 2.
+        ink: what a pixel of ink counts in the loss, of paper it is 1; see `comic.polishing_loss`.
         seed: of the run, for the masks and the dropout.
         settings: how the stage steps.
     """
@@ -30,8 +32,10 @@ class Polishing(TrainingStage):
     def __init__(
         self,
         generator: nn.Module,
+        stage: str,
         low_resolution: nn.Module,
         detector: nn.Module,
+        ink: float,
         seed: int,
         settings: StageSettings,
     ) -> None:
@@ -40,6 +44,8 @@ class Polishing(TrainingStage):
             comic.LOW: low_resolution.eval().requires_grad_(False),
             comic.DETECTOR: detector.eval().requires_grad_(False),
         }
+        self.stage = stage
+        self.ink = ink
         self.seed = seed
 
     @property
@@ -49,8 +55,8 @@ class Polishing(TrainingStage):
 
     @property
     def inference_networks(self) -> dict[str, nn.Module]:
-        """The whole chain; one without the background's channels stands in the polishing network's place."""
-        return {**self.frozen, comic.POLISHING: self.inference_generator}
+        """The whole chain with this stage's network at its end."""
+        return {**self.frozen, self.stage: self.inference_generator}
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         """Adam and its schedule."""
@@ -67,7 +73,7 @@ class Polishing(TrainingStage):
         totals: dict[str, Tensor] = {}
         for chunk in chunks:
             polished = self.generator(self.prepared(chunk))
-            loss = losses.reconstruction_loss(polished, chunk.draft_color)
+            loss = comic.polishing_loss(polished, chunk.draft_color, chunk.draft_line, self.ink)
             self.manual_backward(loss / len(chunks))
             saturated = (polished.detach().abs() > 0.99).float().mean()
             add_parts(totals, {"reconstruction": loss, "saturated": saturated}, len(chunks))

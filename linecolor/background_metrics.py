@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from linecolor.line_art import FullDrawing
 from linecolor.metrics import psnr
-from linecolor.page_colorizer import PLAIN, Coloring
+from linecolor.page_colorizer import WITHOUT_BACKGROUND, Coloring
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -53,7 +53,7 @@ def measure_background(drawing: FullDrawing, coloring: Coloring, found: Picture)
         return None
     height, width = truth.shape
     enlarged = cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST) >= 128
-    off_ink = truth & (drawing.line >= INK)
+    off_ink = truth & ((drawing.line if drawing.ink is None else drawing.ink) >= INK)
     row = {
         "iou": intersection_over_union(enlarged, truth),
         "iou_of_everything": float(truth.mean()),
@@ -63,8 +63,8 @@ def measure_background(drawing: FullDrawing, coloring: Coloring, found: Picture)
         "foreground_psnr": psnr(coloring.full, drawing.color, drawing.foreground),
         "psnr": psnr(coloring.full, drawing.color),
     }
-    if PLAIN in coloring.beside:
-        plain = coloring.beside[PLAIN]
+    if WITHOUT_BACKGROUND in coloring.beside:
+        plain = coloring.beside[WITHOUT_BACKGROUND]
         row["variance_without"] = color_variance(plain, off_ink)
         row["foreground_psnr_without"] = psnr(plain, drawing.color, drawing.foreground)
         row["psnr_without"] = psnr(plain, drawing.color)

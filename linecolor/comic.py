@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LOW, DETECTOR, POLISHING, PLAIN = "low_resolution", "background", "polishing", "plain_polishing"
+from linecolor.page_colorizer import COMIC
+
+LOW, DETECTOR, POLISHING, PLAIN = COMIC
 """The networks, by the names of their training stages; the last is trained without the background's channels."""
 
 
@@ -71,6 +73,21 @@ def background_loss(color: Tensor, foreground: Tensor, truth: Tensor) -> Tensor:
     return F.l1_loss(composite(color, foreground, mean_color(truth, 1 - foreground)), truth)
 
 
+def polishing_loss(color: Tensor, truth: Tensor, line: Tensor, ink: float) -> Tensor:
+    """L1, in which ink counts less than paper: at full size the line lies over whatever is painted under it.
+
+    Made to paint the ink as well, a small network darkens what is beside it, and no area is even to its edge.
+
+    Args:
+        color: (B, 3, H, W).
+        truth: (B, 3, H, W).
+        line: the outline (B, 1, H, W) in [-1, 1].
+        ink: weight of black ink, of white paper it is 1; with 1 everything counts alike.
+    """
+    weight = ink + (1 - ink) * ((line + 1) / 2).square()
+    return ((color - truth).abs() * weight).mean() / weight.mean()
+
+
 def polishing_input(line: Tensor, low: Tensor, foreground: Tensor, mask: Tensor, mean: Tensor) -> Tensor:
     """The ten channels of the polishing network (B, 10, H, W).
 
@@ -92,7 +109,7 @@ def enlarge(low: Tensor, size: tuple[int, ...] | torch.Size) -> Tensor:
 
 
 def random_masks(batch: int, size: tuple[int, int], device: torch.device) -> Tensor:
-    """Soft-edged blobs (B, 1, H, W) in {0, 1} that cover nothing to most of a page, from torch's own random stream.
+    """Blobs (B, 1, H, W) in {0, 1} that cover nothing to most of a page, from torch's own random stream.
 
     Drawn on the CPU, so that every device masks alike.
     """
@@ -115,7 +132,8 @@ def color_comic(
         line: outline (B, 1, H, W) in [-1, 1], paper = 1.
         seed: of the sampled colours: another seed, other colours.
         temperature: 1 samples as learned, less is bolder about what is likely, 0 takes the likeliest.
-        with_plain: also colour with the network that knows of no background.
+        with_plain: also colour with the network that knows of no background; it is the last one where `POLISHING` is
+            missing.
     """
     colorizer = cast(LowResolution, networks[LOW])
     size = line.shape[-2:]
@@ -130,11 +148,11 @@ def color_comic(
     foreground = networks[DETECTOR](line)
     mask = (foreground < 0.5).float()
     mean = mean_color(low, mask)
-    if POLISHING not in networks:
-        return ComicColors(squares, foreground, composite(low, 1 - mask, mean), None)
-    color = networks[POLISHING](polishing_input(line, low, foreground, mask, mean))
     plain = None
-    if with_plain and PLAIN in networks:
+    if PLAIN in networks and (with_plain or POLISHING not in networks):
         nothing = torch.zeros_like(mask)
         plain = networks[PLAIN](polishing_input(line, low, nothing, nothing, mean))
-    return ComicColors(squares, foreground, color, plain)
+    if POLISHING in networks:
+        color = networks[POLISHING](polishing_input(line, low, foreground, mask, mean))
+        return ComicColors(squares, foreground, color, plain)
+    return ComicColors(squares, foreground, composite(low, 1 - mask, mean) if plain is None else plain, None)

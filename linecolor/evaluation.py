@@ -1,6 +1,7 @@
 """Held-out drawings through the whole chain, at full size, measured by the protocol."""
 
 import time
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,7 +17,7 @@ from linecolor.line_art import FullDrawing
 from linecolor.line_colorizer import LineColorizer
 from linecolor.metrics import FullSizePSNR, FullSizeSSIM
 from linecolor.obedience import obedience, permuted
-from linecolor.page_colorizer import Coloring
+from linecolor.page_colorizer import WITHOUT_BACKGROUND, Coloring
 from linecolor.references import REFERENCES
 
 Picture = NDArray[np.uint8]
@@ -28,12 +29,8 @@ def steps(drawing: FullDrawing, coloring: Coloring) -> dict[str, Picture]:
     Of the comic colorizer the columns of Kang et al. 2017, figure 2.
     """
     if coloring.beside:
-        return {
-            "outline": drawing.line,
-            **coloring.beside,
-            "with background network": coloring.full,
-            "truth": drawing.color,
-        }
+        last = "with background network" if WITHOUT_BACKGROUND in coloring.beside else "result"
+        return {"outline": drawing.line, **coloring.beside, last: coloring.full, "truth": drawing.color}
     found = {"line": drawing.line, "hints": coloring.hint}
     if coloring.draft is not None:
         found["draft"] = coloring.draft
@@ -47,9 +44,13 @@ def drawing_hints(drawing: FullDrawing, count: int, seed: int = 0) -> list[proto
 
 
 def color_by_protocol(colorizer: LineColorizer, drawing: FullDrawing, count: int, seed: int = 0) -> Coloring:
-    """Colour a drawing with the first `count` hints of the protocol."""
+    """Colour a drawing with the first `count` hints of the protocol; what is sampled is keyed by its name.
+
+    Drawings that all got the same noise would be one sample of it.
+    """
     hints = drawing_hints(drawing, count, seed)
-    return colorizer.color(drawing.line, protocol.paint_hints(hints, drawing.line.shape) if hints else None)
+    candidate = colorizer.candidate(zlib.crc32(drawing.name.encode())) if colorizer.samples else colorizer
+    return candidate.color(drawing.line, protocol.paint_hints(hints, drawing.line.shape) if hints else None)
 
 
 class FullSizeEvaluation:

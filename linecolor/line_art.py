@@ -22,7 +22,7 @@ class LineArtBatch:
         draft_color: (B, 3, S/2, S/2).
         hint: (B, 4, S/2, S/2) by `hints.CONVENTION`.
         spread: (B, c, S/2, S/2) hints spread over the drawing; c by `hints.SPREAD_CHANNELS`, 0 in the paper.
-        foreground: (B, 1, S, S) in [0, 1], the drawing without its paper.
+        foreground: (B, 1, S, S) in [0, 1], the drawing without its paper; all of it where nothing changes the paper.
         artifacts: the recipe of the draft's simulated faults.
         sample_id: names of the samples.
     """
@@ -70,6 +70,7 @@ class FullDrawing:
         color: (H, W, 3) uint8 RGB, the truth.
         foreground: (H, W) bool, the drawing without its paper.
         true_foreground: whether that is what somebody said is no background, and not found by flooding the paper.
+        ink: (H, W) uint8, where the ink is, if the line is a grey picture that does not tell.
     """
 
     name: str
@@ -77,3 +78,4 @@ class FullDrawing:
     color: Picture
     foreground: NDArray[np.bool_]
     true_foreground: bool = False
+    ink: Picture | None = None

@@ -13,7 +13,7 @@ from linecolor.blending import BlendMode
 from linecolor.bundle import find_bundle, load_bundle
 from linecolor.page_colorizer import (
     PAGE_PIXELS,
-    PLAIN,
+    WITHOUT_BACKGROUND,
     Channels,
     PageColorizer,
     Painted,
@@ -21,6 +21,8 @@ from linecolor.page_colorizer import (
     whole_multiple,
 )
 
+WHOLE_PAGE = 1 << 26
+"""Pixels of a page at network size that the comic colorizer sees at once: of any page there is."""
 BACKGROUND, LOW_COLOR = "background", "low-resolution colour"
 """What the comic colorizer shows beside its result."""
 
@@ -71,6 +73,9 @@ class LineColorizer(PageColorizer):
         self.networks = networks
         self.device = torch.device(device)
         self.samples = comic.LOW in networks
+        if self.samples:
+            # In windows a background would be sampled anew in each, and have a colour in each.
+            self.page_pixels = WHOLE_PAGE
         self.takes_hints = not self.samples
         self.grey_pages = self.samples and getattr(networks[comic.LOW], "channels", "rgb") == "chroma"
         self.with_plain = False
@@ -145,7 +150,7 @@ class LineColorizer(PageColorizer):
             beside[BACKGROUND] = _array(_doubled((made.foreground < 0.5) * 2.0 - 1))
         beside[LOW_COLOR] = _array(nn.functional.interpolate(made.low, scale_factor=2, mode="nearest"))
         if made.plain is not None:
-            beside[PLAIN] = _array(_doubled(made.plain))
+            beside[WITHOUT_BACKGROUND] = _array(_doubled(made.plain))
         return Painted(_array(_doubled(made.color)), beside=beside)
 
 

@@ -43,7 +43,7 @@ SYSTEMS = (
 )
 """Which networks, by the names of their training stages, colour a page together."""
 
-PLAIN = "without background network"
+WITHOUT_BACKGROUND = "without background network"
 """Of the pictures beside a result the one that is a result itself, and blended as such."""
 
 LONGEST_SIDE = 16384
@@ -63,7 +63,8 @@ class Coloring:
         line: (h, w) uint8, the reduced line the networks saw.
         hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.
         ink: (H, W) or (H, W, 3) uint8, the line as it lies over the colour.
-        beside: what else there is to see, by name: (h, w) or (h, w, 3) uint8 at network size, `PLAIN` at the line's.
+        beside: what else there is to see, by name: (h, w) or (h, w, 3) uint8 at network size, `WITHOUT_BACKGROUND` at
+            the line's.
     """
 
     full: Picture
@@ -188,17 +189,20 @@ class PageColorizer(ABC):
         grid = _on_grid(hints, drawn.grey.shape, half)
         if not (self.takes_hints or self.enforce_hints) and grid[..., 3].any():
             raise ValueError("these networks take no hints; leave them out, or have them enforced (enforce_hints)")
-        territories = self._territories(grid, draft_line)
+        # A grey picture has no lines that could hold up a hint's colour.
+        walls = np.full_like(draft_line, 255) if self.grey_pages else draft_line
+        territories = self._territories(grid, walls)
         draft, colorized, beside = self._run(reduced, draft_line, grid, territories)
         if self.draft_only:
             if draft is None:
                 raise ValueError("this system has one stage, and no draft to stop at")
             colorized = np.asarray(cv2.resize(draft, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
         if self.enforce_hints and territories is not None:
-            colorized = enforce_hints(colorized, reduced, grid, territories)
+            paper = np.full_like(reduced, 255) if self.grey_pages else reduced
+            colorized = enforce_hints(colorized, paper, grid, territories)
         full = blending.blend(drawn.ink, colorized, self.blend_mode)
-        if PLAIN in beside:
-            beside[PLAIN] = blending.blend(drawn.ink, beside[PLAIN], self.blend_mode)
+        if WITHOUT_BACKGROUND in beside:
+            beside[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, beside[WITHOUT_BACKGROUND], self.blend_mode)
         return Coloring(full, colorized, draft, reduced, grid, drawn.ink, beside)
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:

@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from linecolor.cli.systems import COMIC, NETWORKS, system_of
+from linecolor.cli.systems import NETWORKS, system_of
+from linecolor.page_colorizer import COMIC
 
 # Whole numbers of each section and the least they may be.
 _STAGE_NUMBERS = {
@@ -185,13 +186,13 @@ def _check_model(model: dict[str, Any], system: Sequence[str]) -> None:
         _numbers("model.low_resolution.", model["low_resolution"], numbers)
         for network in COMIC[1:]:
             _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 4})
+        _no_spread(model, "the comic colorizer takes no hints")
         multiple = 2
     else:
         name = system[0]
         least = {"pix2pix": {"width": 1, "levels": 4}, "alacgan": {"width": 2, "deep_blocks": 0, "cardinality": 1}}
         _numbers(f"model.{name}.", model[name], least[name])
-        if model["hint_spread"] != "none":
-            raise ValueError(f"model.hint_spread={model['hint_spread']}: {name} takes the hints alone; use none")
+        _no_spread(model, f"{name} takes the hints alone")
         if model[name].get("local_features") == "illustration2vec":
             raise ValueError(
                 "model.alacgan.local_features=illustration2vec: its weights are not to be had; use vgg or none"
@@ -202,6 +203,11 @@ def _check_model(model: dict[str, Any], system: Sequence[str]) -> None:
             f"model.resolution={model['resolution']} cannot be halved as often as the networks need: "
             f"use a multiple of {multiple}"
         )
+
+
+def _no_spread(model: dict[str, Any], why: str) -> None:
+    if model["hint_spread"] != "none":
+        raise ValueError(f"model.hint_spread={model['hint_spread']}: {why}; use none")
 
 
 def _check_comic(plain: dict[str, Any]) -> None:
@@ -220,7 +226,10 @@ def _check_comic(plain: dict[str, Any]) -> None:
     temperature = plain["stage"].get("background", {}).get("temperature", 1.0)
     if type(temperature) not in (int, float) or not 0 < temperature <= 2:
         raise ValueError(f"stage.background.temperature={temperature} must be a number above 0 and up to 2")
-    if (plain["model"]["low_resolution"]["channels"] == "chroma") != bool(plain["pairs"]["line"]["grey"]):
+    line = plain["pairs"]["line"]
+    others = any(line[way] for way in ("xdog", "dilate", "outline", "real"))
+    chroma = plain["model"]["low_resolution"]["channels"] == "chroma"
+    if chroma != bool(line["grey"]) or (chroma and others):
         raise ValueError(
             "model.low_resolution.channels=chroma colours grey pictures, rgb outlines: use pairs=comic_grey with the "
             "one and pairs=comic with the other"

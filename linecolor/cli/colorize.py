@@ -44,6 +44,7 @@ exit code: 0; 1 if some pages could not be coloured, which are named; 2 for a mi
 """
 
 FAILED = 1
+MOST_CANDIDATES = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,8 +64,11 @@ def run(options: argparse.Namespace) -> int:
     points = [parse_point(text) for text in options.hint]
     if options.jobs < 1:
         raise ValueError(f"--jobs {options.jobs} must be 1 or more")
-    if options.candidates < 1 or options.seed < 0:
-        raise ValueError(f"--candidates {options.candidates} must be 1 or more, --seed {options.seed} 0 or more")
+    if not (1 <= options.candidates <= MOST_CANDIDATES and 0 <= options.seed < 2**62):
+        raise ValueError(
+            f"--candidates {options.candidates} must be from 1 to {MOST_CANDIDATES}, --seed {options.seed} a whole "
+            "number from 0"
+        )
     jobs = plan(
         options.pages,
         options.out,
@@ -86,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
             f"--layers with --blend {colorizer.blend_mode}: programs multiply line and colour, as the clean "
             "blend does; add --blend clean"
         )
+    if options.color_only and colorizer.blend_mode == "luma":
+        raise ValueError("--color-only: a grey page and its colour cannot be taken apart; leave it out")
     failed = 0
     with ThreadPoolExecutor(min(options.jobs, len(jobs))) as pool:
         begun = [(job, pool.submit(_color_page, job, colorizer, points, options)) for job in jobs]

@@ -67,7 +67,8 @@ def _given(data: dict[str, Any]) -> dict[str, Any]:
 def _evaluate_systems(asked: dict[str, Any]) -> Path:
     import yaml
 
-    from datamodules.illustrations import FullDrawings, readable
+    from datamodules.illustrations import full_drawings, readable
+    from datamodules.recipe import LineSettings
     from datamodules.sources.drawing import of_split
     from linecolor.cli.checks import OF_ONE_RUN, check_evaluation
     from linecolor.cli.entries import named_entries
@@ -80,7 +81,11 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     entries = named_entries(asked["systems"], asked["evaluation"]["blend"])
     _check_systems(asked)
     runs = [entry.path for entry in entries if entry.kind == "run"]
-    plain = read_settings(runs[0] / "config.yaml") if runs else {"evaluation": {}, "data": {}}
+    plain = (
+        read_settings(runs[0] / "config.yaml")
+        if runs
+        else {"evaluation": {}, "data": {}, "pairs": {"line": _PAPER_LINE}}
+    )
     settings = {**_EVALUATION, **plain["evaluation"]}
     settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
     check_evaluation({**settings, **OF_ONE_RUN, "blend": settings["blend"] or "clean"})
@@ -97,12 +102,13 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     drawings = readable(held_out, settings["drawings"])
     if not drawings:
         raise ValueError(f"{data['root']}: holds no readable test drawing; set data.test_share=1.0 to use all pictures")
+    drawn: dict[str, Any] = {**_LINE, **plain["pairs"]["line"]}
     layers = asked["hint_layers"]
     hints = LayerHints(Path(layers).expanduser()) if layers else ProtocolHints(settings["hints"])
     out = Path(asked["out"]).expanduser()
     measured, gallery = measure_systems(
         entries,
-        FullDrawings(drawings, asked["data"]["line_method"]),
+        full_drawings(drawings, LineSettings(**drawn), asked["data"]["line_method"]),
         hints,
         settings["features"],
         asked["references"],
@@ -145,6 +151,7 @@ def _check_systems(asked: dict[str, Any]) -> None:
                 raise ValueError(f"references: {name} needs hints as a list, which hint_layers does not give")
 
 
+_SHEET_SIDE = 256
 # Where no run among the systems says otherwise.
 _EVALUATION = {
     "drawings": 60,
@@ -153,6 +160,7 @@ _EVALUATION = {
     "blend": None,
     "sheet": 12,
 }
+_PAPER_LINE = {"xdog": 1.0, "dilate": 1.0, "real": 0.0, "sigmas": [0.4], "kernels": [4], "jitter": [1.0, 1.0]}
 # Ways to draw a line that runs were once trained without.
 _LINE = {"outline": 0.0, "grey": 0.0}
 _DATA = {"root": None, "lines": None, "manifest": None, "test_share": 0.05, "verify": "header", "overfit": 0}
@@ -161,7 +169,7 @@ _DATA = {"root": None, "lines": None, "manifest": None, "test_share": 0.05, "ver
 def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") -> Path:
     """Colour the held-out drawings with the run's bundle, unless that was done with the same settings.
 
-    Writes evaluation/evaluation.json, the coloured pictures beside it, and report.html.
+    Writes evaluation/evaluation.json, the coloured pictures and sheet.png beside it, and report.html.
     """
     import torch
 
@@ -202,10 +210,24 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, lined, settings)
         result |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}
+        if pages:
+            _write_sheet(run.evaluation.parent / "sheet.png", pages, colorings, max(settings["hints"]))
         write_atomically(run.evaluation, json.dumps(result, indent=1).encode())
         write_run_report(run, plain, result, pages, colorings)
     _check_reached(result["figures"], settings, run)
     return run.report
+
+
+def _write_sheet(
+    path: Path, pages: "list[FullDrawing]", colorings: "dict[str, dict[int, Coloring]]", hints: int
+) -> None:
+    """The drawings of the report with the most hints on one picture, to show around."""
+    from linecolor.evaluation import steps
+    from linecolor.images import write_png
+    from linecolor.sheets import sheet
+
+    rows = [steps(drawing, colorings[drawing.name][hints]) for drawing in pages]
+    write_png(path, sheet([list(row.values()) for row in rows], _SHEET_SIDE, list(rows[0])))
 
 
 def _finished(run: "RunFolder", asked: dict[str, Any]) -> dict[str, Any] | None:

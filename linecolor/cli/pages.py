@@ -171,7 +171,7 @@ def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
         target = job.out.resolve()
         if target in sources:
             raise ValueError(f"{job.out} would be written over {sources[target]}; name another place with -o")
-        if target in writers and writers[target] != job.page:
+        if target in writers:
             raise ValueError(f"{job.page} and {writers[target]} would both be written to {job.out}; rename one of them")
         writers[target] = job.page
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from linecolor.page_colorizer import COMIC
+
 if TYPE_CHECKING:
     from torch import nn
 
     from lightning_modules.stage import StageSettings, TrainingStage
-
-COMIC = ("low_resolution", "background", "polishing", "plain_polishing")
-"""The stages of the comic colorizer; the last is what its background detector is measured against."""
 
 SYSTEMS = (("draft", "colorizer"), ("pix2pix",), ("alacgan",), COMIC)
 """The stages of each system, in the order they are trained in."""
@@ -153,8 +152,8 @@ def _polishing(
 
     from lightning_modules.polishing import Polishing
 
-    network = instantiate(config.model[stage])
-    return Polishing(network, earlier["low_resolution"], earlier["background"], plain["seed"], stepping)
+    network, ink = instantiate(config.model[stage]), plain["stage"][stage]["ink"]
+    return Polishing(network, stage, earlier["low_resolution"], earlier["background"], ink, plain["seed"], stepping)
 
 
 _BUILDERS: dict[str, Callable[[DictConfig, dict[str, Any], Any, "StageSettings"], "TrainingStage"]] = {

@@ -1,6 +1,5 @@
 """The low-resolution colorizer of Kang et al. 2017: PixColor's networks with PixelCNN++'s mixture, on an outline."""
 
-from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -13,6 +12,8 @@ from linecolor.networks.resnet import ConditioningNetwork, initialise
 
 ColorSpace = Literal["rgb", "chroma"]
 CHANNELS: dict[str, int] = {"rgb": 3, "chroma": 2}
+LONGEST = 32
+"""Cells of the long side over those of the short one, at most."""
 STRIDE = 8
 """Pixels of the conditioning network's picture to a cell."""
 RED_LUMA, GREEN_LUMA, BLUE_LUMA = 0.299, 0.587, 0.114
@@ -69,9 +70,13 @@ class LowResolutionColorizer(nn.Module):
         self.pixelcnn = PixelCNN(CHANNELS[channels], features, features, layers, kernel, mixtures)
 
     def cells(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of cells for a picture: `grid` along the short side, the long one in proportion."""
-        short = min(height, width)
-        return (2 * self.grid * height + short) // (2 * short), (2 * self.grid * width + short) // (2 * short)
+        """Rows and columns of cells for a picture: `grid` along the short side, the long one in proportion.
+
+        At most `LONGEST` times as many: a sliver would have a million cells, one sampled after the other.
+        """
+        short, most = min(height, width), LONGEST * self.grid
+        rows, columns = ((2 * self.grid * side + short) // (2 * short) for side in (height, width))
+        return min(rows, most), min(columns, most)
 
     def condition(self, line: Tensor) -> Tensor:
         """What the PixelCNN is told about a drawing.
@@ -99,11 +104,6 @@ class LowResolutionColorizer(nn.Module):
         """
         return self.pixelcnn(self.encode(colors), self.condition(line))
 
-    def loss(self, line: Tensor, colors: Tensor) -> Tensor:
-        """What the true cells cost in bits per channel value, a float32 scalar; arguments as for `forward`."""
-        encoded = self.encode(colors)
-        return logistic_mixture.negative_log_likelihood(self.pixelcnn(encoded, self.condition(line)), encoded)
-
     def encode(self, colors: Tensor) -> Tensor:
         """RGB (B, 3, h, w) in [-1, 1] -> the PixelCNN's channels (B, C, h, w) on 8-bit levels."""
         colors = logistic_mixture.quantise(colors.float())
@@ -119,7 +119,6 @@ class LowResolutionColorizer(nn.Module):
         line: Tensor,
         uniforms: Tensor,
         temperature: float = 1.0,
-        progress: Callable[[int, int], object] | None = None,
     ) -> Tensor:
         """Draw colours for a drawing; for use in `eval()`, where BatchNorm goes by its running averages.
 
@@ -127,7 +126,6 @@ class LowResolutionColorizer(nn.Module):
             line: (B, 1, H, W) in [-1, 1], paper = 1; for `chroma` the grey picture, which gives the luma.
             uniforms: (B, M + C, h, w) by `draw_uniforms`. One drawing with many uniforms gives as many candidates.
             temperature: 1 draws from the model, 0 takes its best guess cell by cell.
-            progress: called after each row with the rows done and the rows in all.
 
         Returns:
             (B, 3, h, w) RGB in [-1, 1], on 8-bit levels.
@@ -138,7 +136,7 @@ class LowResolutionColorizer(nn.Module):
         condition = self.condition(line)
         if len(line) == 1:
             condition = condition.expand(len(uniforms), -1, -1, -1)
-        drawn = self.pixelcnn.sample(condition, uniforms, temperature, progress)
+        drawn = self.pixelcnn.sample(condition, uniforms, temperature)
         if self.channels == "rgb":
             return drawn
         luma = self.reduce(line).to(drawn.dtype)

@@ -5,8 +5,6 @@ what the vertical stack made of the rows above; together they leave no blind spo
 that the mask leaves, so no weight is ever multiplied by zero.
 """
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -123,7 +121,6 @@ class PixelCNN(nn.Module):
         condition: Tensor,
         uniforms: Tensor,
         temperature: float = 1.0,
-        progress: Callable[[int, int], object] | None = None,
     ) -> Tensor:
         """Draw pictures pixel by pixel, each activation computed once.
 
@@ -131,7 +128,6 @@ class PixelCNN(nn.Module):
             condition: (B, c, h, w).
             uniforms: (B, M + C, h, w) in (0, 1); the same ones give the same picture.
             temperature: see `logistic_mixture.sample`.
-            progress: called after each row with the rows done and the rows in all.
 
         Returns:
             (B, C, h, w) in [-1, 1], on 8-bit levels.
@@ -148,8 +144,6 @@ class PixelCNN(nn.Module):
                 cache.enter_row(y)
                 for x in range(width):
                     cache.put(x, logistic_mixture.draw(cache.parameters(x), noise[y, x], self.channels))
-                if progress is not None:
-                    progress(y + 1, height)
         return cache.colors
 
     @torch.no_grad()

@@ -13,6 +13,8 @@ from PIL import Image
 
 from linecolor.bundle import load_bundle
 from linecolor.cli.colorize import main as colorize
+from linecolor.evaluation import color_by_protocol
+from linecolor.line_art import FullDrawing
 from linecolor.line_colorizer import LineColorizer
 
 STAGES = ["low_resolution", "background", "polishing", "plain_polishing"]
@@ -62,6 +64,7 @@ def test_the_evaluation_measures_the_background(run):
     for name in ("variance", "variance_without", "foreground_psnr", "foreground_psnr_without"):
         assert np.isfinite(background[name])
     assert figures["obedience"] is None
+    assert Image.open(run / "evaluation/sheet.png").width == 6 * 256 + 7 * 6
 
 
 def test_the_report_has_the_slides_six_columns(run):
@@ -91,6 +94,24 @@ def test_pages_of_any_size_and_the_same_again(run):
     assert np.array_equal(picture, colorizer.colorize(line))
     assert not np.array_equal(picture, colorizer.candidate(1).colorize(line))
     assert colorizer.seed == 0
+
+
+def test_a_long_page_has_one_background_too(run):
+    colorizer = LineColorizer.load(run)
+    seen = []
+    color_window = colorizer.color_window
+    colorizer.color_window = lambda page, inputs: seen.append(page.shape) or color_window(page, inputs)
+    colorizer.colorize(np.full((64, 64 * 300), 255, np.uint8))
+    assert len(seen) == 1
+
+
+def test_held_out_panels_are_not_all_given_the_same_noise(run):
+    colorizer = LineColorizer.load(run)
+    line, nothing = np.full((64, 64), 255, np.uint8), np.zeros((64, 64, 3), np.uint8)
+    drawings = [FullDrawing(name, line, nothing, line > 0) for name in ("a", "b", "a")]
+    pictures = [color_by_protocol(colorizer, drawing, 0).full for drawing in drawings]
+    assert np.array_equal(pictures[0], pictures[2])
+    assert not np.array_equal(pictures[0], pictures[1])
 
 
 def test_candidates_from_the_command_line(run, tmp_path, capsys):
@@ -134,6 +155,8 @@ def test_what_does_not_sample_has_no_candidates(bundle, tmp_path, capsys):
         ("callbacks.sample_sheet.hints=8", "callbacks.sample_sheet.hints=0"),
         ("model.low_resolution.channels=chroma", "pairs=comic_grey"),
         ("model.low_resolution.depth=33", "depth"),
+        ("model.hint_spread=reach", "model.hint_spread"),
+        ("pairs.line.grey=1", "pairs=comic_grey"),
         ("stage.background.temperature=0", "stage.background.temperature"),
         ("stages=[low_resolution,polishing]", "stages="),
         ("evaluation.temperature=3", "evaluation.temperature"),

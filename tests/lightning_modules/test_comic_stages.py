@@ -15,6 +15,7 @@ from lightning_modules.background_detector import BackgroundDetector
 from lightning_modules.callbacks.health import Health, NetworkDied
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
 from lightning_modules.jsonl_logger import JsonlLogger
+from lightning_modules.keyed_randomness import key_randomness
 from lightning_modules.low_resolution import LowResolutionColorizer
 from lightning_modules.polishing import Polishing
 from lightning_modules.stage import StageSettings
@@ -70,7 +71,8 @@ def detector(**changes) -> BackgroundDetector:
 
 def polishing(background: bool = True, **changes) -> Polishing:
     below = cells(), comic.BackgroundDetector(4, 4, True)
-    return Polishing(comic.PolishingNetwork(4, 4, True, background), *below, 7, stepping(**changes))
+    network = comic.PolishingNetwork(4, 4, True, background)
+    return Polishing(network, "polishing" if background else "plain_polishing", *below, 1.0, 7, stepping(**changes))
 
 
 ALL = pytest.mark.parametrize("make", [colors, detector, polishing], ids=["colors", "detector", "polishing"])
@@ -155,11 +157,13 @@ def test_a_stopped_stage_continues_as_if_it_had_not(make, picture_folder, tmp_pa
 
 def test_the_detector_learns_from_another_sample_at_every_step(picture_folder, tmp_path):
     module, seen = detector(), []
-    sampled = module.sampled
-    module.sampled = lambda line: seen.append(sampled(line)) or seen[-1]
+    line, sampled = torch.ones(1, 1, SIDE // 2, SIDE // 2), module.sampled
+    module.sampled = lambda lines: seen.append(sampled(line)) or sampled(lines)
     fit(module, picture_folder, tmp_path, 2)
-    assert seen[0].shape == (4, 3, SIDE // 2, SIDE // 2)
+    key_randomness(7, "background", 1, 0)
+    assert seen[0].shape == (1, 3, SIDE // 2, SIDE // 2)
     assert not torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[1], sampled(line))  # and the same again at the same step
 
 
 def test_both_polishing_networks_see_the_same_masks(picture_folder, tmp_path):

@@ -12,7 +12,7 @@ from linecolor.background_metrics import (
     summarise_backgrounds,
 )
 from linecolor.line_art import FullDrawing
-from linecolor.page_colorizer import PLAIN, Coloring
+from linecolor.page_colorizer import WITHOUT_BACKGROUND, Coloring
 
 
 def drawing(true: bool = True) -> FullDrawing:
@@ -29,7 +29,7 @@ def drawing(true: bool = True) -> FullDrawing:
 
 def coloring(full: np.ndarray, plain: np.ndarray | None = None) -> Coloring:
     nothing = np.zeros((4, 8, 4), np.uint8)
-    beside = {} if plain is None else {PLAIN: plain}
+    beside = {} if plain is None else {WITHOUT_BACKGROUND: plain}
     return Coloring(full, full, None, full[..., 0], nothing, full[..., 0], beside)
 
 
@@ -55,6 +55,15 @@ def test_ink_in_the_background_is_no_variance():
     row = measure_background(page, coloring(page.color), found)
     assert row is not None
     assert row["variance"] == 0
+    assert row["variance_of_truth"] == 0
+
+
+def test_of_a_grey_page_the_ink_is_told_beside_it():
+    page = drawing()
+    page.ink, page.line[:] = page.line.copy(), 90
+    found = np.zeros((4, 8), np.uint8)
+    row = measure_background(page, coloring(page.color), found)
+    assert row is not None
     assert row["variance_of_truth"] == 0
 
 

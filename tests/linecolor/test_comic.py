@@ -71,6 +71,14 @@ def test_the_gradient_leads_from_doubt_to_the_background():
     assert (background > 0).all()
 
 
+def test_ink_counts_little_in_the_polish_unless_it_is_told_to():
+    line = mask([1.0, -1.0])  # paper, ink
+    polished, truth = page([0.2, 0.9]), page([0.0, -0.1])
+    torch.testing.assert_close(comic.polishing_loss(polished, truth, line, 1.0), torch.tensor(0.6))
+    torch.testing.assert_close(comic.polishing_loss(polished, truth, line, 0.0), torch.tensor(0.2))
+    torch.testing.assert_close(comic.polishing_loss(polished, truth, line, 0.25), torch.tensor((0.2 + 0.25) / 1.25))
+
+
 def test_the_ten_channels():
     line = mask([1.0, -1.0], [1.0, 1.0])
     low = page([0.2, 0.4], [0.6, 0.8])
@@ -150,6 +158,13 @@ def test_the_background_found_is_painted_in_its_mean():
 
 def uniforms() -> Tensor:
     return Cells().draw_uniforms(1, 4, 8, torch.Generator().manual_seed(0))
+
+
+def test_without_a_polishing_network_the_plain_one_is_the_last():
+    networks = {comic.LOW: Cells(), comic.DETECTOR: LeftHalf(), comic.PLAIN: Filled()}
+    made = comic.color_comic(networks, LINE, 0, 1.0, with_plain=False)
+    assert torch.equal(made.color, comic.enlarge(Cells().sample(LINE, uniforms(), 1.0), (16, 32)))
+    assert made.plain is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

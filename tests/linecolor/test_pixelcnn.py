@@ -147,13 +147,6 @@ def test_under_autocast_the_mixture_is_float32_and_samples_stay_the_same():
         assert torch.equal(net.sample(condition, uniforms), expected)
 
 
-def test_progress_is_told_row_by_row():
-    net = network()
-    rows: list[tuple[int, int]] = []
-    net.sample(*inputs(net, 1, 3, 4), progress=lambda done, of: rows.append((done, of)))
-    assert rows == [(1, 3), (2, 3), (3, 3)]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
