@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.coloring import WITHOUT_BACKGROUND, Coloring
 from linecolor.line_art import FullDrawing
 from linecolor.metrics import psnr
-from linecolor.page_colorizer import WITHOUT_BACKGROUND, Coloring
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from linecolor import protocol
+from linecolor.coloring import WITHOUT_BACKGROUND, Coloring
 from linecolor.feature_distance import FeatureDistance
 from linecolor.line_art import FullDrawing
 from linecolor.line_colorizer import LineColorizer
 from linecolor.metrics import FullSizePSNR, FullSizeSSIM
 from linecolor.obedience import obedience, permuted
-from linecolor.page_colorizer import WITHOUT_BACKGROUND, Coloring
 from linecolor.references import REFERENCES
 
 Picture = NDArray[np.uint8]

@@ -11,12 +11,10 @@ from torch import Tensor, nn
 from linecolor import comic
 from linecolor.blending import BlendMode
 from linecolor.bundle import find_bundle, load_bundle
+from linecolor.coloring import WITHOUT_BACKGROUND, Channels, Painted
 from linecolor.page_colorizer import (
     PAGE_PIXELS,
-    WITHOUT_BACKGROUND,
-    Channels,
     PageColorizer,
-    Painted,
     check_resolution,
     whole_multiple,
 )

@@ -8,9 +8,10 @@ import numpy as np
 
 from linecolor import hints
 from linecolor.blending import BlendMode
+from linecolor.coloring import Channels, Painted
 from linecolor.onnx_card import OnnxCard
 from linecolor.onnx_file import read_onnx
-from linecolor.page_colorizer import PAGE_PIXELS, Channels, PageColorizer, Painted, check_resolution
+from linecolor.page_colorizer import PAGE_PIXELS, PageColorizer, check_resolution
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -10,7 +10,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import get_args
 
 import cv2
@@ -19,11 +18,9 @@ from numpy.typing import NDArray
 
 from linecolor import blending, hints, lines
 from linecolor.blending import BlendMode
+from linecolor.coloring import WITHOUT_BACKGROUND, Channels, Coloring, Painted, Picture
 from linecolor.hint_enforcement import enforce_hints
 from linecolor.line_layer import LineLayer
-
-Picture = NDArray[np.uint8]
-Channels = NDArray[np.float32]
 
 PAGE_PIXELS = 1 << 20
 """A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
@@ -43,52 +40,10 @@ SYSTEMS = (
 )
 """Which networks, by the names of their training stages, colour a page together."""
 
-WITHOUT_BACKGROUND = "without background network"
-"""Of the pictures beside a result the one that is a result itself, and blended as such."""
-
 LONGEST_SIDE = 16384
 """No page is larger to the networks: one of 1 x 5,000 px is not brought to a short side of 256."""
 
 _HALF = np.float32(0.5)
-
-
-@dataclass
-class Coloring:
-    """A coloured picture and what led to it.
-
-    Attributes:
-        full: (H, W, 3) uint8 RGB at the line's own size.
-        colorized: (h, w, 3) uint8, as the last network left it, or with hints enforced, at network size.
-        draft: (h/2, w/2, 3) uint8, the first of two stages; None of a system that has one.
-        line: (h, w) uint8, the reduced line the networks saw.
-        hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.
-        ink: (H, W) or (H, W, 3) uint8, the line as it lies over the colour.
-        beside: what else there is to see, by name: (h, w) or (h, w, 3) uint8 at network size, `WITHOUT_BACKGROUND` at
-            the line's.
-    """
-
-    full: Picture
-    colorized: Picture
-    draft: Picture | None
-    line: Picture
-    hint: Picture
-    ink: Picture
-    beside: dict[str, Picture] = field(default_factory=dict)
-
-
-@dataclass
-class Painted:
-    """What the networks make of a window of a page; all in [-1, 1].
-
-    Attributes:
-        color: (3, h, w) RGB.
-        draft: (3, h/2, w/2) RGB, the first of two stages; None of a system without one.
-        beside: further pictures (1 or 3, h, w) by name.
-    """
-
-    color: Channels
-    draft: Channels | None = None
-    beside: dict[str, Channels] = field(default_factory=dict)
 
 
 class PageColorizer(ABC):

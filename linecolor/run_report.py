@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from linecolor.bundle import read_card
+from linecolor.coloring import Coloring
 from linecolor.evaluation import steps
 from linecolor.line_art import FullDrawing
 from linecolor.metrics import psnr
-from linecolor.page_colorizer import Coloring
 from linecolor.report import Cell, Curve, Report, Sheet, SheetRow, Table, write_report
 from linecolor.run_folder import RunFolder
 from linecolor.training_record import read_record

@@ -18,16 +18,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.drawing import split_of
-from datamodules.sources.rendering import (
-    Licence,
-    Origin,
-    Rendered,
-    RenderingRefused,
-    Row,
-    data_package,
-    render_pairs,
-)
+from datamodules.sources.rendering import Licence, Origin, Rendered, Row, data_package, render_pairs
 
 INK_LUMINANCE = 72
 """Paints darker than this (ITU-R 601 luma, 0-255) are ink."""

@@ -15,8 +15,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from datamodules.sources.data_set import MANIFEST, UNFINISHED, background_path, pair_paths, read_manifest
 from datamodules.sources.drawing import Drawing, split_of
-from datamodules.sources.rendering import MANIFEST, UNFINISHED, background_path, pair_paths, read_manifest
 from linecolor.images import MAX_PIXELS, SUFFIXES, PictureSource, UnreadableImage, check_image, find_images, image_size
 
 log = logging.getLogger("linecolor")

@@ -14,16 +14,9 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
+from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.drawing import keyed_fraction
-from datamodules.sources.rendering import (
-    Licence,
-    Origin,
-    Rendered,
-    RenderingRefused,
-    Row,
-    data_package,
-    render_pairs,
-)
+from datamodules.sources.rendering import Licence, Origin, Rendered, Row, data_package, render_pairs
 
 MIN_FILLS = 3
 """Distinct fill colours beside black: with fewer there is nothing to learn about colour."""

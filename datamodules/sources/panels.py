@@ -19,20 +19,12 @@ from numpy.typing import NDArray
 
 from datamodules.recipe import keyed_generator
 from datamodules.sources import characters, openmoji
+from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.panel_backgrounds import SIDE, draw_background
 from datamodules.sources.panel_balloons import balloon_svg
 from datamodules.sources.panel_cast import actor_outline, actor_pictures, decoded, draw_actors
 from datamodules.sources.panel_layout import Figure, Layout, draw_frame, draw_layout, frame_svg
-from datamodules.sources.rendering import (
-    Licence,
-    Origin,
-    Pictures,
-    Rendered,
-    RenderingRefused,
-    Row,
-    render_pictures,
-    render_svg,
-)
+from datamodules.sources.rendering import Licence, Origin, Pictures, Rendered, Row, render_pictures, render_svg
 
 MAX_COUNT = 1_000_000
 BACKGROUND_SHARE = (0.22, 0.76)

@@ -1,17 +1,9 @@
-"""Turns drawings into a folder of colour and line pairs: resumable, atomic, on all cores.
-
-Layout: `<out>/<split>/color/<id>.png` (of vector drawings RGBA, straight alpha: the drawing's coverage, so
-foreground is alpha above 0; of panels opaque RGB), `<out>/<split>/line/<id>.png` (grey on white paper), where a
-source knows it `<out>/<split>/background/<id>.png` (grey, 255 = background), and `<out>/manifest.json`, which is
-written last: a folder that has one is whole.
-"""
+"""Turns drawings into a data set of colour and line pairs: resumable, atomic, on all cores."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
-import re
 import signal
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,23 +19,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from datamodules.sources.data_set import (
+    FORMAT_VERSION,
+    MANIFEST,
+    SPLITS,
+    UNFINISHED,
+    RenderingRefused,
+    background_path,
+    make_ready,
+    pair_paths,
+    to_json,
+)
 from linecolor.images import UnreadableImage, image_size, write_atomically, write_png
 
-MANIFEST = "manifest.json"
-UNFINISHED = ".rendering.json"
-FORMAT_VERSION = 1
-SPLITS = ("train", "test")
 MIN_SIZE, MAX_SIZE = 16, 8192
-_MAX_MANIFEST_BYTES = 256_000_000
-_SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 class MissingDataPackage(ImportError):
     """A package of the `data` extra is not installed; the message says what to install."""
-
-
-class RenderingRefused(ValueError):
-    """The folder cannot take this data set; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -194,99 +187,13 @@ def render_pictures(
         "options": {**options, **{f"{split} size": sizes[split] for split in SPLITS}},
         "drawings": [asdict(row) | {"size": [sizes[row.split]] * 2} for row in rows],
     }
-    _make_ready(out, manifest, force)
-    write_atomically(out / UNFINISHED, _to_json(manifest))
+    make_ready(out, manifest, force)
+    write_atomically(out / UNFINISHED, to_json(manifest))
     render = partial(_render_row, out=out, draw=draw, sizes=sizes, masked=frozenset(masked))
     reused = _render_all(rows, render, jobs or os.cpu_count() or 1, progress)
     (out / UNFINISHED).replace(out / MANIFEST)
     pairs = {split: sum(row.split == split for row in rows) for split in SPLITS}
     return Rendered(out, pairs, reused, origin.licence)
-
-
-def pair_paths(root: Path, split: str, drawing_id: str) -> tuple[Path, Path]:
-    """The colour and line file of a drawing in a prepared data set."""
-    return root / split / "color" / f"{drawing_id}.png", root / split / "line" / f"{drawing_id}.png"
-
-
-def background_path(root: Path, split: str, drawing_id: str) -> Path:
-    """The background mask of a drawing in a prepared data set; few sets have any."""
-    return root / split / "background" / f"{drawing_id}.png"
-
-
-def read_manifest(path: str | Path) -> dict[str, Any]:
-    """Read a data set's manifest and check every field that leads to a file.
-
-    Raises:
-        RenderingRefused: it is damaged, of a later format, or names files outside its folder.
-    """
-    path = Path(path)
-    if path.stat().st_size > _MAX_MANIFEST_BYTES:
-        raise RenderingRefused(f"{path}: too large for a manifest")
-    try:
-        manifest = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise RenderingRefused(f"{path}: no JSON; prepare the data set again with --force") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("drawings"), list):
-        raise RenderingRefused(f"{path}: no manifest of a linecolor data set; it lists no drawings")
-    if manifest.get("format") != FORMAT_VERSION:
-        raise RenderingRefused(
-            f"{path}: data set format {manifest.get('format')!r}, this version reads {FORMAT_VERSION}; "
-            "prepare the data set again with --force"
-        )
-    for row in manifest["drawings"]:
-        fields = row if isinstance(row, dict) else {}
-        name, base = fields.get("id"), fields.get("base")
-        if not (isinstance(name, str) and isinstance(base, str) and _SAFE_ID.fullmatch(name)) or (
-            fields.get("split") not in SPLITS
-        ):
-            raise RenderingRefused(f"{path}: bad entry {str(row)[:80]}; prepare the data set again with --force")
-    return manifest
-
-
-def _make_ready(out: Path, manifest: dict[str, Any], force: bool) -> None:
-    """Refuse foreign folders and other options; with force, drop the files the old manifest names."""
-    known = [path for path in (out / MANIFEST, out / UNFINISHED) if path.is_file()]
-    if out.exists() and not out.is_dir():
-        raise RenderingRefused(f"{out} is a file; pass another --out")
-    if not known:
-        if out.is_dir() and any(out.iterdir()):
-            raise RenderingRefused(f"{out} holds other files and is no prepared data set; pass another --out")
-        return
-    for path in known:
-        try:
-            old = read_manifest(path)
-        except RenderingRefused:
-            if not force:
-                raise
-            # Its list of files is lost: with none reused below, every file of the new list is written anew.
-            old = {"drawings": manifest["drawings"]}
-        if force:
-            for row in old["drawings"]:
-                names = out, row["split"], row["id"]
-                for file in (*pair_paths(*names), background_path(*names)):
-                    file.unlink(missing_ok=True)
-            path.unlink()
-        elif differences := _differences(old, manifest):
-            raise RenderingRefused(
-                f"{out} was prepared with {'; '.join(differences)}. Pass another --out, or --force to render it again"
-            )
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    before, after = ({k: m.get(k) for k in ("source", "source_version")} for m in (old, new))
-    before |= old["options"] if isinstance(old.get("options"), dict) else {}
-    after |= json.loads(json.dumps(new["options"]))
-    keys = sorted({*before, *after})
-    found = [f"{k} {before.get(k)}, now {after.get(k)}" for k in keys if before.get(k) != after.get(k)]
-    if not found and old["drawings"] != new["drawings"]:
-        found = ["another list of drawings (an earlier version of linecolor?)"]
-    return found
-
-
-def _to_json(manifest: dict[str, Any]) -> bytes:
-    head = json.dumps({k: v for k, v in manifest.items() if k != "drawings"}, indent=1, ensure_ascii=False)
-    rows = ",\n  ".join(json.dumps(row) for row in manifest["drawings"])
-    return f'{head[:-2]},\n "drawings": [\n  {rows}\n ]\n}}\n'.encode()
 
 
 def _render_all(rows: Sequence[Row], render: Callable[[Row], bool], jobs: int, progress: bool) -> int:

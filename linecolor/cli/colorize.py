@@ -18,8 +18,9 @@ from linecolor.cli.outcome import outcome
 if TYPE_CHECKING:
     from linecolor.blending import BlendMode
     from linecolor.cli.pages import PageJob
+    from linecolor.coloring import Picture
     from linecolor.hints import Point
-    from linecolor.page_colorizer import PageColorizer, Picture
+    from linecolor.page_colorizer import PageColorizer
 
     Hints = Picture | Sequence[Point] | None
 

@@ -15,9 +15,9 @@ from linecolor.cli.configuration import configuration_folder, register_resolvers
 if TYPE_CHECKING:
     from datamodules.illustrations import FullDrawings
     from datamodules.sources.folder import FolderScan
+    from linecolor.coloring import Coloring
     from linecolor.line_art import FullDrawing
     from linecolor.line_colorizer import LineColorizer
-    from linecolor.page_colorizer import Coloring
     from linecolor.run_folder import RunFolder
 
 

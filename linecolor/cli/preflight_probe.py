@@ -34,9 +34,9 @@ from linecolor.cli.preflight_meter import (
     resident_memory,
 )
 from linecolor.cli.preflight_steps import ENOUGH_S, extractor, line_colorizer, measure_stage
+from linecolor.coloring import Coloring
 from linecolor.evaluation import FullSizeEvaluation, measure_obedience, measure_references
 from linecolor.line_art import FullDrawing
-from linecolor.page_colorizer import Coloring
 
 
 def main() -> None:

@@ -16,13 +16,14 @@ from datamodules.illustrations import FullDrawings, Illustrations
 from datamodules.recipe import PairSettings, keyed_generator
 from datamodules.sources import openmoji, panels
 from datamodules.sources.characters import TEST_SHARE
+from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.drawing import split_of
 from datamodules.sources.folder import read_licence, scan_folder
 from datamodules.sources.panel_backgrounds import Background, Shade, draw_background, draw_shade
 from datamodules.sources.panel_balloons import SHAPES, Balloon, balloon_svg
 from datamodules.sources.panel_cast import Actor, draw_actors
 from datamodules.sources.panel_layout import Frame, Layout, draw_frame, draw_layout
-from datamodules.sources.rendering import Licence, Origin, Pictures, RenderingRefused, Row, render_pictures
+from datamodules.sources.rendering import Licence, Origin, Pictures, Row, render_pictures
 from linecolor import images
 
 ORIGIN = Origin("squares", "1", Licence("CC0", "https://example.org/cc0", "Squares by nobody"))

@@ -11,8 +11,8 @@ from linecolor.background_metrics import (
     measure_background,
     summarise_backgrounds,
 )
+from linecolor.coloring import WITHOUT_BACKGROUND, Coloring
 from linecolor.line_art import FullDrawing
-from linecolor.page_colorizer import WITHOUT_BACKGROUND, Coloring
 
 
 def drawing(true: bool = True) -> FullDrawing:

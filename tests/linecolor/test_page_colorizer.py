@@ -3,7 +3,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from linecolor.page_colorizer import PageColorizer, Painted
+from linecolor.coloring import Painted
+from linecolor.page_colorizer import PageColorizer
 
 RED = (220, 30, 30)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from linecolor.coloring import Painted
 from linecolor.images.encoding import encode_png
-from linecolor.page_colorizer import PageColorizer, Painted
+from linecolor.page_colorizer import PageColorizer
 
 
 class PaintsTheHints(PageColorizer):

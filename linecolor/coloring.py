@@ -1,0 +1,51 @@
+"""What comes out of colouring a page, and what the networks make of a window of it. NumPy only."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+Channels = NDArray[np.float32]
+
+WITHOUT_BACKGROUND = "without background network"
+"""Of the pictures beside a result the one that is a result itself, and blended as such."""
+
+
+@dataclass
+class Coloring:
+    """A coloured picture and what led to it.
+
+    Attributes:
+        full: (H, W, 3) uint8 RGB at the line's own size.
+        colorized: (h, w, 3) uint8, as the last network left it, or with hints enforced, at network size.
+        draft: (h/2, w/2, 3) uint8, the first of two stages; None of a system that has one.
+        line: (h, w) uint8, the reduced line the networks saw.
+        hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.
+        ink: (H, W) or (H, W, 3) uint8, the line as it lies over the colour.
+        beside: what else there is to see, by name: (h, w) or (h, w, 3) uint8 at network size, `WITHOUT_BACKGROUND` at
+            the line's.
+    """
+
+    full: Picture
+    colorized: Picture
+    draft: Picture | None
+    line: Picture
+    hint: Picture
+    ink: Picture
+    beside: dict[str, Picture] = field(default_factory=dict)
+
+
+@dataclass
+class Painted:
+    """What the networks make of a window of a page; all in [-1, 1].
+
+    Attributes:
+        color: (3, h, w) RGB.
+        draft: (3, h/2, w/2) RGB, the first of two stages; None of a system without one.
+        beside: further pictures (1 or 3, h, w) by name.
+    """
+
+    color: Channels
+    draft: Channels | None = None
+    beside: dict[str, Channels] = field(default_factory=dict)
