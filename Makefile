@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 DATA := data/openmoji
+PANELS := data/panels
 budget := demo
 
 # A study on the embedded pairs: some of them for a demonstration, all for the full run.
@@ -36,8 +37,8 @@ demo: $(VENV)/.user  ## data, both stages, evaluation and report on two CPU core
 	@$(BIN)/linecolor-train experiment=demo data.root=$(DATA)
 
 comic: $(VENV)/.user  ## comic panels without hints, one colour for one background: data, four stages, report, on two CPU cores
-	@$(BIN)/linecolor-data prepare panels --out data/panels
-	@$(BIN)/linecolor-train experiment=comic
+	@$(BIN)/linecolor-data prepare panels --out $(PANELS) --size 384
+	@$(BIN)/linecolor-train experiment=comic data.root=$(PANELS)
 
 preview: $(VENV)/.user  ## preview.png: a sheet of what training sees
 	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24

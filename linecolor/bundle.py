@@ -206,6 +206,7 @@ def _is_sane(network: type[nn.Module], architecture: dict[str, Any]) -> bool:
     """Whether these are the arguments of a network's constructor, within what a machine can hold."""
     parameters = list(inspect.signature(network).parameters.values())
     names = {parameter.name for parameter in parameters}
+    flags = {parameter.name: parameter.annotation is bool for parameter in parameters}
     required = {parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty}
     if not required <= set(architecture) <= names:
         return False
@@ -213,7 +214,7 @@ def _is_sane(network: type[nn.Module], architecture: dict[str, Any]) -> bool:
         if name in MOST:
             if type(value) is not int or not 0 <= value <= MOST[name]:
                 return False
-        elif not isinstance(value, (bool, str)):
+        elif type(value) is not (bool if flags[name] else str):
             return False
     return True
 

@@ -123,7 +123,12 @@ def random_masks(batch: int, size: tuple[int, int], device: torch.device) -> Ten
 
 
 def color_comic(
-    networks: dict[str, nn.Module], line: Tensor, seed: int, temperature: float, with_plain: bool
+    networks: dict[str, nn.Module],
+    line: Tensor,
+    seed: int,
+    temperature: float,
+    with_plain: bool,
+    hint: Tensor | None = None,
 ) -> ComicColors:
     """Colour outlines with as many of the networks as there are.
 
@@ -134,6 +139,7 @@ def color_comic(
         temperature: 1 samples as learned, less is bolder about what is likely, 0 takes the likeliest.
         with_plain: also colour with the network that knows of no background; it is the last one where `POLISHING` is
             missing.
+        hint: (B, 4, H, W) by `hints.CONVENTION`; those on the background that was found say what colour it has.
     """
     colorizer = cast(LowResolution, networks[LOW])
     size = line.shape[-2:]
@@ -148,6 +154,11 @@ def color_comic(
     foreground = networks[DETECTOR](line)
     mask = (foreground < 0.5).float()
     mean = mean_color(low, mask)
+    if hint is not None:
+        on_background = hint[:, 3:] * mask
+        told = on_background.amax((2, 3), keepdim=True) > 0
+        mean = torch.where(told, mean_color(hint[:, :3], on_background), mean)
+        low = torch.where(told, composite(low, 1 - mask, mean), low)
     plain = None
     if PLAIN in networks and (with_plain or POLISHING not in networks):
         nothing = torch.zeros_like(mask)

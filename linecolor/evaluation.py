@@ -30,7 +30,8 @@ def steps(drawing: FullDrawing, coloring: Coloring) -> dict[str, Picture]:
     """
     if coloring.beside:
         last = "with background network" if WITHOUT_BACKGROUND in coloring.beside else "result"
-        return {"outline": drawing.line, **coloring.beside, last: coloring.full, "truth": drawing.color}
+        kind = "outline" if drawing.ink is None else "grey page"
+        return {kind: drawing.line, **coloring.beside, last: coloring.full, "truth": drawing.color}
     found = {"line": drawing.line, "hints": coloring.hint}
     if coloring.draft is not None:
         found["draft"] = coloring.draft

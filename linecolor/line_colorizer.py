@@ -130,7 +130,7 @@ class LineColorizer(PageColorizer):
         """Run the networks; see `PageColorizer.color_window`."""
         line, half = (torch.from_numpy(np.ascontiguousarray(part))[None].to(self.device) for part in (page, inputs))
         if comic.LOW in self.networks:
-            return self._color_comic(half[:, :1])
+            return self._color_comic(half[:, :1], half[:, 1:5])
         if "draft" not in self.networks:
             (generator,) = self.networks.values()
             return Painted(_array(generator(line, half[:, 1:])))
@@ -140,9 +140,9 @@ class LineColorizer(PageColorizer):
             enlarged = self.networks["colorizer"](line, enlarged)
         return Painted(_array(enlarged), _array(draft))
 
-    def _color_comic(self, line: Tensor) -> Painted:
+    def _color_comic(self, line: Tensor, hint: Tensor) -> Painted:
         """The comic colorizer sees a page at half of its resolution, as the draft does."""
-        made = comic.color_comic(self.networks, line, self.seed, self.temperature, self.with_plain)
+        made = comic.color_comic(self.networks, line, self.seed, self.temperature, self.with_plain, hint)
         beside = {}
         if made.foreground is not None:
             beside[BACKGROUND] = _array(_doubled((made.foreground < 0.5) * 2.0 - 1))

@@ -155,6 +155,8 @@ class PageColorizer(ABC):
         if self.enforce_hints and territories is not None:
             paper = np.full_like(reduced, 255) if self.grey_pages else reduced
             colorized = enforce_hints(colorized, paper, grid, territories)
+            if WITHOUT_BACKGROUND in beside:
+                beside[WITHOUT_BACKGROUND] = enforce_hints(beside[WITHOUT_BACKGROUND], paper, grid, territories)
         full = blending.blend(drawn.ink, colorized, self.blend_mode)
         if WITHOUT_BACKGROUND in beside:
             beside[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, beside[WITHOUT_BACKGROUND], self.blend_mode)

@@ -254,7 +254,10 @@ def check_pictures(drawings: Sequence[Any], plain: dict[str, Any]) -> None:
 
     root = plain["data"]["root"]
     if not of_split(drawings, "train"):
-        raise ValueError(f"{root}: every one of the {len(drawings)} pictures is held out; lower data.test_share")
+        raise ValueError(
+            f"{root}: every one of the {len(drawings)} pictures is held out; lower data.test_share"
+            + (", or train on the one there is with data.test_share=0 evaluation.enabled=false" * (len(drawings) == 1))
+        )
     # Shards were split by base when they were written; there may be 700,000 of them.
     if not isinstance(drawings, DrawingTable) and not plain["data"]["overfit"]:
         held_out = {drawing.base for drawing in of_split(drawings, "test")}
@@ -267,5 +270,6 @@ def check_pictures(drawings: Sequence[Any], plain: dict[str, Any]) -> None:
     if plain["evaluation"]["enabled"] and not of_split(drawings, "test"):
         raise ValueError(
             f"{root}: none of the {len(drawings)} pictures is held out for the evaluation; raise data.test_share "
-            f"(now {plain['data']['test_share']}), add pictures, or train with evaluation.enabled=false"
+            f"(now {plain['data']['test_share']}; of few pictures 0.5), add pictures, or train with "
+            "evaluation.enabled=false"
         )

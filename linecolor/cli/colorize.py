@@ -65,11 +65,10 @@ def run(options: argparse.Namespace) -> int:
     points = [parse_point(text) for text in options.hint]
     if options.jobs < 1:
         raise ValueError(f"--jobs {options.jobs} must be 1 or more")
-    if not (1 <= options.candidates <= MOST_CANDIDATES and 0 <= options.seed < 2**62):
-        raise ValueError(
-            f"--candidates {options.candidates} must be from 1 to {MOST_CANDIDATES}, --seed {options.seed} a whole "
-            "number from 0"
-        )
+    if not 1 <= options.candidates <= MOST_CANDIDATES:
+        raise ValueError(f"--candidates {options.candidates} must be from 1 to {MOST_CANDIDATES}")
+    if not 0 <= options.seed < 2**62:
+        raise ValueError(f"--seed {options.seed} must be a whole number from 0")
     jobs = plan(
         options.pages,
         options.out,
@@ -215,8 +214,15 @@ def _set_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None
             f"{option} is for networks that sample their colours, as the comic colorizer's do; these colour a page in "
             "one way: leave it out, or give --bundle runs/comic"
         )
+    if options.draft and colorizer.samples:
+        raise ValueError("--draft: the comic colorizer has no draft to stop at; leave it out")
     if options.temperature is not None:
         colorizer.temperature = options.temperature
+    if options.candidates > 1 and colorizer.temperature == 0:
+        raise ValueError(
+            f"--candidates {options.candidates}: at temperature 0 the likeliest colours are taken, whatever the seed; "
+            "give --temperature 0.5 or more"
+        )
 
 
 def _with_progress(begun: list) -> Iterator:

@@ -194,7 +194,11 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
             f"{plain['data']['root']}: holds no readable test drawing to evaluate on; raise data.test_share or add "
             "pictures"
         )
-    pictures = [(drawing.id, str(drawing.color), str(drawing.line)) for drawing in drawings]
+    # Older evaluations know of no backgrounds, and where there are none they stay what they are.
+    files = [
+        (drawing.color, drawing.line, *([drawing.background] if drawing.background else [])) for drawing in drawings
+    ]
+    pictures = [(drawing.id, *map(str, of)) for drawing, of in zip(drawings, files, strict=True)]
     asked = {"settings": settings, "bundle": bundle, "pictures": hashlib.sha256(repr(pictures).encode()).hexdigest()}
     result = _finished(run, asked)
     if result:

@@ -140,6 +140,13 @@ def test_hints_rule_although_the_networks_read_none(run):
         colorizer.colorize(line, [(64, 64, "#c01040")])
 
 
+@pytest.mark.parametrize("options", [["--candidates", "2", "--temperature", "0"], ["--draft"], ["--seed", "-1"]])
+def test_requests_without_meaning_are_refused(options, run, tmp_path, capsys):
+    Image.fromarray(np.full((40, 40), 255, np.uint8)).save(tmp_path / "page.png")
+    assert colorize([str(tmp_path / "page.png"), "--bundle", str(run), *options]) == 2
+    assert options[0] in capsys.readouterr().err
+
+
 def test_what_does_not_sample_has_no_candidates(bundle, tmp_path, capsys):
     Image.fromarray(np.full((40, 40), 255, np.uint8)).save(tmp_path / "page.png")
     page = str(tmp_path / "page.png")

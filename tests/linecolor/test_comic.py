@@ -160,6 +160,19 @@ def uniforms() -> Tensor:
     return Cells().draw_uniforms(1, 4, 8, torch.Generator().manual_seed(0))
 
 
+def test_a_hint_on_the_background_gives_it_its_colour_and_one_elsewhere_does_not():
+    networks = {comic.LOW: Cells(), comic.DETECTOR: LeftHalf(), comic.POLISHING: Filled()}
+    wanted = torch.tensor([0.5, -0.25, 0.75]).view(1, 3, 1, 1)
+    hint = torch.zeros(1, 4, 16, 32)
+    hint[:, :, 3:5, 20:22] = torch.tensor([-1.0, -1.0, -1.0, 1.0]).view(1, 4, 1, 1)
+    free = comic.color_comic(networks, LINE, 0, 1.0, False)
+    assert torch.equal(comic.color_comic(networks, LINE, 0, 1.0, False, hint).color, free.color)
+    hint[:, :3, 3:5, 4:6], hint[:, 3:, 3:5, 4:6] = wanted, 1
+    made = comic.color_comic(networks, LINE, 0, 1.0, False, hint)
+    torch.testing.assert_close(made.color[..., :16], wanted.expand(-1, -1, 16, 16), atol=2e-3, rtol=0)
+    assert torch.equal(made.color[..., 16:], free.color[..., 16:])
+
+
 def test_without_a_polishing_network_the_plain_one_is_the_last():
     networks = {comic.LOW: Cells(), comic.DETECTOR: LeftHalf(), comic.PLAIN: Filled()}
     made = comic.color_comic(networks, LINE, 0, 1.0, with_plain=False)
