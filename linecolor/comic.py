@@ -154,6 +154,7 @@ def color_comic(
     foreground = networks[DETECTOR](line)
     mask = (foreground < 0.5).float()
     mean = mean_color(low, mask)
+    sampled = low
     if hint is not None:
         on_background = hint[:, 3:] * mask
         told = on_background.amax((2, 3), keepdim=True) > 0
@@ -162,7 +163,7 @@ def color_comic(
     plain = None
     if PLAIN in networks and (with_plain or POLISHING not in networks):
         nothing = torch.zeros_like(mask)
-        plain = networks[PLAIN](polishing_input(line, low, nothing, nothing, mean))
+        plain = networks[PLAIN](polishing_input(line, sampled, nothing, nothing, mean))
     if POLISHING in networks:
         color = networks[POLISHING](polishing_input(line, low, foreground, mask, mean))
         return ComicColors(squares, foreground, color, plain)

@@ -21,10 +21,14 @@ def made_tiny(words: list[str], pictures: Path) -> list[str]:
         return [*replaced, "--limit", "2", "--test-limit", "1", "--size", "64", "--test-size", "64"]
     if words[:3] == ["linecolor-data", "prepare", "characters"]:
         return [*replaced, "--count", "2", "--size", "64", "--test-size", "64"]
+    if words[:3] == ["linecolor-data", "prepare", "panels"]:
+        return [*replaced, "--count", "2", "--test-count", "1", "--size", "64", "--test-size", "64"]
     if words[0] in ("linecolor-evaluate", "linecolor-compare"):
         return [word.replace("runs/demo", "runs/tiny") for word in replaced]
     if words[:2] == ["linecolor-data", "hints"]:
         return ["hints", str(pictures / "color"), "--test-share", "0.3", "--hints", "0,4", "--out", "protocol"]
+    if words[:2] == ["linecolor-colorize", "panel.png"]:
+        return [str(pictures / "line" / "drawing0.png"), *words[2:], "-o", "panels/"]
     if words[0] == "linecolor-colorize":
         replaced = [word.replace("/my/pages", str(pictures / "line")) for word in replaced]
         return [word.replace("docs/sample", str(ROOT / "docs" / "sample")) for word in replaced]
@@ -81,7 +85,9 @@ def test_a_command_of_the_readme_runs(line, home, picture_folder):
     words = shlex.split(line)
     module = words[0].removeprefix("linecolor-")
     arguments = made_tiny(words, picture_folder)
-    if module == "train" and "debug=tiny" in arguments and "name=mine" not in arguments:
+    if "experiment=comic" in words:
+        arguments.append("name=comic")
+    elif module == "train" and "debug=tiny" in arguments and "name=mine" not in arguments:
         arguments.append(f"name=tiny{'' if 'debug=tiny' in words else COMMANDS.index(line)}")
     done = subprocess.run(
         [sys.executable, "-m", f"linecolor.cli.{module}", *arguments],
