@@ -40,6 +40,7 @@ class PolishingNetwork(UNet256):
 
     def __init__(self, width: int, levels: int, dropout: bool, background: bool) -> None:
         super().__init__(10, 3, width, levels, 0.5 if dropout else 0.0)
+        self.background = background
         self.used: Tensor
         used = torch.ones(10)
         if not background:

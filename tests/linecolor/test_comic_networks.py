@@ -2,8 +2,12 @@
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 
+from linecolor.cli.configuration import configuration_folder, register_resolvers
 from linecolor.networks.comic import BackgroundDetector, PolishingNetwork
+from linecolor.page_colorizer import COMIC
 
 
 @pytest.mark.parametrize("size", [(16, 16), (24, 40), (17, 33), (1, 50)])
@@ -50,3 +54,20 @@ def test_in_use_a_result_repeats():
     network = BackgroundDetector(4, 4, True).eval()
     line = torch.rand(1, 1, 16, 16)
     assert torch.equal(network(line), network(line))
+
+
+def test_model_comic_paper_is_the_published_size():
+    """ResNet-101 to its third block at stride 8, ten gated layers of 64 over 28 x 28 cells, two U-Net-256."""
+    register_resolvers()
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        model = compose("train", ["model=comic_paper"]).model
+    with torch.device("meta"):
+        networks = {name: instantiate(model[name]) for name in COMIC}
+        colors = networks["low_resolution"]
+        assert colors.conditioning(torch.empty(1, 1, 224, 224)).shape == (1, 1024, 28, 28)
+        line = torch.empty(1, 1, model.resolution // 2, model.resolution // 2)
+        assert colors(line, torch.empty(1, 3, 28, 28)).shape == (1, 10 * 10, 28, 28)
+    assert len(colors.pixelcnn.layers) == 10
+    counts = [sum(p.numel() for p in network.parameters()) / 1e6 for network in networks.values()]
+    assert counts == pytest.approx([30.05, 54.40, 54.42, 54.42], abs=0.02)
+    assert networks["plain_polishing"].background is False
