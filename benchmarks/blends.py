@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from datamodules.illustrations import FullDrawings
+from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import of_split
 from datamodules.sources.folder import scan_folder
 from linecolor.blend_comparison import FIGURES, BlendComparison, compare_blends, reduced_truth

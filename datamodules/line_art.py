@@ -12,7 +12,8 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader, Subset, get_worker_info
 
-from datamodules.illustrations import Illustrations, KeyedBatches, full_drawings, readable
+from datamodules.held_out import full_drawings, readable
+from datamodules.illustrations import Illustrations, KeyedBatches
 from datamodules.pairs import PairSynthesizer
 from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing, ids_of, of_split

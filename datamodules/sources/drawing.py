@@ -23,7 +23,7 @@ class Drawing:
         split: "train" or "test".
         base: the drawing this one is a variant of (itself for most); variants never cross the split.
         background: the file of its true background, grey, 255 = background; None for nearly all. It measures and
-            never trains: `illustrations.FullDrawings` alone reads it.
+            never trains: `held_out.FullDrawings` alone reads it.
     """
 
     id: str

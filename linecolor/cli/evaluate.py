@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from linecolor.cli.configuration import configuration_folder, register_resolvers, run_command
 
 if TYPE_CHECKING:
-    from datamodules.illustrations import FullDrawings
+    from datamodules.held_out import FullDrawings
     from datamodules.sources.folder import FolderScan
     from linecolor.coloring import Coloring
     from linecolor.line_art import FullDrawing
@@ -67,7 +67,7 @@ def _given(data: dict[str, Any]) -> dict[str, Any]:
 def _evaluate_systems(asked: dict[str, Any]) -> Path:
     import yaml
 
-    from datamodules.illustrations import full_drawings, readable
+    from datamodules.held_out import full_drawings, readable
     from datamodules.recipe import LineSettings
     from datamodules.sources.drawing import of_split
     from linecolor.cli.checks import OF_ONE_RUN, check_evaluation
@@ -173,7 +173,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
     """
     import torch
 
-    from datamodules.illustrations import full_drawings, readable
+    from datamodules.held_out import full_drawings, readable
     from datamodules.recipe import LineSettings
     from datamodules.sources.drawing import of_split
     from linecolor.bundle import WEIGHTS

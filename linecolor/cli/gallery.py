@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from linecolor.cli.entries import picture_folder
 
 if TYPE_CHECKING:
-    from datamodules.illustrations import FullDrawings
+    from datamodules.held_out import FullDrawings
     from linecolor.line_art import FullDrawing
     from linecolor.systems import Hinting, LayerHints, Picture, ProtocolHints, System
 

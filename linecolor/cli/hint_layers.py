@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
     """
     from tqdm import tqdm
 
-    from datamodules.illustrations import FullDrawings, readable
+    from datamodules.held_out import FullDrawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.cli.sources import load_drawings
     from linecolor.images import write_png

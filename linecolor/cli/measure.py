@@ -13,7 +13,7 @@ from linecolor.cli.gallery import Gallery
 from linecolor.cli.measuring_progress import Progress
 
 if TYPE_CHECKING:
-    from datamodules.illustrations import FullDrawings
+    from datamodules.held_out import FullDrawings
     from datamodules.sources.drawing import Drawing
     from linecolor.measured import Measured, MeasuredSystem
     from linecolor.measured_report import Telling

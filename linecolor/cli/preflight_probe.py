@@ -21,7 +21,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
-from datamodules.illustrations import FullDrawings
+from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import Drawing
 from linecolor.cli.configuration import is_for_people
 from linecolor.cli.preflight_meter import (

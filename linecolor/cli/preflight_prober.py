@@ -72,7 +72,7 @@ class Prober:
 
 def _largest(held_out: "list[Drawing]", count: int) -> "Drawing | None":
     """The largest of the drawings that will be evaluated: its memory is the evaluation's."""
-    from datamodules.illustrations import readable
+    from datamodules.held_out import readable
     from linecolor.images import UnreadableImage, image_size
 
     sized = []

@@ -55,7 +55,7 @@ def study(config: DictConfig) -> Path:
     """Train what a study names and is not trained yet, measure, write the page; returns it."""
     import yaml
 
-    from datamodules.illustrations import FullDrawings, readable
+    from datamodules.held_out import FullDrawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.cli.checks import OF_ONE_RUN, check_evaluation, check_settings
     from linecolor.cli.measure import chosen_references, measure_systems, write_page

@@ -14,7 +14,7 @@ def read_truths(results: Sequence["RunResult"], count: int) -> dict[str, "FullDr
 
     Empty where the data is no longer where it was: the results are shown without them.
     """
-    from datamodules.illustrations import FullDrawings
+    from datamodules.held_out import FullDrawings
     from datamodules.sources.drawing import of_split
     from linecolor.cli.sources import load_drawings
     from linecolor.comparison import common

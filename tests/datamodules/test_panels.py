@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from datamodules import illustrations
-from datamodules.illustrations import FullDrawings, Illustrations
+from datamodules.held_out import FullDrawings
+from datamodules.illustrations import Illustrations
 from datamodules.recipe import PairSettings, keyed_generator
 from datamodules.sources import openmoji, panels
 from datamodules.sources.characters import TEST_SHARE

@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from datamodules.illustrations import FullDrawings, KeyedBatches, read_page, readable
+from datamodules.held_out import FullDrawings, readable
+from datamodules.illustrations import KeyedBatches, read_page
 from datamodules.line_art import LineArtDataModule
 from datamodules.recipe import PairSettings
 from datamodules.sources import remote_ranges, sharding

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.illustrations import FullDrawings
+from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import Drawing
 from linecolor.bundle import save_bundle
 from linecolor.cli.cost import measure_cost, operations
