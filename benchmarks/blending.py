@@ -1,7 +1,5 @@
 """Speed and memory of the full-size blend, against what OpenCV needs to enlarge and blur the same picture."""
 
-import statistics
-import time
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
@@ -9,20 +7,11 @@ from functools import partial
 import cv2
 import numpy as np
 
+from benchmarks.stopwatch import median_seconds
 from linecolor.blending import BlendMode, blend
 
 SIGMA = 0.6
 MODES: tuple[BlendMode, ...] = ("none", "paper", "clean")
-
-
-def _median_seconds(work: Callable[[], object], repeats: int) -> float:
-    work()
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
 
 
 def _extra_bytes(work: Callable[[], np.ndarray]) -> int:
@@ -52,13 +41,13 @@ def measure(side: int = 4096, network_side: int = 512, repeats: int = 5) -> dict
     figures: dict[str, float] = {
         "side": side,
         "network_side": network_side,
-        "opencv_seconds": _median_seconds(opencv, repeats),
+        "opencv_seconds": median_seconds(opencv, repeats),
     }
     cases: dict[str, tuple[BlendMode, np.ndarray]] = {mode: (mode, line) for mode in MODES}
     cases["clean_rgb_line"] = ("clean", cv2.cvtColor(line, cv2.COLOR_GRAY2RGB))
     for name, (mode, ink) in cases.items():
         work = partial(blend, ink, color, mode, sigma=SIGMA)
-        figures[f"{name}_seconds"] = _median_seconds(work, repeats)
+        figures[f"{name}_seconds"] = median_seconds(work, repeats)
         figures[f"{name}_ratio"] = figures[f"{name}_seconds"] / figures["opencv_seconds"]
         figures[f"{name}_memory_ratio"] = _extra_bytes(work) / (side * side * 3)
     return figures

@@ -1,11 +1,8 @@
 """Time to sample the low-resolution colours, with cached activations and by a whole pass for each pixel."""
 
-import statistics
-import time
-from collections.abc import Callable
-
 import torch
 
+from benchmarks.stopwatch import median_seconds
 from linecolor.networks.pixelcnn import PixelCNN
 
 GRID = 28
@@ -26,8 +23,8 @@ def measure(width: int = 64, layers: int = 10, repeats: int = 3, passes: int = 1
     uniforms = torch.rand(1, network.mixtures + 3, GRID, GRID, generator=random)
     colors = torch.zeros(1, 3, GRID, GRID)
     with torch.no_grad():
-        cached = _median_seconds(lambda: network.sample(condition, uniforms), repeats)
-        whole = _median_seconds(lambda: network(colors, condition), passes)
+        cached = median_seconds(lambda: network.sample(condition, uniforms), repeats)
+        whole = median_seconds(lambda: network(colors, condition), passes)
     torch.set_num_threads(threads)
     pixels = GRID * GRID
     return {
@@ -40,16 +37,6 @@ def measure(width: int = 64, layers: int = 10, repeats: int = 3, passes: int = 1
         "naive_ms_a_pixel": 1e3 * whole,
         "ratio": whole * pixels / cached,
     }
-
-
-def _median_seconds(work: Callable[[], object], repeats: int) -> float:
-    work()
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
 
 
 def main() -> None:
