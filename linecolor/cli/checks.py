@@ -212,6 +212,8 @@ def _no_spread(model: dict[str, Any], why: str) -> None:
 
 def _check_comic(plain: dict[str, Any]) -> None:
     """Refuse what has no meaning without hints, and with sampled colours."""
+    from linecolor.page_colorizer import is_temperature
+
     evaluation = plain["evaluation"]
     if evaluation["mirrored"]:
         raise ValueError("evaluation.mirrored=true: the mean of two samples is neither; use false")
@@ -224,7 +226,7 @@ def _check_comic(plain: dict[str, Any]) -> None:
             zero = "[0]" if isinstance(hints, list) else "0"
             raise ValueError(f"{option}={hints}: the comic colorizer takes no hints; use {option}={zero}")
     temperature = plain["stage"].get("background", {}).get("temperature", 1.0)
-    if type(temperature) not in (int, float) or not 0 < temperature <= 2:
+    if not is_temperature(temperature) or temperature == 0:
         raise ValueError(f"stage.background.temperature={temperature} must be a number above 0 and up to 2")
     line = plain["pairs"]["line"]
     others = any(line[way] for way in ("xdog", "dilate", "outline", "real"))

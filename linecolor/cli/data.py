@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from linecolor.cli.outcome import outcome
 
@@ -167,18 +167,20 @@ def _add_rendering_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="drop what --out holds of this data set first")
 
 
+def _rendering(options: argparse.Namespace) -> dict[str, Any]:
+    """What `_add_rendering_options` asked but for the folder."""
+    return {name: getattr(options, name) for name in ("size", "test_size", "jobs", "force")}
+
+
 def _prepare_openmoji(options: argparse.Namespace) -> None:
     from datamodules.sources.openmoji import prepare_openmoji
 
     _print_summary(
         prepare_openmoji(
             options.out,
-            size=options.size,
-            test_size=options.test_size,
             limit=options.limit,
             test_limit=options.test_limit,
-            jobs=options.jobs,
-            force=options.force,
+            **_rendering(options),
         )
     )
 
@@ -192,10 +194,7 @@ def _prepare_characters(options: argparse.Namespace) -> None:
             styles=[style.strip() for style in options.styles.split(",") if style.strip()],
             count=options.count,
             seed=options.seed,
-            size=options.size,
-            test_size=options.test_size,
-            jobs=options.jobs,
-            force=options.force,
+            **_rendering(options),
         )
     )
 
@@ -209,10 +208,7 @@ def _prepare_panels(options: argparse.Namespace) -> None:
             count=options.count,
             test_count=options.test_count,
             seed=options.seed,
-            size=options.size,
-            test_size=options.test_size,
-            jobs=options.jobs,
-            force=options.force,
+            **_rendering(options),
         ),
         "comic",
     )

@@ -14,6 +14,7 @@ from linecolor.cli.configuration import configuration_folder, register_resolvers
 
 if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
+    from datamodules.recipe import LineSettings
     from datamodules.sources.folder import FolderScan
     from linecolor.coloring import Coloring
     from linecolor.line_art import FullDrawing
@@ -68,7 +69,6 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     import yaml
 
     from datamodules.held_out import full_drawings, readable
-    from datamodules.recipe import LineSettings
     from datamodules.sources.drawing import of_split
     from linecolor.cli.checks import OF_ONE_RUN, check_evaluation
     from linecolor.cli.entries import named_entries
@@ -81,11 +81,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     entries = named_entries(asked["systems"], asked["evaluation"]["blend"])
     _check_systems(asked)
     runs = [entry.path for entry in entries if entry.kind == "run"]
-    plain = (
-        read_settings(runs[0] / "config.yaml")
-        if runs
-        else {"evaluation": {}, "data": {}, "pairs": {"line": _PAPER_LINE}}
-    )
+    plain = read_settings(runs[0] / "config.yaml") if runs else {"evaluation": {}, "data": {}}
     settings = {**_EVALUATION, **plain["evaluation"]}
     settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
     check_evaluation({**settings, **OF_ONE_RUN, "blend": settings["blend"] or "clean"})
@@ -102,13 +98,12 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     drawings = readable(held_out, settings["drawings"])
     if not drawings:
         raise ValueError(f"{data['root']}: holds no readable test drawing; set data.test_share=1.0 to use all pictures")
-    drawn: dict[str, Any] = {**_LINE, **plain["pairs"]["line"]}
     layers = asked["hint_layers"]
     hints = LayerHints(Path(layers).expanduser()) if layers else ProtocolHints(settings["hints"])
     out = Path(asked["out"]).expanduser()
     measured, gallery = measure_systems(
         entries,
-        full_drawings(drawings, LineSettings(**drawn), asked["data"]["line_method"]),
+        full_drawings(drawings, _line_settings(plain), asked["data"]["line_method"]),
         hints,
         settings["features"],
         asked["references"],
@@ -160,10 +155,26 @@ _EVALUATION = {
     "blend": None,
     "sheet": 12,
 }
-_PAPER_LINE = {"xdog": 1.0, "dilate": 1.0, "real": 0.0, "sigmas": [0.4], "kernels": [4], "jitter": [1.0, 1.0]}
-# Ways to draw a line that runs were once trained without.
-_LINE = {"outline": 0.0, "grey": 0.0}
+# Where there is no run, and for what runs were once trained without.
+_LINE = {
+    "xdog": 1.0,
+    "dilate": 1.0,
+    "outline": 0.0,
+    "grey": 0.0,
+    "real": 0.0,
+    "sigmas": [0.4],
+    "kernels": [4],
+    "jitter": [1.0, 1.0],
+}
 _DATA = {"root": None, "lines": None, "manifest": None, "test_share": 0.05, "verify": "header", "overfit": 0}
+
+
+def _line_settings(plain: dict[str, Any]) -> "LineSettings":
+    """How a run's lines were drawn."""
+    from datamodules.recipe import LineSettings
+
+    drawn: dict[str, Any] = {**_LINE, **plain.get("pairs", {"line": {}})["line"]}
+    return LineSettings(**drawn)
 
 
 def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") -> Path:
@@ -174,7 +185,6 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
     import torch
 
     from datamodules.held_out import full_drawings, readable
-    from datamodules.recipe import LineSettings
     from datamodules.sources.drawing import of_split
     from linecolor.bundle import WEIGHTS
     from linecolor.cli.systems import page_resolution
@@ -195,10 +205,10 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
             "pictures"
         )
     # Older evaluations know of no backgrounds, and where there are none they stay what they are.
-    files = [
-        (drawing.color, drawing.line, *([drawing.background] if drawing.background else [])) for drawing in drawings
+    pictures = [
+        (drawing.id, str(drawing.color), str(drawing.line), *([str(drawing.background)] if drawing.background else []))
+        for drawing in drawings
     ]
-    pictures = [(drawing.id, *map(str, of)) for drawing, of in zip(drawings, files, strict=True)]
     asked = {"settings": settings, "bundle": bundle, "pictures": hashlib.sha256(repr(pictures).encode()).hexdigest()}
     result = _finished(run, asked)
     if result:
@@ -210,7 +220,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
         colorizer.enforce_hints = settings["enforce_hints"]
         colorizer.temperature = settings["temperature"]
         colorizer.with_plain = True
-        lined = full_drawings(drawings, LineSettings(**_LINE | plain["pairs"]["line"]))
+        lined = full_drawings(drawings, _line_settings(plain))
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, lined, settings)
         result |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}
