@@ -1,8 +1,6 @@
 """A stage in which a generator is trained against a second network."""
 
 from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_modules.stage import StageSettings, TrainingStage
 
@@ -27,8 +25,3 @@ class AdversarialStage(TrainingStage):
     def trained_networks(self) -> dict[str, nn.Module]:
         """Generator and discriminator."""
         return {"generator": self.generator, "discriminator": self.discriminator}
-
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        """Adam and its schedule for each of the two networks."""
-        pairs = [self.make_optimizer(network) for network in (self.generator, self.discriminator)]
-        return [optimizer for optimizer, _ in pairs], [schedule for _, schedule in pairs]

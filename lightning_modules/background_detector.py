@@ -4,8 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_modules.keyed_randomness import key_randomness
 from lightning_modules.stage import StageSettings, TrainingStage, add_parts
@@ -50,11 +48,6 @@ class BackgroundDetector(TrainingStage):
         """Colours and background; together they make the composite."""
         return {comic.LOW: self.low_resolution, comic.DETECTOR: self.inference_generator}
 
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        """Adam and its schedule."""
-        optimizer, schedule = self.make_optimizer(self.generator)
-        return [optimizer], [schedule]
-
     def on_train_batch_start(self, *_: Any) -> None:
         """Key the samples and the dropout of this step."""
         key_randomness(self.seed, comic.DETECTOR, self.steps, self.global_rank)
@@ -68,7 +61,7 @@ class BackgroundDetector(TrainingStage):
             foreground = self.generator(chunk.draft_line)
             loss = comic.background_loss(colors, foreground, chunk.draft_color)
             self.manual_backward(loss / len(chunks))
-            share = (foreground.detach() < 0.5).float().mean()
+            share = comic.background_of(foreground.detach()).mean()
             everything = (colors - chunk.draft_color).abs().mean()
             seen = {"reconstruction": loss, "background_share": share, "sampled_reconstruction": everything}
             add_parts(totals, seen, len(chunks))
@@ -78,10 +71,7 @@ class BackgroundDetector(TrainingStage):
     @torch.no_grad()
     def sampled(self, line: Tensor) -> Tensor:
         """Colours (B, 3, H, W) as the first stage would paint these outlines, another time differently."""
-        network: Any = self.low_resolution
         # The long chain of samples in half precision would wander off.
         with torch.autocast(self.device.type, enabled=False):
-            rows, columns = network.cells(*line.shape[-2:])
-            uniforms = network.draw_uniforms(len(line), rows, columns, torch.default_generator)
-            colors = network.sample(line, uniforms.to(line.device), self.temperature)
+            colors = comic.sample(self.low_resolution, line, torch.default_generator, self.temperature)
         return comic.enlarge(colors, line.shape[-2:])

@@ -3,8 +3,6 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_modules.stage import StageSettings, TrainingStage
 from linecolor import artifacts, losses
@@ -35,11 +33,6 @@ class Colorizer(TrainingStage):
     def inference_networks(self) -> dict[str, nn.Module]:
         """Draft and colorizer to colour with."""
         return {"draft": self.draft, "colorizer": self.inference_generator}
-
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        """Adam and its schedule."""
-        optimizer, schedule = self.make_optimizer(self.generator)
-        return [optimizer], [schedule]
 
     def training_step(self, batch: LineArtBatch, batch_idx: int) -> None:
         """One step on the difference between colorized drafts and the truth."""

@@ -4,8 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_modules.keyed_randomness import key_randomness
 from lightning_modules.stage import StageSettings, TrainingStage, add_parts
@@ -58,11 +56,6 @@ class Polishing(TrainingStage):
         """The whole chain with this stage's network at its end."""
         return {**self.frozen, self.stage: self.inference_generator}
 
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        """Adam and its schedule."""
-        optimizer, schedule = self.make_optimizer(self.generator)
-        return [optimizer], [schedule]
-
     def on_train_batch_start(self, *_: Any) -> None:
         """Key the masks and the dropout of this step; both polishing networks see the same masks."""
         key_randomness(self.seed, comic.POLISHING, self.steps, self.global_rank)
@@ -87,6 +80,6 @@ class Polishing(TrainingStage):
         networks: dict[str, Any] = self.frozen
         low = comic.enlarge(networks[comic.LOW].reduce(batch.draft_color), size)
         foreground = networks[comic.DETECTOR](batch.draft_line)
-        mean = comic.mean_color(low, (foreground < 0.5).float())
+        mean = comic.mean_color(low, comic.background_of(foreground))
         mask = comic.random_masks(len(batch), (size[0], size[1]), self.device)
         return comic.polishing_input(batch.draft_line, low, foreground, mask, mean)

@@ -112,6 +112,11 @@ class TrainingStage(L.LightningModule):
         found = self.optimizers()
         return found if isinstance(found, list) else [found]
 
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
+        """Adam and its schedule for each network that is trained, in their order."""
+        pairs = [self.make_optimizer(network) for network in self.trained_networks().values()]
+        return [optimizer for optimizer, _ in pairs], [schedule for _, schedule in pairs]
+
     def make_optimizer(self, network: nn.Module) -> tuple[Optimizer, LambdaLR]:
         """Adam on a network's weights and its schedule."""
         optimizer = torch.optim.Adam(

@@ -46,6 +46,18 @@ class ComicColors:
     plain: Tensor | None
 
 
+def sample(colorizer: nn.Module, line: Tensor, generator: torch.Generator, temperature: float) -> Tensor:
+    """Colours (B, 3, h, w), the cells of these outlines (B, 1, H, W), with the noise that the generator draws."""
+    network = cast(LowResolution, colorizer)
+    uniforms = network.draw_uniforms(len(line), *network.cells(*line.shape[-2:]), generator)
+    return network.sample(line, uniforms, temperature).float()
+
+
+def background_of(foreground: Tensor) -> Tensor:
+    """The mask of the background, 1 where the probability of foreground is below a half."""
+    return (foreground < 0.5).float()
+
+
 def mean_color(color: Tensor, area: Tensor) -> Tensor:
     """The mean colour (B, 3, 1, 1) over an area (B, 1, H, W) in [0, 1]; of no area at all, that of the picture."""
     # A thousandth of a pixel of everything, so that an empty area has a mean, and a gradient that is finite.
@@ -141,18 +153,14 @@ def color_comic(
             missing.
         hint: (B, 4, H, W) by `hints.CONVENTION`; those on the background that was found say what colour it has.
     """
-    colorizer = cast(LowResolution, networks[LOW])
     size = line.shape[-2:]
-    rows, columns = colorizer.cells(*size)
-    generator = torch.Generator().manual_seed(seed)
-    uniforms = colorizer.draw_uniforms(len(line), rows, columns, generator).to(line.device)
-    cells = colorizer.sample(line, uniforms, temperature).float()
+    cells = sample(networks[LOW], line, torch.Generator().manual_seed(seed), temperature)
     low = enlarge(cells, size)
     squares = F.interpolate(cells, size=size, mode="nearest")
     if DETECTOR not in networks:
         return ComicColors(squares, None, low, None)
     foreground = networks[DETECTOR](line)
-    mask = (foreground < 0.5).float()
+    mask = background_of(foreground)
     mean = mean_color(low, mask)
     sampled = low
     if hint is not None:

@@ -145,7 +145,7 @@ class LineColorizer(PageColorizer):
         made = comic.color_comic(self.networks, line, self.seed, self.temperature, self.with_plain, hint)
         beside = {}
         if made.foreground is not None:
-            beside[BACKGROUND] = _array(_doubled((made.foreground < 0.5) * 2.0 - 1))
+            beside[BACKGROUND] = _array(_doubled(comic.background_of(made.foreground) * 2 - 1))
         beside[LOW_COLOR] = _array(nn.functional.interpolate(made.low, scale_factor=2, mode="nearest"))
         if made.plain is not None:
             beside[WITHOUT_BACKGROUND] = _array(_doubled(made.plain))

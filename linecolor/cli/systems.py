@@ -128,7 +128,7 @@ def _low_resolution(
 
     from lightning_modules.low_resolution import LowResolutionColorizer
 
-    return LowResolutionColorizer(instantiate(config.model.low_resolution), plain["seed"], stepping)
+    return LowResolutionColorizer(instantiate(config.model.low_resolution), stepping)
 
 
 def _background(config: DictConfig, plain: dict[str, Any], earlier: Any, stepping: "StageSettings") -> "TrainingStage":

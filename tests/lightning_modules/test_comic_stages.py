@@ -61,7 +61,7 @@ def cells(seed: int = 0) -> nn.Module:
 
 
 def colors(**changes) -> LowResolutionColorizer:
-    return LowResolutionColorizer(cells(), 7, stepping(**changes))
+    return LowResolutionColorizer(cells(), stepping(**changes))
 
 
 def detector(**changes) -> BackgroundDetector:
