@@ -2,57 +2,24 @@
 
 from pathlib import Path
 
-import lightning as L
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from datamodules.line_art import LineArtDataModule
-from datamodules.recipe import PairSettings
 from datamodules.sources.folder import scan_folder
 from lightning_modules.background_detector import BackgroundDetector
 from lightning_modules.callbacks.health import Health, NetworkDied
-from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
-from lightning_modules.jsonl_logger import JsonlLogger
 from lightning_modules.keyed_randomness import key_randomness
 from lightning_modules.low_resolution import LowResolutionColorizer
 from lightning_modules.polishing import Polishing
-from lightning_modules.stage import StageSettings
 from linecolor.networks import comic, low_resolution
-from linecolor.training_record import read_record
+from tests.lightning_modules.brief_training import PAIRS, SIDE, assert_continues, stepping, train, weights
 
-SIDE = 64
-PAIRS = {
-    "crop": {"scale": "whole", "uncut": 0.0, "collage": 0.0, "flip": 0.5, "turn": 0.0, "rotation": 0.0, "zoom": 0.0},
-    "color": {
-        "recolor": 0.0,
-        "repaint": 0.0,
-        "hue": 0.0,
-        "saturation": 0.0,
-        "gamma": 0.0,
-        "background": 0.0,
-        "background_areas": 1,
-    },
-    "line": {
-        "xdog": 0.0,
-        "dilate": 0.0,
-        "outline": 1.0,
-        "grey": 0.0,
-        "real": 0.0,
-        "sigmas": [0.4],
-        "kernels": [4],
-        "jitter": [1.0, 1.0],
-    },
-    "hints": {"empty": 1.0, "count": "alac", "least": 1, "most": 4, "strokes": 0.0, "sides": [2]},
-    "artifacts": {"paste": 0.0, "distort": 0.0, "spray": 0.0, "bleed": 0.0},
+OUTLINES = PAIRS | {
+    "line": PAIRS["line"] | {"xdog": 0.0, "dilate": 0.0, "outline": 1.0},
+    "hints": PAIRS["hints"] | {"empty": 1.0, "most": 4},
 }
-
-
-def stepping(accumulate: int = 1, ema_images: float = 0) -> StageSettings:
-    schedule = {"warmup": 0, "drop_at": 0, "drop_to": 1.0, "cosine_steps": 0, "cosine_to": 1.0}
-    adam = {"lr": 1e-3, "betas": [0.5, 0.9]}
-    return StageSettings(10**6, adam, schedule, ema_images, 0.0, accumulate, 1, 10**6)
 
 
 def cells(seed: int = 0) -> nn.Module:
@@ -78,28 +45,9 @@ def polishing(background: bool = True, **changes) -> Polishing:
 ALL = pytest.mark.parametrize("make", [colors, detector, polishing], ids=["colors", "detector", "polishing"])
 
 
-def fit(module, folder: Path, out: Path, steps: int, callbacks=(), consumed: int = 0) -> list[dict]:
+def fit(module, folder: Path, *rest, **more) -> list[dict]:
     drawings = scan_folder(folder / "color", test_share=0.0, progress=False).drawings
-    data = LineArtDataModule(drawings, PairSettings.from_config(PAIRS), SIDE, "none", "comic", 4, steps, 0, 0, 0)
-    data.consumed = consumed
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=JsonlLogger(out / "metrics.jsonl"),
-        callbacks=list(callbacks),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-        log_every_n_steps=1,
-        default_root_dir=str(out),
-    )
-    trainer.fit(module, datamodule=data)
-    return read_record(out / "metrics.jsonl")
-
-
-def weights(module: nn.Module) -> list[torch.Tensor]:
-    return [tensor.detach().clone() for tensor in module.state_dict().values()]
+    return train(module, drawings, OUTLINES, "comic", *rest, **more)
 
 
 # The first and the fourth step. A change here is a change of what training does: say why when they are renewed.
@@ -138,21 +86,7 @@ def _values(held) -> list[nn.Module]:
 @ALL
 def test_a_stopped_stage_continues_as_if_it_had_not(make, picture_folder, tmp_path):
     """Samples, masks and dropout are keyed by the step, and a checkpoint holds BatchNorm's averages."""
-
-    def checkpoint() -> StageCheckpoint:
-        return StageCheckpoint(tmp_path / "checkpoints", 100, 0, {"width": 4}, tmp_path / "metrics.jsonl")
-
-    straight = make(ema_images=50)
-    fit(straight, picture_folder, tmp_path / "straight", 4)
-    fit(make(ema_images=50), picture_folder, tmp_path / "first", 2, [checkpoint()])
-    second, resume = make(ema_images=50), checkpoint()
-    torch.manual_seed(99)
-    torch.rand(17)  # whatever else has drawn meanwhile
-    found = resume.find(second)
-    resume.restore(second)
-    fit(second, picture_folder, tmp_path / "second", 4, [resume], consumed=found["images_seen"])
-    for one, other in zip(weights(straight), weights(second), strict=True):
-        assert torch.equal(one, other)
+    assert_continues(make, fit, picture_folder, tmp_path)
 
 
 def test_the_detector_learns_from_another_sample_at_every_step(picture_folder, tmp_path):

@@ -23,13 +23,13 @@ from datamodules.sources.folder import scan_folder
 from lightning_modules.callbacks.stage_checkpoint import DAMAGED, LAST, PREVIOUS, StageCheckpoint, load_checkpoint
 from lightning_modules.colorizer import Colorizer
 from lightning_modules.draft_gan import DraftGAN
-from lightning_modules.jsonl_logger import JsonlLogger
 from lightning_modules.schedule import learning_rate_factor
 from lightning_modules.stage import StageSettings, TrainingDiverged
 from linecolor.networks.discriminator import Discriminator
 from linecolor.networks.features import VGG16Relu22
 from linecolor.networks.unet import ResNeXtUNet
 from linecolor.training_record import read_record
+from tests.lightning_modules.brief_training import trainer_for
 
 SIDE = 32
 # Written out, so that tuning conf/pairs does not change the golden losses below.
@@ -84,23 +84,6 @@ def fit(
     trainer = trainer_for(out, callbacks)
     trainer.fit(module, datamodule=datamodule)
     return trainer
-
-
-def trainer_for(out: Path, callbacks, limit_val_batches: float = 0) -> L.Trainer:
-    return L.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=JsonlLogger(out / "metrics.jsonl"),
-        callbacks=list(callbacks),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=limit_val_batches,
-        val_check_interval=1,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-        default_root_dir=str(out),
-    )
 
 
 def losses(out: Path, name: str) -> list[float]:
