@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import blending, colorizing, curation, devices, sampling, shards, startup, survival, tracking, training
-from linecolor.run_folder import commit, versions
+from linecolor.runs.run_folder import commit, versions
 
 RESULTS = Path(__file__).parent / "results"
 

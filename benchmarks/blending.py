@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from benchmarks.stopwatch import median_seconds
-from linecolor.blending import BlendMode, blend
+from linecolor.rendering.blending import BlendMode, blend
 
 SIGMA = 0.6
 MODES: tuple[BlendMode, ...] = ("none", "paper", "clean")

@@ -12,13 +12,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.blend_comparison import FIGURES, BlendComparison, compare_blends, reduced_truth
 from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import of_split
 from datamodules.sources.folder import scan_folder
-from linecolor.blend_comparison import FIGURES, BlendComparison, compare_blends, reduced_truth
-from linecolor.evaluation import color_by_protocol
-from linecolor.line_colorizer import LineColorizer
-from linecolor.run_folder import machine
+from linecolor.evaluation.full_size import color_by_protocol
+from linecolor.runs.run_folder import machine
+from linecolor.systems.line_colorizer import LineColorizer
 
 RESULTS = Path(__file__).parent / "results" / "blends.json"
 LEAST_SIDE = 1536

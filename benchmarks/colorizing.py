@@ -26,7 +26,7 @@ def page(side: int) -> np.ndarray:
 
 def measure() -> dict[str, float]:
     """Median `seconds` at 2,048 px with 32 hints, the call alone; `gb` beside line, hints and result at 8,192 px."""
-    from linecolor.line_colorizer import LineColorizer
+    from linecolor.systems.line_colorizer import LineColorizer
 
     colorizer = LineColorizer.load()
     line = page(2048)
@@ -45,8 +45,8 @@ def _memory(side: int = 8192) -> float:
     """Gigabytes that colouring takes beside its pictures, in a process of its own: a peak never sinks."""
     import torch
 
-    from linecolor.cli.preflight_meter import forget_peak, peak_memory, resident_memory
-    from linecolor.line_colorizer import LineColorizer
+    from linecolor.experiment.preflight.meter import forget_peak, peak_memory, resident_memory
+    from linecolor.systems.line_colorizer import LineColorizer
 
     cpu = torch.device("cpu")
     colorizer = LineColorizer.load()

@@ -24,12 +24,12 @@ import torch
 
 from benchmarks.training import _config
 from datamodules.illustrations import Illustrations, KeyedBatches
+from datamodules.prepare.openmoji import prepare_openmoji
 from datamodules.recipe import PairSettings
+from datamodules.shards.drawings import load_shards
+from datamodules.shards.write import write_shards
 from datamodules.sources.drawing import Drawing, ids_of, of_split
 from datamodules.sources.folder import scan_folder
-from datamodules.sources.openmoji import prepare_openmoji
-from datamodules.sources.sharding import write_shards
-from datamodules.sources.shards import load_shards
 
 ROUNDS = 15
 MANY = 700_000
@@ -125,8 +125,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def _write_index(folder: Path, rows: int) -> int:
     """An index as `write_shards` leaves it, and its shards, which are holes."""
-    from datamodules.sources.shard_index import FORMAT_VERSION, INDEX, line_offset
-    from datamodules.sources.shard_rows import ShardedDrawing, to_bytes, to_table
+    from datamodules.shards.index import FORMAT_VERSION, INDEX, line_offset
+    from datamodules.shards.rows import ShardedDrawing, to_bytes, to_table
 
     drawings, shards, offset = [], [0], 512
     for number in range(rows):

@@ -12,11 +12,11 @@ from torch.utils.data import DataLoader, default_collate
 from benchmarks.training import _config, _module
 from datamodules.illustrations import Illustrations
 from datamodules.pairs import PairSynthesizer
+from datamodules.prepare.openmoji import prepare_openmoji
 from datamodules.recipe import PairSettings
 from datamodules.sources.folder import scan_folder
-from datamodules.sources.openmoji import prepare_openmoji
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
-from linecolor.line_art import LineArtBatch
+from linecolor.samples import LineArtBatch
 
 
 class _Watched(StageCheckpoint):

@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.training import _BareLoop, _config, _data, _module, _to
-from datamodules.sources.openmoji import prepare_openmoji
-from lightning_modules.jsonl_logger import JsonlLogger
-from lightning_modules.wandb_logger import WandbLogger
+from datamodules.prepare.openmoji import prepare_openmoji
+from lightning_modules.loggers.jsonl import JsonlLogger
+from lightning_modules.loggers.wandb import WandbLogger
 
 BLOCKS, STEPS = 20, 8
 """Blocks of steps with the mirror at work, each followed by one without."""

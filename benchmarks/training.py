@@ -17,15 +17,15 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from datamodules.line_art import LineArtDataModule
+from datamodules.datamodule import LineArtDataModule
+from datamodules.prepare.openmoji import prepare_openmoji
 from datamodules.recipe import PairSettings
 from datamodules.sources.folder import scan_folder
-from datamodules.sources.openmoji import prepare_openmoji
-from lightning_modules.draft_gan import DraftGAN
-from lightning_modules.stage import StageSettings
+from lightning_modules.stages.draft import DraftGAN
+from lightning_modules.stages.training_stage import StageSettings
 from linecolor import losses
-from linecolor.cli.configuration import configuration_folder, register_resolvers
-from linecolor.line_art import LineArtBatch
+from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.samples import LineArtBatch
 
 ROUNDS = 5
 

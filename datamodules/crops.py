@@ -5,7 +5,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from linecolor import lines
+from linecolor.lineart import lines
 
 # Without it the import asks the network for a newer version and waits up to two seconds.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")

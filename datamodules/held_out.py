@@ -11,8 +11,9 @@ from torch.utils.data import Dataset
 from datamodules.illustrations import Page, read_page
 from datamodules.recipe import LineSettings
 from datamodules.sources.drawing import Drawing
-from linecolor import images, lines, outlines
-from linecolor.line_art import FullDrawing
+from linecolor import images
+from linecolor.lineart import lines, outlines
+from linecolor.samples import FullDrawing
 
 Picture = NDArray[np.uint8]
 log = logging.getLogger("linecolor")

@@ -15,7 +15,8 @@ from torch.utils.data import Dataset, Sampler
 from datamodules.crops import PageCrop
 from datamodules.recipe import PairSettings, SampleKey, draw, draw_company, draw_crop, keyed_generator
 from datamodules.sources.drawing import Drawing, ids_of
-from linecolor import images, lines, protocol
+from linecolor import images
+from linecolor.lineart import foreground, lines
 
 Picture = NDArray[np.uint8]
 log = logging.getLogger("linecolor")
@@ -53,7 +54,7 @@ def read_page(drawing: Drawing, flood: bool = True) -> Page:
         alpha = np.full(color.shape[:2], 255, np.uint8)
     if alpha is None:
         reachable = np.full(color.shape[:2], 255, np.uint8) if line is None else line
-        alpha = protocol.foreground(reachable, color).astype(np.uint8) * 255
+        alpha = foreground.foreground(reachable, color).astype(np.uint8) * 255
     return Page(drawing, color, line, alpha)
 
 

@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from datamodules.palette_swap import repaint
 from datamodules.recipe import DILATE, GREY, OUTLINE, REAL, XDOG, PairSettings
-from datamodules.repainting import repaint
-from linecolor import device_hints, device_lines, device_outlines, hints, lines, outlines
 from linecolor.artifacts import ArtifactRecipe
-from linecolor.line_art import LineArtBatch
+from linecolor.hints import layers, torch_hints
+from linecolor.lineart import lines, outlines, torch_lines, torch_outlines
+from linecolor.samples import LineArtBatch
 
 
 class PairSynthesizer:
@@ -22,11 +23,11 @@ class PairSynthesizer:
 
     Args:
         pairs: the settings the recipes were drawn with.
-        hint_spread: one of `hints.SPREAD_CHANNELS`; `none` in the paper.
+        hint_spread: one of `layers.SPREAD_CHANNELS`; `none` in the paper.
     """
 
     def __init__(self, pairs: PairSettings, hint_spread: str) -> None:
-        hints.draft_channels(hint_spread)  # refuses an unknown one
+        layers.draft_channels(hint_spread)  # refuses an unknown one
         self.pairs = pairs
         self.hint_spread = hint_spread
 
@@ -42,10 +43,10 @@ class PairSynthesizer:
         # After the paper and without jitter: in a grey picture luma and colour must fit each other.
         grey = method == GREY
         if grey.any():
-            line[grey] = device_lines.grey_uint8(color[grey])
+            line[grey] = torch_lines.grey_uint8(color[grey])
         draft_color = F.avg_pool2d(color.float(), 2).round().to(torch.uint8)
         draft_line = self._reduced(line, grey)
-        hint = device_hints.paint(
+        hint = torch_hints.paint(
             draft_line,
             draft_color,
             recipe["hint_positions"],
@@ -59,7 +60,7 @@ class PairSynthesizer:
             color=_signed(color),
             draft_line=_jittered(draft_line, jitter),
             draft_color=_signed(draft_color),
-            hint=device_hints.to_network(hint),
+            hint=torch_hints.to_network(hint),
             spread=self._spread(hint, draft_line),
             foreground=alpha.float().div_(255),
             artifacts=ArtifactRecipe(**{f.name: recipe[f.name] for f in fields(ArtifactRecipe)}),
@@ -102,14 +103,14 @@ class PairSynthesizer:
         """Line art (B, 1, S, S) uint8 by each sample's own method; the grey ones' comes later."""
         line = real.clone()
         ways: list[tuple[int, str, Sequence[Any], Callable[..., Any], Callable[..., Tensor]]] = [
-            (XDOG, "sigma", self.pairs.line.sigmas, lines.xdog, device_lines.xdog),
-            (DILATE, "kernel", self.pairs.line.kernels, lines.dilate_abs_sub, device_lines.dilate_abs_sub),
+            (XDOG, "sigma", self.pairs.line.sigmas, lines.xdog, torch_lines.xdog),
+            (DILATE, "kernel", self.pairs.line.kernels, lines.dilate_abs_sub, torch_lines.dilate_abs_sub),
         ]
         for way, choice, parameters, on_cpu, on_device in ways:
             for index, parameter in enumerate(parameters):
                 which = (method == way) & (recipe[choice] == index)
                 _draw(line, color, which, on_cpu, on_device, parameter)
-        _draw(line, color, method == OUTLINE, outlines.outline, device_outlines.outline)
+        _draw(line, color, method == OUTLINE, outlines.outline, torch_outlines.outline)
         return line
 
     def _background(self, color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tensor:
@@ -126,7 +127,7 @@ class PairSynthesizer:
     def _reduced(self, line: Tensor, grey: Tensor) -> Tensor:
         """Half the size; a grey picture by its mean, a line so that it stays one."""
         if line.device.type != "cpu":
-            smaller = device_lines.reduce(line, 2)
+            smaller = torch_lines.reduce(line, 2)
         else:
             half = (line.shape[-2] // 2, line.shape[-1] // 2)
             pages = [torch.from_numpy(lines.reduce(page.numpy(), half)) for page in line[:, 0]]
@@ -140,7 +141,7 @@ class PairSynthesizer:
             return hint.new_zeros((len(hint), 0, *hint.shape[-2:]), dtype=torch.float32)
         grids = hint.permute(0, 2, 3, 1).cpu().numpy()
         pages = draft_line[:, 0].cpu().numpy()
-        fills = [hints.spread(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)]
+        fills = [layers.spread(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)]
         return torch.from_numpy(np.stack(fills)).to(hint.device)
 
 

@@ -19,9 +19,9 @@ from PIL import Image
 from datamodules.curation.manifest import row_name
 from datamodules.curation.reasons import REASONS, Judgement
 from datamodules.sources.drawing import keyed_fraction
+from linecolor.html.tables import Table, lay_out_table
 from linecolor.images import UnreadableImage, find_images, write_atomically
 from linecolor.images.thumbnails import read_thumbnail
-from linecolor.report.tables import Table, lay_out_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,7 +88,7 @@ def write_sheet(
         table=lay_out_table(table),
         sections=sections,
         thresholds=[(name.replace("_", "-"), f"{value:g}") for name, value in thresholds.items()],
-        css=Markup(files("linecolor").joinpath("templates", "report.css").read_text(encoding="utf-8")),
+        css=Markup(files("linecolor.html").joinpath("templates", "report.css").read_text(encoding="utf-8")),
     )
     write_atomically(path, page.encode("utf-8", "replace"))
 
@@ -138,7 +138,7 @@ def _thumbnail(path: Path | None) -> str:
 @cache
 def _template() -> Any:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("linecolor", "templates"),
+        loader=jinja2.PackageLoader("linecolor.html", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datamodules.curation.measures import FIGURES, VERSION
-from datamodules.sources.rendering import data_package
+from datamodules.prepare.rendering import data_package
 from linecolor.images import write_atomically
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from datamodules.curation.manifest import (
 )
 from datamodules.curation.measures import PIXELS, measure, perceptual_hash
 from datamodules.curation.processes import in_processes
-from datamodules.sources.rendering import data_package
+from datamodules.prepare.rendering import data_package
 from linecolor.images import UnreadableImage, find_images
 from linecolor.images.thumbnails import read_thumbnail
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import lightning as L
 
-from lightning_modules.stage import TrainingStage
-from linecolor.blending import BlendMode
-from linecolor.evaluation import FullSizeEvaluation
-from linecolor.line_art import FullDrawing
-from linecolor.line_colorizer import LineColorizer
+from lightning_modules.stages.training_stage import TrainingStage
+from linecolor.evaluation.full_size import FullSizeEvaluation
 from linecolor.networks.distance_features import ExtractorName, make_feature_extractor
+from linecolor.rendering.blending import BlendMode
+from linecolor.samples import FullDrawing
+from linecolor.systems.line_colorizer import LineColorizer
 
 
 class FullResolutionMetrics(L.Callback):

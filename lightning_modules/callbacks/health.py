@@ -5,7 +5,7 @@ from typing import Any
 
 import lightning as L
 
-from lightning_modules.stage import TrainingDiverged, TrainingStage
+from lightning_modules.stages.training_stage import TrainingDiverged, TrainingStage
 
 BLIND_LOSS = 1.38
 """The discriminator's loss when it tells nothing apart, 2 log 2 = 1.386, in round figures."""

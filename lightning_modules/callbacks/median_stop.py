@@ -7,10 +7,10 @@ from typing import Any
 
 import lightning as L
 
-from lightning_modules.jsonl_logger import JsonlLogger
-from lightning_modules.stage import TrainingStage
-from linecolor.sweep_folder import JobFolder, StoppedBelowMedian
-from linecolor.training_record import read_record
+from lightning_modules.loggers.jsonl import JsonlLogger
+from lightning_modules.stages.training_stage import TrainingStage
+from linecolor.runs.record import read_record
+from linecolor.runs.sweep_folder import JobFolder, StoppedBelowMedian
 
 
 class MedianStop(L.Callback):

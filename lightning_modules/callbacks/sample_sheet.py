@@ -5,11 +5,11 @@ from pathlib import Path
 import lightning as L
 
 from lightning_modules.callbacks.full_resolution_metrics import live_colorizer
-from lightning_modules.stage import TrainingStage
-from linecolor.blending import BlendMode
-from linecolor.evaluation import color_by_protocol, steps
+from lightning_modules.stages.training_stage import TrainingStage
+from linecolor.evaluation.full_size import color_by_protocol, steps
 from linecolor.images import write_png
-from linecolor.sheets import sheet
+from linecolor.images.contact_sheet import sheet
+from linecolor.rendering.blending import BlendMode
 
 
 class SampleSheet(L.Callback):

@@ -11,9 +11,9 @@ import lightning as L
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 
-from lightning_modules.stage import TrainingStage
-from linecolor.run_folder import CHECKPOINTS
-from linecolor.training_record import secured_size
+from lightning_modules.stages.training_stage import TrainingStage
+from linecolor.runs.record import secured_size
+from linecolor.runs.run_folder import CHECKPOINTS
 
 log = logging.getLogger("linecolor")
 

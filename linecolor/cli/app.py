@@ -80,7 +80,7 @@ def serve(options: argparse.Namespace) -> None:
 
     listening = _listen(options.host, options.port)
     with listening:
-        from linecolor.line_colorizer import LineColorizer
+        from linecolor.systems.line_colorizer import LineColorizer
         from linecolor.web.guard import LOOPBACK
 
         colorizer = LineColorizer.load(options.bundle, device=options.device)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from linecolor.cli.outcome import outcome
 
 if TYPE_CHECKING:
-    from linecolor.blending import BlendMode
     from linecolor.cli.pages import PageJob
-    from linecolor.coloring import Picture
-    from linecolor.hints import Point
-    from linecolor.page_colorizer import PageColorizer
+    from linecolor.hints.layers import Point
+    from linecolor.rendering.blending import BlendMode
+    from linecolor.rendering.page_colorizer import PageColorizer
+    from linecolor.rendering.result import Picture
 
     Hints = Picture | Sequence[Point] | None
 
@@ -126,7 +126,7 @@ def _tell(line: str) -> None:
 
 def parse_point(text: str) -> Point:
     """`X,Y,#RRGGBB` as a hint; ValueError for anything else."""
-    from linecolor.hints import parse_color
+    from linecolor.hints.layers import parse_color
 
     parts = text.split(",")
     try:
@@ -138,9 +138,10 @@ def parse_point(text: str) -> Point:
 
 
 def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point], options: argparse.Namespace) -> str:
-    from linecolor import blending, images, openraster
+    from linecolor import images
     from linecolor.images.encoding import encode_png
-    from linecolor.images.page_notes import read_notes, signed
+    from linecolor.images.metadata import read_notes, signed
+    from linecolor.rendering import blending, openraster
 
     started = time.perf_counter()
     line, _ = images.read_color(job.page)
@@ -169,7 +170,7 @@ def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
     import cv2
     import numpy as np
 
-    from linecolor.hints import place_points
+    from linecolor.hints.layers import place_points
 
     if hints is None:
         return None
@@ -188,11 +189,11 @@ def _colorizer(options: argparse.Namespace) -> PageColorizer:
             raise ValueError("--bundle and --onnx are two ways to name the networks; give one of them")
         if options.device not in ("auto", "cpu"):
             raise ValueError(f"--onnx runs on the CPU, not on {options.device}; leave --device out")
-        from linecolor.onnx_colorizer import OnnxColorizer
+        from linecolor.onnx.onnx_colorizer import OnnxColorizer
 
         colorizer: PageColorizer = OnnxColorizer.load(options.onnx, blend, options.resolution)
     else:
-        from linecolor.line_colorizer import LineColorizer
+        from linecolor.systems.line_colorizer import LineColorizer
 
         colorizer = LineColorizer.load(options.bundle, blend, options.device, options.resolution)
     colorizer.draft_only = options.draft
@@ -202,7 +203,7 @@ def _colorizer(options: argparse.Namespace) -> PageColorizer:
 
 def _set_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None:
     """How colours are sampled, by a system that samples; others colour a page in one way."""
-    from linecolor.page_colorizer import is_temperature
+    from linecolor.rendering.options import is_temperature
 
     if options.temperature is not None and not is_temperature(options.temperature):
         raise ValueError(f"--temperature {options.temperature} must be from 0 to 2")

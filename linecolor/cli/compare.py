@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from linecolor.comparison import RunResult
+    from linecolor.runs.result import RunResult
 
 _EXAMPLES = """examples:
   linecolor-compare runs/demo runs/mine
@@ -65,9 +65,10 @@ def compare(runs: Sequence[Path], out: Path, drawings: int) -> Path:
     if drawings < 0:
         raise ValueError(f"--drawings={drawings} must be 0 or more")
 
-    from linecolor.cli.truths import read_truths
-    from linecolor.comparison import (
-        RunResult,
+    from linecolor.experiment.data import read_truths
+    from linecolor.html import Report, write_report
+    from linecolor.html.tables import table_text
+    from linecolor.reports.comparison import (
         configuration_table,
         curves,
         licence,
@@ -75,9 +76,8 @@ def compare(runs: Sequence[Path], out: Path, drawings: int) -> Path:
         quality_tables,
         warnings,
     )
-    from linecolor.report import Report, write_report
-    from linecolor.run_folder import versions
-    from linecolor.table_text import table_text
+    from linecolor.runs.result import RunResult
+    from linecolor.runs.run_folder import versions
 
     results = [RunResult.of(path, label) for path, label in zip(folders, _labels(folders))]
     tables = [*quality_tables(results), configuration_table(results)]

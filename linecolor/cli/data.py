@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from linecolor.cli.outcome import outcome
 
 if TYPE_CHECKING:
-    from datamodules.sources.rendering import Rendered
+    from datamodules.prepare.rendering import Rendered
 
 _EXAMPLES = """examples:
   linecolor-data prepare openmoji --out data/openmoji --size 512 --limit 600
@@ -173,7 +173,7 @@ def _rendering(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _prepare_openmoji(options: argparse.Namespace) -> None:
-    from datamodules.sources.openmoji import prepare_openmoji
+    from datamodules.prepare.openmoji import prepare_openmoji
 
     _print_summary(
         prepare_openmoji(
@@ -186,7 +186,7 @@ def _prepare_openmoji(options: argparse.Namespace) -> None:
 
 
 def _prepare_characters(options: argparse.Namespace) -> None:
-    from datamodules.sources.characters import prepare_characters
+    from datamodules.prepare.characters import prepare_characters
 
     _print_summary(
         prepare_characters(
@@ -200,7 +200,7 @@ def _prepare_characters(options: argparse.Namespace) -> None:
 
 
 def _prepare_panels(options: argparse.Namespace) -> None:
-    from datamodules.sources.panels import prepare_panels
+    from datamodules.prepare.panels.compose import prepare_panels
 
     _print_summary(
         prepare_panels(
@@ -229,7 +229,7 @@ def _preview(options: argparse.Namespace) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from linecolor.cli.preview import write_preview
+    from linecolor.experiment.preview import write_preview
 
     try:
         write_preview(options.output, options.overrides, options.count)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from linecolor.cli.outcome import outcome
 
 if TYPE_CHECKING:
-    from linecolor.onnx_export import ExportedNetwork
+    from linecolor.onnx.export import ExportedNetwork
 
 DESCRIPTION = """Write a trained system as ONNX: linecolor.onnx, the whole of it, and of two stages also draft.onnx and
 colorizer.onnx, each network alone. Height, width and batch stay open. Each file is measured against PyTorch at several
@@ -37,12 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Export, and print what was written."""
-    from linecolor.bundle import find_bundle, read_card
+    from linecolor.systems.bundle import find_bundle, read_card
 
     read_card(find_bundle(options.bundle))  # a wrong one is told before anybody waits
     print("linecolor-export: traces and measures, which takes a minute or so ...", file=sys.stderr, flush=True)
 
-    from linecolor.onnx_export import export_bundle
+    from linecolor.onnx.export import export_bundle
 
     print(table(export_bundle(options.bundle, options.out, options.half, options.force)))
     print(f"try next  linecolor-colorize page.png --onnx {options.out / 'linecolor.onnx'}")

@@ -47,9 +47,9 @@ def run(options: argparse.Namespace) -> None:
 
     from datamodules.held_out import FullDrawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.cli.sources import load_drawings
+    from linecolor.evaluation.methods import ProtocolHints
+    from linecolor.experiment.data import load_drawings
     from linecolor.images import write_png
-    from linecolor.systems import ProtocolHints
 
     counts = _counts(options.hints)
     for name, value, least in (("drawings", options.drawings, 1), ("seed", options.seed, 0)):

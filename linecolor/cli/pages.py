@@ -178,8 +178,8 @@ def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
 
 def _refuse_others_files(jobs: Sequence[PageJob], layers: str | None, force: bool) -> None:
     """Results of an earlier run are replaced, anybody else's files are not."""
-    from linecolor.images.page_notes import is_signed
-    from linecolor.openraster import is_own
+    from linecolor.images.metadata import is_signed
+    from linecolor.rendering.openraster import is_own
 
     if force:
         return

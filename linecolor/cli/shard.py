@@ -44,9 +44,9 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ValueError, OSError, ImportError: for people; see `write_shards` and `scan_folder`.
     """
+    from datamodules.shards.drawings import is_sharded
+    from datamodules.shards.write import ShardingRefused, write_shards
     from datamodules.sources.folder import read_licence, scan_folder
-    from datamodules.sources.sharding import ShardingRefused, write_shards
-    from datamodules.sources.shards import is_sharded
 
     if is_sharded(str(options.source)):
         raise ShardingRefused(f"{options.source}: holds shards already; shards are made from a folder of pictures")

@@ -10,7 +10,8 @@ picture files in folders, and writing them whole or not at all.
 
 from importlib.util import find_spec
 
-from linecolor.images.files import SUFFIXES, find_images, write_atomically, write_png
+from linecolor.images.encoding import write_png
+from linecolor.images.files import SUFFIXES, find_images, write_atomically
 from linecolor.images.sources import (
     MAX_FILE_BYTES,
     MAX_PIXELS,
@@ -22,7 +23,7 @@ from linecolor.images.sources import (
 )
 
 if find_spec("PIL") is None:
-    from linecolor.images.opencv_door import check_image, image_size, read_color, read_hint_layer, read_line
+    from linecolor.images.opencv_decoder import check_image, image_size, read_color, read_hint_layer, read_line
 else:
     from linecolor.images.reading import check_image, image_size, read_color, read_hint_layer, read_line
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -43,32 +39,6 @@ def find_images(root: str | Path) -> list[Path]:
     return sorted(found)
 
 
-def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
-    """Write a PNG in one step: the file is either whole or not there. Compression is fast, not small.
-
-    Args:
-        path: the file; missing folders are made.
-        array: uint8, (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha.
-
-    Raises:
-        ValueError: another dtype or shape.
-    """
-    try:
-        check_picture(array)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    write_atomically(path, _encoded(np.ascontiguousarray(array)))
-
-
-def check_picture(array: NDArray[np.uint8]) -> None:
-    """ValueError for an array that no PNG is written from."""
-    pixels = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
-    if array.dtype != np.uint8 or array.size == 0 or not pixels:
-        raise ValueError(
-            f"a PNG is written from uint8 (H, W), (H, W, 3) or (H, W, 4); this is {array.dtype} {array.shape}"
-        )
-
-
 def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> None:
     """Write bytes in one step, through a hidden temporary file beside the target, making its folders.
 
@@ -94,16 +64,3 @@ def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> No
         if isinstance(error, OSError) and error.errno:
             raise OSError(error.errno, error.strerror, str(path)) from error  # with the name the user knows
         raise
-
-
-def _encoded(array: NDArray[np.uint8]) -> bytes:
-    # Each where it is needed: whoever reads pictures with Pillow need not wait for OpenCV.
-    try:
-        from PIL import Image
-    except ImportError:
-        from linecolor.images.encoding import encode_png
-
-        return encode_png(array)
-    buffer = BytesIO()
-    Image.fromarray(array).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()

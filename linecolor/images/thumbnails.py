@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from linecolor.images.decoding import decoded, in_mode, opened, oriented_size
+from linecolor.images.pillow_decoder import decoded, in_mode, opened, oriented_size
 from linecolor.images.sources import MAX_PIXELS, PictureSource
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linecolor.device_hints import halve
+from linecolor.hints.torch_hints import halve
 from linecolor.networks.features import FrozenFeatures, VGG16Relu22
 from linecolor.networks.resnext import LEAKY_SLOPE
 

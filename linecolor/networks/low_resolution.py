@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linecolor import logistic_mixture
+from linecolor.networks import logistic_mixture
 from linecolor.networks.pixelcnn import PixelCNN
 from linecolor.networks.resnet import ConditioningNetwork, initialise
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linecolor import logistic_mixture
+from linecolor.networks import logistic_mixture
 
 FIRST_REACH = 3
 """The first convolution is 7x7 with mask A: three pixels up, left and right."""

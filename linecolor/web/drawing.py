@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from linecolor import blending, images, lines, openraster
-from linecolor.blending import BlendMode
+from linecolor import images
 from linecolor.images.encoding import encode_png
-from linecolor.images.page_notes import read_notes
-from linecolor.line_layer import LineLayer
-from linecolor.page_colorizer import MOST_RESOLUTION, PageColorizer
+from linecolor.images.metadata import read_notes
+from linecolor.lineart import lines
+from linecolor.lineart.layer import LineLayer
+from linecolor.rendering import blending, openraster
+from linecolor.rendering.blending import BlendMode
+from linecolor.rendering.options import MOST_RESOLUTION
+from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.web.strokes import Stroke, paint_strokes
 
 Picture = NDArray[np.uint8]

@@ -18,18 +18,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from linecolor.blending import BlendMode
 from linecolor.images import PictureBytes, UnreadableImage
 from linecolor.images.thumbnails import read_thumbnail
-from linecolor.page_colorizer import PageColorizer
-from linecolor.palette import dominant_colors
-from linecolor.web.answers import Refused, always, error_answer, file_answer, json_answer
+from linecolor.rendering.blending import BlendMode
+from linecolor.rendering.page_colorizer import PageColorizer
+from linecolor.rendering.palette import dominant_colors
 from linecolor.web.drawing import Drawing, at_details
 from linecolor.web.guard import LOOPBACK, Guard
+from linecolor.web.responses import Refused, always, error_answer, file_answer, json_answer
 from linecolor.web.store import MOST_DRAWINGS, DrawingStore
 from linecolor.web.strokes import Stroke, read_strokes
-from linecolor.web.turns import Busy, Left, Turns
 from linecolor.web.uploads import Uploads
+from linecolor.web.worker_pool import Busy, Left, Turns
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -41,7 +41,7 @@ PAGE_FILES = {
     "app.css": "text/css; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
     "strokes.js": "text/javascript; charset=utf-8",
-    "kept.js": "text/javascript; charset=utf-8",
+    "storage.js": "text/javascript; charset=utf-8",
     "sheet.js": "text/javascript; charset=utf-8",
     "compare.js": "text/javascript; charset=utf-8",
     "swatches.js": "text/javascript; charset=utf-8",

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from linecolor.page_colorizer import PageColorizer
+from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.web.drawing import Drawing
 
 MOST_DRAWINGS = 32

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linecolor.hints import parse_color
+from linecolor.hints.layers import parse_color
 
 Picture = NDArray[np.uint8]
 

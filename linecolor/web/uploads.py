@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from linecolor.web.answers import Refused
-from linecolor.web.turns import Busy, Left
+from linecolor.web.responses import Refused
+from linecolor.web.worker_pool import Busy, Left
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -11,7 +11,7 @@ import yaml
 from datamodules.illustrations import Illustrations, Page, collage
 from datamodules.recipe import CropSettings, PairSettings, SampleKey, draw_company, draw_crop
 from datamodules.sources.drawing import Drawing
-from linecolor.cli.sources import data_licence, load_drawings
+from linecolor.experiment.data import data_licence, load_drawings
 from linecolor.images import write_png
 
 

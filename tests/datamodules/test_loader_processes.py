@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from datamodules import line_art
-from datamodules.line_art import LineArtDataModule
+from datamodules import datamodule
+from datamodules.datamodule import LineArtDataModule
 from datamodules.recipe import PairSettings
 from datamodules.sources.folder import scan_folder
 
@@ -23,7 +23,7 @@ PAIRS = PairSettings.from_config(
 @pytest.fixture
 def batches(picture_folder, monkeypatch):
     """Batches of one loader process, and that process."""
-    monkeypatch.setattr(line_art, "LINGER", 2)  # a busy machine may not read for a second
+    monkeypatch.setattr(datamodule, "LINGER", 2)  # a busy machine may not read for a second
     drawings = scan_folder(picture_folder / "color", None, test_share=0.0, progress=False).drawings
     loader = LineArtDataModule(drawings, PAIRS, 32, "none", "draft", 2, 10**6, 0, 1, 0).train_dataloader()
     iterator = iter(loader)
@@ -55,7 +55,7 @@ def test_a_program_that_ends_with_its_loader_at_work_does_not_wait_for_it(pictur
 import sys
 sys.path.insert(0, sys.argv[2])
 from test_loader_processes import PAIRS
-from datamodules.line_art import LineArtDataModule
+from datamodules.datamodule import LineArtDataModule
 from datamodules.sources.folder import scan_folder
 drawings = scan_folder(sys.argv[1], None, test_share=0.0, progress=False).drawings
 batches = iter(LineArtDataModule(drawings, PAIRS, 32, "none", "draft", 2, 10**6, 0, 1, 0).train_dataloader())

@@ -11,8 +11,8 @@ from datamodules.illustrations import Illustrations, KeyedBatches, read_page
 from datamodules.pairs import PairSynthesizer
 from datamodules.recipe import GREY, OUTLINE, REAL, XDOG, PairSettings
 from datamodules.sources.folder import scan_folder
-from linecolor import device_lines, lines, outlines
-from linecolor.lines import grey_uint8
+from linecolor.lineart import lines, outlines, torch_lines
+from linecolor.lineart.lines import grey_uint8
 
 CONF = Path(__file__).parents[2] / "conf" / "pairs"
 SIDE = 64
@@ -117,7 +117,7 @@ def test_without_a_real_line_the_fallback_is_drawn(drawings):
     batch, synthesizer = batch_of(drawings, "paper", line_method=2, line_fallback=1, kernel=0)
     batch["has_line"] = torch.zeros_like(batch["has_line"])
     made = synthesizer(batch)
-    expected = device_lines.dilate_abs_sub(batch["color"], 4)
+    expected = torch_lines.dilate_abs_sub(batch["color"], 4)
     np.testing.assert_allclose(made.line.numpy(), expected.numpy() / 127.5 - 1, atol=1e-6)
 
 

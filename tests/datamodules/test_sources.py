@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from datamodules.sources import characters, openmoji, rendering
+from datamodules.prepare import characters, openmoji, rendering
+from datamodules.prepare.rendering import Licence, MissingDataPackage, Origin, Row, render_pairs, render_svg
 from datamodules.sources.data_set import RenderingRefused, read_manifest
 from datamodules.sources.drawing import split_of
 from datamodules.sources.folder import NoPictures, read_licence, scan_folder
-from datamodules.sources.rendering import Licence, MissingDataPackage, Origin, Row, render_pairs, render_svg
 from linecolor.images import read_color, read_line, write_png
 
 ORIGIN = Origin("squares", "1", Licence("CC0", "https://example.org/cc0", "Squares by nobody"))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from linecolor.bundle import save_bundle
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.systems.bundle import save_bundle
 
 ARCHITECTURES = {
     "draft": {"in_channels": 9, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},

@@ -16,9 +16,9 @@ import pytest
 import torch
 from PIL import Image
 
-from linecolor.bundle import save_bundle
 from linecolor.images import write_png
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.systems.bundle import save_bundle
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 if CHROMIUM is None:

@@ -13,9 +13,9 @@ import torch
 from PIL import Image, ImageCms
 from safetensors.torch import load_file, save_file
 
-from linecolor.bundle import CARD, WEIGHTS
 from linecolor.cli.colorize import main
-from linecolor.page_colorizer import PageColorizer
+from linecolor.rendering.page_colorizer import PageColorizer
+from linecolor.systems.bundle import CARD, WEIGHTS
 
 
 def drawing(height: int = 80, width: int = 120) -> np.ndarray:

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from linecolor.bundle import load_bundle
 from linecolor.cli.colorize import main as colorize
-from linecolor.evaluation import color_by_protocol
-from linecolor.line_art import FullDrawing
-from linecolor.line_colorizer import LineColorizer
+from linecolor.evaluation.full_size import color_by_protocol
+from linecolor.samples import FullDrawing
+from linecolor.systems.bundle import load_bundle
+from linecolor.systems.line_colorizer import LineColorizer
 
 STAGES = ["low_resolution", "background", "polishing", "plain_polishing"]
 COLUMNS = ["outline", "background", "low-resolution colour", "without background network"]

@@ -127,9 +127,9 @@ def test_preview_takes_overrides_before_and_after_its_options(monkeypatch, tmp_p
     import types
 
     calls = []
-    module = types.ModuleType("linecolor.cli.preview")
+    module = types.ModuleType("linecolor.experiment.preview")
     module.write_preview = lambda output, overrides, count: calls.append((output, overrides, count))
-    monkeypatch.setitem(sys.modules, "linecolor.cli.preview", module)
+    monkeypatch.setitem(sys.modules, "linecolor.experiment.preview", module)
     output = tmp_path / "sheet.png"
     words = ["experiment=demo", "-o", str(output), "data.root=x", "--count", "4", "+a=1"]
     assert main(["preview", *words]) == 0

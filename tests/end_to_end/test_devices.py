@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from linecolor.training_record import read_record
+from linecolor.runs.record import read_record
 
 STAGES = ("draft", "colorizer")
 CONSTANT = ("schedule.warmup=0", "schedule.cosine_steps=0", "batch_size=4", "checkpoint_every=2", "validate_every=3")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from linecolor.cli.configuration import configuration_folder, register_resolvers
+from linecolor.experiment.composition import configuration_folder, register_resolvers
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMAND = re.compile(r"^(?:srun |torchrun .*?-m )?linecolor(?:-|\.cli\.)(train|evaluate|study) (.+)$", re.MULTILINE)

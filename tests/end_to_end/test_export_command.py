@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from linecolor.bundle import save_bundle
 from linecolor.cli.export import main
 from linecolor.images import read_color, write_png
-from linecolor.line_colorizer import LineColorizer
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.systems.bundle import save_bundle
+from linecolor.systems.line_colorizer import LineColorizer
 
 DRAFT = {"in_channels": 9, "width": 4, "levels": 1, "blocks": 1, "cardinality": 2}
 

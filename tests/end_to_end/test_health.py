@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from linecolor.training_record import read_record
+from linecolor.runs.record import read_record
 
 DYING = [
     "experiment=demo",

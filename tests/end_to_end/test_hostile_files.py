@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from linecolor.bundle import CARD, WEIGHTS
 from linecolor.cli.colorize import main
 from linecolor.images import read_color, write_png
+from linecolor.systems.bundle import CARD, WEIGHTS
 
 
 def line_art(height: int, width: int) -> np.ndarray:

@@ -44,9 +44,13 @@ def test_the_installed_command_works_from_any_folder(installed, tmp_path):
 
 
 def test_the_data_files_travel_along(installed):
-    for name in ("linecolor/weights/vgg16_relu2_2.safetensors", "datamodules/sources/openmoji60.txt"):
+    for name in ("linecolor/weights/vgg16_relu2_2.safetensors", "datamodules/prepare/openmoji60.txt"):
         assert (installed / name).read_bytes() == (ROOT / name).read_bytes()
-    assert {path.suffix for path in (installed / "linecolor" / "templates").iterdir()} == {".j2", ".css", ".js"}
+    assert {path.suffix for path in (installed / "linecolor" / "html" / "templates").iterdir()} == {
+        ".j2",
+        ".css",
+        ".js",
+    }
 
 
 def test_every_module_imports_without_torchvision(monkeypatch):

@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from linecolor.training_record import read_record
+from linecolor.runs.record import read_record
 
 KILLS = int(os.environ.get("LINECOLOR_KILLS", "20"))
 STEPS = max(40, 5 * KILLS)

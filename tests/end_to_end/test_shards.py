@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
-from linecolor.cli.configuration import is_for_people
 from linecolor.cli.data import main
-from linecolor.cli.sources import data_licence, load_drawings
+from linecolor.experiment.data import data_licence, load_drawings
+from linecolor.experiment.errors import is_for_people
 from linecolor.images import read_color
 
 

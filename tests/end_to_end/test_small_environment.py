@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from linecolor.bundle import save_bundle
 from linecolor.images import read_color, write_png
-from linecolor.line_colorizer import LineColorizer
 from linecolor.networks.unet import ResNeXtUNet
-from linecolor.onnx_export import export_bundle
+from linecolor.onnx.export import export_bundle
+from linecolor.systems.bundle import save_bundle
+from linecolor.systems.line_colorizer import LineColorizer
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime")

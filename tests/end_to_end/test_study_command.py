@@ -14,9 +14,9 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from linecolor.cli.configuration import configuration_folder, register_resolvers
+from linecolor.evaluation.results import FIGURES, ROWS, Measured
+from linecolor.experiment.composition import configuration_folder, register_resolvers
 from linecolor.images import read_color, write_png
-from linecolor.measured import FIGURES, ROWS, Measured
 
 ABLATIONS = sorted(path.stem for path in (Path(configuration_folder()) / "experiment" / "ablation").glob("*.yaml"))
 
@@ -101,7 +101,7 @@ def test_a_finished_study_is_not_run_again(study, picture_folder):
     ],
 )
 def test_a_wrong_study_is_refused_before_anything_is_trained(word, told, picture_folder, tmp_path, monkeypatch):
-    from linecolor.cli.study import study
+    from linecolor.experiment.study.run import study
 
     monkeypatch.chdir(tmp_path)
     register_resolvers()
@@ -167,7 +167,7 @@ def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, p
     ],
 )
 def test_a_wrong_set_of_systems_is_named(words, told, tmp_path, monkeypatch):
-    from linecolor.cli.evaluate import evaluate
+    from linecolor.experiment.evaluation import evaluate
 
     monkeypatch.chdir(tmp_path)
     register_resolvers()
@@ -214,8 +214,8 @@ def test_an_ablation_changes_one_thing_of_whatever_it_is_put_on(ablation):
 @pytest.mark.parametrize("budget", ["demo", "paper"])
 @pytest.mark.parametrize("study_name", ["table2", "ablations"])
 def test_every_study_composes_its_trainings_in_every_budget(study_name, budget, tmp_path):
-    from linecolor.cli.checks import check_settings
-    from linecolor.cli.study import planned
+    from linecolor.experiment.checks import check_settings
+    from linecolor.experiment.study.plan import planned
 
     register_resolvers()
     with initialize_config_dir(configuration_folder(), version_base="1.3"):
@@ -285,8 +285,8 @@ def test_the_hint_auc_script_writes_layers_by_ratio(tmp_path, monkeypatch):
     write_png(tmp_path / "truth/a.png", np.zeros((96, 96, 3), np.uint8))
     assert script.write_layers(tmp_path / "truth", tmp_path / "layers") == 1
 
+    from linecolor.evaluation.methods import LayerHints
     from linecolor.images import read_hint_layer
-    from linecolor.systems import LayerHints
 
     assert LayerHints(tmp_path / "layers").labels == ["0.00", "0.10", "1.00"]
     assert tuple(read_hint_layer(tmp_path / "layers/0.10/a.png")[3, 5]) == (200, 20, 10, 255)

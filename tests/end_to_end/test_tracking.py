@@ -17,11 +17,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from wandb.proto.wandb_internal_pb2 import Record
 
-from lightning_modules.wandb_logger import WandbLogger
-from linecolor.cli.configuration import configuration_folder, register_resolvers
-from linecolor.cli.tracking import log_bundle
-from linecolor.run_folder import RunFolder
-from linecolor.training_record import append_record, read_record
+from lightning_modules.loggers.wandb import WandbLogger
+from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.tracking import log_bundle
+from linecolor.runs.record import append_record, read_record
+from linecolor.runs.run_folder import RunFolder
 
 TINY = ["experiment=demo", "debug=tiny", "evaluation.enabled=false", "logger=wandb"]
 

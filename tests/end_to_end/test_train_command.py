@@ -15,8 +15,8 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from linecolor.cli.configuration import configuration_folder, register_resolvers
-from linecolor.training_record import read_record
+from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.runs.record import read_record
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf" / "experiment"

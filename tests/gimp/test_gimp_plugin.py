@@ -243,7 +243,7 @@ def test_a_damaged_installation_says_what_to_do(tmp_path, content, told):
 
 
 def test_both_takes_the_colour_layer_out_of_what_linecolor_writes(tmp_path):
-    openraster = pytest.importorskip("linecolor.openraster")
+    openraster = pytest.importorskip("linecolor.rendering.openraster")
     import cv2
     import numpy as np
 

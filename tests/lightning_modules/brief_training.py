@@ -8,13 +8,13 @@ import lightning as L
 import torch
 from torch import nn
 
-from datamodules.line_art import LineArtDataModule
+from datamodules.datamodule import LineArtDataModule
 from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
-from lightning_modules.jsonl_logger import JsonlLogger
-from lightning_modules.stage import StageSettings, TrainingStage
-from linecolor.training_record import read_record
+from lightning_modules.loggers.jsonl import JsonlLogger
+from lightning_modules.stages.training_stage import StageSettings, TrainingStage
+from linecolor.runs.record import read_record
 
 SIDE = 64
 # Nothing is random but the place of the crop, its mirroring and the hints.

@@ -1,6 +1,6 @@
 // The page: one drawing, its strokes, and the loop that has it coloured anew.
 import { compare } from "./compare.js";
-import { keep, kept } from "./kept.js";
+import { keep, kept } from "./storage.js";
 import * as server from "./requests.js";
 import { Sheet } from "./sheet.js";
 import { Strokes } from "./strokes.js";

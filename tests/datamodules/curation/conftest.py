@@ -222,8 +222,8 @@ def finished(random: Random, pixels: np.ndarray) -> np.ndarray:
 @cache
 def rendered(count: int = 48) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Designers' drawings and their lines: OpenMoji without skin variants, DiceBear people."""
-    from datamodules.sources import characters, openmoji
-    from datamodules.sources.rendering import render_svg
+    from datamodules.prepare import characters, openmoji
+    from datamodules.prepare.rendering import render_svg
 
     pairs = [openmoji.pair_svgs(emoji.id) for emoji in openmoji.select_drawings(limit=count // 2, test_limit=0)]
     names = [row.id for row in characters.character_rows(["adventurer"], count - len(pairs))]

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from linecolor.coloring import Painted
 from linecolor.images.encoding import encode_png
-from linecolor.page_colorizer import PageColorizer
+from linecolor.rendering.page_colorizer import PageColorizer
+from linecolor.rendering.result import Painted
 
 
 class PaintsTheHints(PageColorizer):

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from linecolor.bundle import save_bundle
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.systems.bundle import save_bundle
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 

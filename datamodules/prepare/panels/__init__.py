@@ -1,0 +1,1 @@
+"""Comic panels composed from the embedded pairs."""

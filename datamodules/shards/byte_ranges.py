@@ -1,0 +1,115 @@
+"""Byte ranges of the files of one place: a folder on disk, a web server, an S3 bucket.
+
+Everything here may be carried into loader workers, forked or spawned: files and connections are opened by the
+process that uses them, when it first does.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from datamodules.shards.errors import changed, too_large
+
+_MAX_OPEN_FILES = 128
+
+
+class ByteRanges(Protocol):
+    """A place with files that are read in parts; one thread of a process uses it at a time."""
+
+    def place(self, name: str) -> str:
+        """What messages call a file: its path or address, without passwords."""
+
+    def read(self, name: str, start: int, length: int, total: int) -> bytes:
+        """`length` bytes of a file from byte `start`.
+
+        Args:
+            name: of the file, below the place.
+            start: the first byte.
+            length: how many.
+            total: bytes the whole file has, by its index.
+
+        Raises:
+            ChangedFile: the file has another length.
+            OSError: it cannot be read, also when tried again; the message names it.
+        """
+
+    def read_whole(self, name: str, most: int) -> bytes:
+        """A small file whole.
+
+        Raises:
+            ValueError: it has more than `most` bytes.
+            OSError: as `read`.
+        """
+
+
+def open_place(root: str) -> ByteRanges:
+    """The place that data.root names: a folder, http(s)://host/folder or s3://bucket/prefix.
+
+    Raises:
+        ValueError: an address of another kind.
+    """
+    from datamodules.shards.remote_ranges import HttpRanges, S3Ranges
+
+    scheme = root.partition("://")[0].lower() if "://" in root else ""
+    if scheme in ("http", "https"):
+        return HttpRanges(root)
+    if scheme == "s3":
+        return S3Ranges(root)
+    if scheme:
+        raise ValueError(f"{root}: shards are read from a folder, http://, https:// or s3://, not from {scheme}://")
+    return DiskRanges(Path(root).expanduser())
+
+
+class DiskRanges:
+    """Files of a folder.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._process = os.getpid()
+        self._files: dict[str, BinaryIO] = {}
+
+    def __reduce__(self) -> tuple[type, tuple[Path]]:
+        return type(self), (self.root,)
+
+    def place(self, name: str) -> str:
+        """The path."""
+        return str(self.root / name)
+
+    def read(self, name: str, start: int, length: int, total: int) -> bytes:
+        """See `ByteRanges`; the length of the whole file is looked at only where the range ends too early."""
+        descriptor = self._open(name).fileno()
+        data = os.pread(descriptor, length, start)
+        while len(data) < length:  # a system call moves 2 GB at most
+            more = os.pread(descriptor, length - len(data), start + len(data))
+            if not more:
+                raise changed(self.place(name), os.fstat(descriptor).st_size, total)
+            data += more
+        return data
+
+    def read_whole(self, name: str, most: int) -> bytes:
+        """See `ByteRanges`."""
+        path = self.root / name
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise too_large(str(path), most)
+        return data
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        return (self.root / name).stat().st_size
+
+    def _open(self, name: str) -> BinaryIO:
+        if self._process != os.getpid():
+            self._process, self._files = os.getpid(), {}
+        file = self._files.pop(name, None) or (self.root / name).open("rb", buffering=0)
+        self._files[name] = file  # the most recently used comes last
+        if len(self._files) > _MAX_OPEN_FILES:
+            self._files.pop(next(iter(self._files))).close()
+        return file

@@ -1,0 +1,271 @@
+"""Writes a data set into shards: the original files, never encoded again, in plain tars; resumable and atomic.
+
+Which drawing goes into which shard follows from the list of drawings and their files' sizes alone, so a shard is
+written by itself, the same bytes every time, and one that is there is not written again. The index comes last: a
+folder that has one is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tarfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from datamodules.shards.drawings import UNFINISHED
+from datamodules.shards.index import FORMAT_VERSION, INDEX
+from datamodules.shards.plan import Planned, ShardingRefused, deal, fingerprint, plan_drawings, tar_bytes
+from datamodules.shards.rows import DamagedIndex, ShardedDrawing, joined, read_table, to_bytes, to_table
+from datamodules.shards.tar import Checked, add, read_drawing
+from datamodules.sources.drawing import Drawing
+from linecolor.images import write_atomically
+
+log = logging.getLogger("linecolor")
+
+MIN_SHARD_MB, MAX_SHARD_MB = 1, 100_000
+_SPARE = 50_000_000
+"""Bytes that must stay free on the disk beside the shards: the index, and room to breathe."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Sharded:
+    """What `write_shards` did.
+
+    Attributes:
+        out: the folder.
+        drawings: how many drawings lie in the shards, per split.
+        shards: how many shards there are.
+        reused: how many of them were there already.
+        size: of all shards in bytes.
+        skipped: one line for each picture or line that could not be used.
+    """
+
+    out: Path
+    drawings: dict[str, int]
+    shards: int
+    reused: int
+    size: int
+    skipped: list[str]
+
+
+def write_shards(
+    drawings: Sequence[Drawing],
+    root: str | Path,
+    out: str | Path,
+    licence: dict[str, Any] | None = None,
+    shard_mb: int = 512,
+    verify: str = "decode",
+    jobs: int | None = None,
+    force: bool = False,
+    progress: bool = True,
+) -> Sharded:
+    """Write drawings on disk into shards; what an earlier, interrupted call finished is kept.
+
+    What cannot be used is named on the "linecolor" logger and left out, as `scan_folder` does it.
+
+    Args:
+        drawings: of a folder, as `scan_folder` finds them, each with its split.
+        root: that folder.
+        out: folder of the shards: new, empty, or one that this function made.
+        licence: of the data set, from `folder.read_licence`; goes into the index.
+        shard_mb: size of a shard in millions of bytes, about: a drawing is never divided.
+        verify: "decode" decodes every picture once, so that a truncated one is found now; "header" reads sizes only.
+        jobs: threads that read and decode; None takes one a core, four at most: each may hold a page of 0.9 GB.
+        force: drop the shards that are there and write all anew.
+        progress: show a progress bar on a terminal.
+
+    Raises:
+        ShardingRefused: bad options, another data set or foreign files in `out`, too little room, nothing usable.
+    """
+    root, out = Path(root).expanduser(), Path(out).expanduser()
+    if not MIN_SHARD_MB <= shard_mb <= MAX_SHARD_MB:
+        raise ShardingRefused(f"--shard-mb {shard_mb} is not between {MIN_SHARD_MB} and {MAX_SHARD_MB}")
+    if verify not in ("decode", "header"):
+        raise ShardingRefused(f"--verify {verify} is unknown: use decode or header")
+    if jobs is not None and jobs < 1:
+        raise ShardingRefused(f"--jobs {jobs} must be 1 or more")
+    planned, refused = plan_drawings(drawings, root)
+    for complaint in refused:
+        log.warning("skipped %s", complaint)
+    plan = deal(planned, shard_mb * 1_000_000)
+    mark = fingerprint(planned, licence, shard_mb, verify)
+    whole = _make_ready(out, mark, force)
+    if whole is not None:
+        return whole
+    done = [_finished(out, number, shard) for number, shard in enumerate(plan)]
+    _check_room(out, sum(tar_bytes(shard) for shard, part in zip(plan, done) if part is None))
+    write_atomically(out / UNFINISHED, json.dumps({"fingerprint": mark}).encode())
+
+    from tqdm import tqdm
+
+    bar = tqdm(total=len(planned), desc="writing shards", unit="drawing", disable=None if progress else True)
+    bar.update(sum(len(shard) for shard, part in zip(plan, done) if part is not None))
+    parts = []
+    with bar, ThreadPoolExecutor(jobs or min(4, os.cpu_count() or 1)) as pool:
+        try:
+            for number, shard in enumerate(plan):
+                part = done[number]
+                if part is None:
+                    checked = _in_order(pool, partial(read_drawing, decode=verify == "decode"), shard)
+                    part = _write_shard(out, number, checked, bar.update)
+                parts.append(part)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    skipped = refused + [complaint for _, facts in parts for complaint in facts["skipped"]]
+    table = joined([table for table, _ in parts], {})
+    if not table.num_rows:
+        raise ShardingRefused(f"{root}: none of its {len(drawings)} drawings can be used; the first: {skipped[0]}")
+    metadata = {
+        "format": FORMAT_VERSION,
+        "shards": [{"name": _name(number), "bytes": facts["bytes"]} for number, (_, facts) in enumerate(parts)],
+        "licence": licence,
+        "fingerprint": mark,
+        "skipped": skipped,
+    }
+    write_atomically(out / INDEX, to_bytes(table.replace_schema_metadata(joined([table], metadata).schema.metadata)))
+    _tidy(out)
+    return _summary(out, table, metadata, sum(part is not None for part in done))
+
+
+def _make_ready(out: Path, mark: str, force: bool) -> Sharded | None:
+    """Refuse foreign folders and other data sets; what is there whole is the result."""
+    if out.exists() and not out.is_dir():
+        raise ShardingRefused(f"{out} is a file; pass another --out")
+    begun = [path for path in (out / INDEX, out / UNFINISHED) if path.is_file()]
+    if not begun:
+        if out.is_dir() and any(out.iterdir()):
+            raise ShardingRefused(f"{out} holds other files and no shards; pass another --out")
+    elif force:
+        # An index.parquet is not ours for its name's sake; nobody else's files are dropped.
+        if not any(isinstance(_fingerprint_of(path), str) for path in begun):
+            raise ShardingRefused(f"{out}: its {begun[0].name} is not linecolor's; pass another --out")
+        _tidy(out, also=("shard-[0-9]*.tar", INDEX))
+    else:
+        for path in begun:
+            if _fingerprint_of(path) != mark:
+                raise ShardingRefused(
+                    f"{out} was written from other drawings or with other options; pass another --out, or --force to "
+                    "write it anew"
+                )
+        if (out / INDEX).is_file():
+            _tidy(out)
+            table, metadata = read_table((out / INDEX).read_bytes(), str(out / INDEX))
+            if all(_has_size(out / shard["name"], shard["bytes"]) for shard in metadata["shards"]):
+                return _summary(out, table, metadata, len(metadata["shards"]))
+            raise ShardingRefused(f"{out}: shards are missing or cut short; --force writes all anew")
+    return None
+
+
+def _fingerprint_of(path: Path) -> object:
+    try:
+        if path.name == INDEX:
+            return read_table(path.read_bytes(), str(path), ["id"])[1].get("fingerprint")
+        return json.loads(path.read_bytes())["fingerprint"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _check_room(out: Path, needed: int) -> None:
+    free = shutil.disk_usage(next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())).free
+    if needed + _SPARE > free:
+        raise ShardingRefused(
+            f"{out}: the shards take {needed / 1e9:,.1f} GB, the disk has {free / 1e9:,.1f} GB free; make room or pass "
+            "an --out on another disk"
+        )
+
+
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """What `pool.map` gives, a few ahead only: the files of a whole shard need not wait in memory."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > 8:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _write_shard(
+    out: Path, number: int, checked: Iterable[Checked], tell: Callable[[int], object]
+) -> tuple[Any, dict[str, Any]]:
+    """Write one tar and, when it is whole, the part of the index that belongs to it."""
+    temporary = out / f".{_name(number)}.tmp"
+    rows: list[ShardedDrawing] = []
+    skipped: list[str] = []
+    try:
+        with temporary.open("wb") as file:
+            with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+                for one in checked:
+                    skipped += one.complaints
+                    for complaint in one.complaints:
+                        log.warning("skipped %s", complaint)
+                    if one.color is not None:
+                        rows.append(add(tar, number, one))
+                    tell(1)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(out / _name(number))
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    facts = {"bytes": (out / _name(number)).stat().st_size, "skipped": skipped}
+    table = to_table(rows, facts)
+    write_atomically(_part(out, number), to_bytes(table))
+    return table, facts
+
+
+def _finished(out: Path, number: int, shard: Sequence[Planned]) -> tuple[Any, dict[str, Any]] | None:
+    """A shard's part of the index, if it and the shard are there and whole."""
+    path = _part(out, number)
+    if not path.is_file():
+        return None
+    try:
+        table, facts = read_table(path.read_bytes(), str(path))
+    except DamagedIndex:
+        return None
+    numbers = table["shard"].unique().to_pylist()
+    whole = _has_size(out / _name(number), facts.get("bytes")) and numbers in ([], [number])
+    return (table, facts) if whole and len(table) <= len(shard) and isinstance(facts.get("skipped"), list) else None
+
+
+def _has_size(path: Path, size: object) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _tidy(out: Path, also: tuple[str, ...] = ()) -> None:
+    """Remove what only an unfinished sharding needs, by its own names; `also` more, by pattern."""
+    for pattern in (".shard-*.tar.tmp", ".shard-*.parquet", UNFINISHED, *also):
+        for path in out.glob(pattern):
+            path.unlink()
+
+
+def _name(number: int) -> str:
+    return f"shard-{number:06d}.tar"
+
+
+def _part(out: Path, number: int) -> Path:
+    return out / f".shard-{number:06d}.parquet"
+
+
+def _summary(out: Path, table: Any, metadata: dict[str, Any], reused: int) -> Sharded:
+    counts = {entry["values"]: entry["counts"] for entry in table["split"].value_counts().to_pylist()}
+    return Sharded(
+        out=out,
+        drawings={split: counts.get(split, 0) for split in ("train", "test")},
+        shards=len(metadata["shards"]),
+        reused=reused,
+        size=sum(shard["bytes"] for shard in metadata["shards"]),
+        skipped=metadata["skipped"],
+    )

@@ -1,0 +1,1 @@
+"""Where a stage's numbers go: metrics.jsonl and Weights & Biases."""

@@ -1,0 +1,1 @@
+"""Who steps when: a LightningModule a training stage."""

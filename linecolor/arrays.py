@@ -1,0 +1,26 @@
+"""The arrays that travel: one vocabulary of types, and the checks of what they hold."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Line = NDArray[np.uint8]
+"""(H, W) grey, paper = 255."""
+Picture = NDArray[np.uint8]
+"""(H, W, 3) RGB, or what a docstring says of it."""
+Mask = NDArray[np.bool_]
+"""(H, W)."""
+
+INK = 128
+"""A line pixel below this level is ink."""
+
+
+def check_line(line: Line) -> None:
+    """ValueError if the line is not (H, W) uint8."""
+    if line.ndim != 2 or line.dtype != np.uint8 or not line.size:
+        raise ValueError(f"a line is (H, W) uint8 with white paper, got {line.shape} {line.dtype}")
+
+
+def check_color(line: Line, color: Picture) -> None:
+    """ValueError if the picture is not uint8 RGB of the line's size."""
+    if color.dtype != np.uint8 or color.shape != (*line.shape, 3):
+        raise ValueError(f"expected {(*line.shape, 3)} uint8 RGB beside this line, got {color.shape} {color.dtype}")

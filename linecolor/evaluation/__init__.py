@@ -1,0 +1,1 @@
+"""Measuring: the hint protocol, metrics, references, methods side by side."""

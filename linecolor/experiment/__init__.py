@@ -1,0 +1,1 @@
+"""From a configuration to a trained, evaluated run: wires stages, data and reports together."""

@@ -1,0 +1,277 @@
+"""Wrong settings, told before anything is read, built or written."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from linecolor.systems.names import COMIC
+from linecolor.systems.registry import NETWORKS, system_of
+
+# Whole numbers of each section and the least they may be.
+_STAGE_NUMBERS = {
+    "steps": 1,
+    "batch_size": 1,
+    "accumulate": 1,
+    "record_every": 1,
+    "validate_every": 1,
+    "validation_drawings": 0,
+    "checkpoint_every": 1,
+}
+_EVALUATION_NUMBERS = {"drawings": 1, "sheet": 0}
+MOST_HINTS = 999
+OF_ONE_RUN: dict[str, Any] = {
+    "blend": "clean",
+    "resolution": None,
+    "mirrored": False,
+    "enforce_hints": False,
+    "temperature": 1.0,
+}
+"""How one run's pages are coloured; of systems side by side each has its own."""
+_DATA_NUMBERS = {"workers": 0, "overfit": 0}
+
+
+def check_settings(plain: dict[str, Any]) -> None:
+    """Refuse values that cannot work.
+
+    Raises:
+        ValueError: naming the option, its value and what to use instead.
+    """
+    stages = plain["stages"]
+    system = system_of(stages)
+    for group, names in (("stage", stages), ("model", system)):
+        missing = [name for name in names if name not in plain[group]]
+        if missing:
+            raise ValueError(
+                f"stages={stages}, but {group} has no {missing[0]}: choose model=... and stage=... that belong "
+                "together, or a whole experiment=..."
+            )
+    if plain["resume"] not in ("auto", "must", "never"):
+        raise ValueError(f"resume={plain['resume']} is unknown: use auto, must or never")
+    _numbers("", plain, {"seed": 0})
+    _numbers("data.", plain["data"], _DATA_NUMBERS)
+    devices = world_size(plain["trainer"])
+    for stage in stages:
+        settings = plain["stage"][stage]
+        _numbers(f"stage.{stage}.", settings, _STAGE_NUMBERS)
+        minutes = settings["checkpoint_minutes"]
+        if type(minutes) not in (int, float) or not minutes >= 0:
+            raise ValueError(f"stage.{stage}.checkpoint_minutes={minutes} must be a number of minutes, or 0 for none")
+        _check_batch(stage, settings, devices)
+    check_evaluation(plain["evaluation"])
+    _check_model(plain["model"], system)
+    if system == COMIC:
+        _check_comic(plain)
+    if not isinstance(plain["data"]["root"], str):
+        raise ValueError(f"data.root={plain['data']['root']} is no folder: give the folder of your pictures")
+
+
+def world_size(trainer: dict[str, Any]) -> int:
+    """How many processes train together, by torchrun's word or by the trainer's settings."""
+    if os.environ.get("WORLD_SIZE", "").isdigit():
+        return int(os.environ["WORLD_SIZE"])
+    devices = trainer["devices"]
+    if isinstance(devices, list):
+        number = len(devices)
+    elif str(devices) in ("auto", "-1"):
+        import torch
+
+        number = 1 if trainer["accelerator"] == "cpu" else max(1, torch.cuda.device_count())
+    else:
+        listed = [part for part in str(devices).split(",") if part.strip()]  # "0,1" names two of them
+        number = len(listed) if "," in str(devices) else int(devices) if str(devices).isdigit() else 1
+    return number * int(trainer.get("num_nodes", 1))
+
+
+def _check_batch(stage: str, settings: dict[str, Any], devices: int) -> None:
+    batch, parts = settings["batch_size"], settings["accumulate"]
+    if batch % parts:
+        raise ValueError(f"stage.{stage}.accumulate={parts} does not divide stage.{stage}.batch_size={batch}")
+    if batch % (devices * parts):
+        each = devices * parts
+        below, above = batch // each * each, -(-batch // each) * each
+        raise ValueError(
+            f"stage.{stage}.batch_size={batch} is of all devices together and cannot be shared by {devices} devices in "
+            f"{parts} accumulated parts each: use {f'{below} or ' if below else ''}{above}, or another "
+            f"stage.{stage}.accumulate"
+        )
+
+
+def check_machine(trainer: dict[str, Any]) -> None:
+    """Refuse what this machine cannot do; `accelerator: auto` becomes gpu or cpu; torchrun's word on devices holds.
+
+    Raises:
+        ValueError: for a GPU that is not there, or bf16 on a card without it.
+    """
+    import torch
+
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        trainer["devices"] = int(os.environ["LOCAL_WORLD_SIZE"])
+        trainer["num_nodes"] = int(os.environ["WORLD_SIZE"]) // trainer["devices"]
+    gpu = torch.cuda.is_available()
+    if trainer["accelerator"] == "auto":
+        # Not Apple's: the metrics need float64, which it lacks.
+        trainer["accelerator"] = "gpu" if gpu else "cpu"
+    if trainer["strategy"] in ("auto", "ddp") and world_size(trainer) > 1:
+        # In each half-step of the GAN the other network takes no part.
+        trainer["strategy"] = "ddp_find_unused_parameters_true"
+    if trainer["accelerator"] in ("gpu", "cuda") and not gpu:
+        raise ValueError(
+            "trainer.accelerator=gpu, but torch sees no GPU here: use trainer=cpu, or install a CUDA torch"
+        )
+    # The usual probe says yes on cards that only emulate bf16 and have no convolutions for it (a 2080 Ti).
+    on_gpu = trainer["accelerator"] != "cpu"
+    if on_gpu and "bf16" in str(trainer["precision"]) and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ValueError(
+            f"trainer.precision={trainer['precision']}: {torch.cuda.get_device_name()} has no bf16; "
+            "use trainer.precision=16-mixed"
+        )
+
+
+def check_buildable(plain: dict[str, Any], config: Any) -> None:
+    """Build every network without memory, and the pair settings: a wrong width shows before the first stage.
+
+    Raises:
+        ValueError: what the constructors say.
+    """
+    import torch
+    from hydra.utils import instantiate
+
+    from datamodules.pairs import PairSynthesizer
+    from datamodules.recipe import PairSettings
+
+    PairSynthesizer(PairSettings.from_config(plain["pairs"]), plain["model"]["hint_spread"])
+    with torch.device("meta"):
+        for stage in system_of(plain["stages"]):
+            for network in NETWORKS[stage]:
+                instantiate(config.model[network])
+
+
+def check_evaluation(settings: dict[str, Any]) -> None:
+    """Refuse hints, a blend mode or features that are not known.
+
+    Raises:
+        ValueError: naming the option, its value and what to use instead.
+    """
+    from linecolor.networks.distance_features import ExtractorName
+    from linecolor.rendering.blending import BlendMode
+    from linecolor.rendering.options import check_resolution, is_temperature
+
+    _numbers("evaluation.", settings, _EVALUATION_NUMBERS)
+    hints = settings["hints"]
+    if not isinstance(hints, list) or not hints or not all(type(n) is int and 0 <= n <= MOST_HINTS for n in hints):
+        raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0 to {MOST_HINTS}, such as [0,8,32]")
+    try:
+        check_resolution(settings["resolution"])
+    except ValueError as error:
+        raise ValueError(f"evaluation.{error}") from None
+    for option in ("mirrored", "enforce_hints"):
+        if type(settings[option]) is not bool:
+            raise ValueError(f"evaluation.{option}={settings[option]} must be true or false")
+    if not is_temperature(settings["temperature"]):
+        raise ValueError(f"evaluation.temperature={settings['temperature']} must be a number from 0 to 2")
+    for option, known in (("blend", get_args(BlendMode)), ("features", get_args(ExtractorName))):
+        if settings[option] not in known:
+            raise ValueError(f"evaluation.{option}={settings[option]} is unknown: use {' or '.join(known)}")
+
+
+def _check_model(model: dict[str, Any], system: Sequence[str]) -> None:
+    _numbers("model.", model, {"resolution": 32})
+    if "draft" in system:
+        for network in ("draft", "colorizer"):
+            _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 1, "blocks": 0, "cardinality": 1})
+        # The draft has half the resolution, and the discriminator halves four times.
+        multiple = 2 ** (1 + max(model["draft"]["levels"], model["colorizer"]["levels"] - 1, 4))
+    elif system == COMIC:
+        numbers = {"depth": 1, "width": 1, "features": 1, "layers": 1, "kernel": 3, "mixtures": 1, "grid": 1}
+        _numbers("model.low_resolution.", model["low_resolution"], numbers)
+        for network in COMIC[1:]:
+            _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 4})
+        _no_spread(model, "the comic colorizer takes no hints")
+        multiple = 2
+    else:
+        name = system[0]
+        least = {"pix2pix": {"width": 1, "levels": 4}, "alacgan": {"width": 2, "deep_blocks": 0, "cardinality": 1}}
+        _numbers(f"model.{name}.", model[name], least[name])
+        _no_spread(model, f"{name} takes the hints alone")
+        if model[name].get("local_features") == "illustration2vec":
+            raise ValueError(
+                "model.alacgan.local_features=illustration2vec: its weights are not to be had; use vgg or none"
+            )
+        multiple = 2 ** model[name]["levels"] if name == "pix2pix" else 64
+    if model["resolution"] % multiple:
+        raise ValueError(
+            f"model.resolution={model['resolution']} cannot be halved as often as the networks need: "
+            f"use a multiple of {multiple}"
+        )
+
+
+def _no_spread(model: dict[str, Any], why: str) -> None:
+    if model["hint_spread"] != "none":
+        raise ValueError(f"model.hint_spread={model['hint_spread']}: {why}; use none")
+
+
+def _check_comic(plain: dict[str, Any]) -> None:
+    """Refuse what has no meaning without hints, and with sampled colours."""
+    from linecolor.rendering.options import is_temperature
+
+    evaluation = plain["evaluation"]
+    if evaluation["mirrored"]:
+        raise ValueError("evaluation.mirrored=true: the mean of two samples is neither; use false")
+    callbacks = {name: callback for name, callback in plain["callbacks"].items() if callback and "hints" in callback}
+    asked = {f"callbacks.{name}.hints": callback["hints"] for name, callback in callbacks.items()}
+    if not evaluation["enforce_hints"]:
+        asked["evaluation.hints"] = evaluation["hints"]
+    for option, hints in asked.items():
+        if any(hints if isinstance(hints, list) else [hints]):
+            zero = "[0]" if isinstance(hints, list) else "0"
+            raise ValueError(f"{option}={hints}: the comic colorizer takes no hints; use {option}={zero}")
+    temperature = plain["stage"].get("background", {}).get("temperature", 1.0)
+    if not is_temperature(temperature) or temperature == 0:
+        raise ValueError(f"stage.background.temperature={temperature} must be a number above 0 and up to 2")
+    line = plain["pairs"]["line"]
+    others = any(line[way] for way in ("xdog", "dilate", "outline", "real"))
+    chroma = plain["model"]["low_resolution"]["channels"] == "chroma"
+    if chroma != bool(line["grey"]) or (chroma and others):
+        raise ValueError(
+            "model.low_resolution.channels=chroma colours grey pictures, rgb outlines: use pairs=comic_grey with the "
+            "one and pairs=comic with the other"
+        )
+
+
+def _numbers(prefix: str, settings: dict[str, Any], least: dict[str, int]) -> None:
+    for name, smallest in least.items():
+        value = settings[name]
+        if type(value) is not int or value < smallest:
+            raise ValueError(f"{prefix}{name}={value} must be a whole number, {smallest} or more")
+
+
+def check_pictures(drawings: Sequence[Any], plain: dict[str, Any]) -> None:
+    """Refuse a data set that the run could not be finished with.
+
+    Raises:
+        ValueError: if there is nothing to train on, nothing to evaluate on, or a variant of a held-out drawing would
+            be trained on.
+    """
+    from datamodules.sources.drawing import DrawingTable, of_split
+
+    root = plain["data"]["root"]
+    if not of_split(drawings, "train"):
+        raise ValueError(
+            f"{root}: every one of the {len(drawings)} pictures is held out; lower data.test_share"
+            + (", or train on the one there is with data.test_share=0 evaluation.enabled=false" * (len(drawings) == 1))
+        )
+    # Shards were split by base when they were written; there may be 700,000 of them.
+    if not isinstance(drawings, DrawingTable) and not plain["data"]["overfit"]:
+        held_out = {drawing.base for drawing in of_split(drawings, "test")}
+        kin = [drawing.id for drawing in of_split(drawings, "train") if drawing.base in held_out]
+        if kin:
+            raise ValueError(
+                f"{root}: {len(kin)} training drawings are variants of held-out ones ({kin[0]}, ...), which would then "
+                "measure memory; prepare the data set again"
+            )
+    if plain["evaluation"]["enabled"] and not of_split(drawings, "test"):
+        raise ValueError(
+            f"{root}: none of the {len(drawings)} pictures is held out for the evaluation; raise data.test_share "
+            f"(now {plain['data']['test_share']}; of few pictures 0.5), add pictures, or train with "
+            "evaluation.enabled=false"
+        )

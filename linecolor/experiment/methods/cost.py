@@ -1,0 +1,110 @@
+"""What a trained system costs: parameters, operations, memory. Run as a program, it measures the memory alone."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from linecolor.systems.line_colorizer import LineColorizer
+
+LONGEST_S = 300
+
+
+def measure_cost(colorizer: "LineColorizer", bundle: Path, shape: tuple[int, int]) -> dict[str, float]:
+    """The cost of colouring.
+
+    Args:
+        colorizer: the whole chain, on its device.
+        bundle: it came from.
+        shape: (H, W) of a drawing to colour for the memory.
+
+    Returns:
+        `parameters`, without frozen feature networks; `flops`, 2 a multiplication and addition, of a square picture at
+        the networks' resolution; `memory`, bytes that colouring one drawing adds at its peak to a process of its own
+        (on a GPU: that torch took); left out where the system does not tell.
+    """
+    cost = {
+        "parameters": float(sum(p.numel() for n in colorizer.networks.values() for p in n.parameters())),
+        "flops": float(operations(colorizer)),
+    }
+    line = [
+        sys.executable,
+        "-m",
+        "linecolor.experiment.methods.cost",
+        str(bundle),
+        *map(str, shape),
+        colorizer.device.type,
+    ]
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, timeout=LONGEST_S, check=True)
+        cost["memory"] = float(json.loads(done.stdout.splitlines()[-1])["memory"])
+    except (subprocess.SubprocessError, OSError, ValueError, KeyError, IndexError) as error:
+        print(f"memory of {bundle} is not known: {error}", file=sys.stderr)
+    return cost
+
+
+def operations(colorizer: "LineColorizer") -> int:
+    """Operations of the networks on one square picture at their resolution; nothing is computed."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from linecolor.hints.layers import draft_channels
+    from linecolor.systems import comic
+
+    side = colorizer.resolution
+    on_meta = {name: copy.deepcopy(network).to("meta").eval() for name, network in colorizer.networks.items()}
+    line = torch.empty(1, 1, side, side, device="meta")
+    channels = draft_channels(colorizer.hint_spread)
+    half = torch.empty(1, channels, side // 2, side // 2, device="meta")
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        if comic.LOW in on_meta:
+            _comic_operations(on_meta, half[:, :1])
+        elif "draft" in on_meta:
+            draft = on_meta["draft"](half)
+            if "colorizer" in on_meta:
+                on_meta["colorizer"](line, draft.repeat(1, 1, 2, 2))
+        else:
+            (generator,) = on_meta.values()
+            generator(line, half[:, 1:5])
+    return counter.get_total_flops()
+
+
+def _comic_operations(networks: "dict[str, nn.Module]", line: "Tensor") -> None:
+    """The networks that a page goes through; sampling has the products of one pass over all cells."""
+    import torch
+
+    from linecolor.systems import comic
+
+    rows, columns = networks[comic.LOW].cells(*line.shape[-2:])  # type: ignore[operator]
+    networks[comic.LOW](line, torch.empty(1, 3, rows, columns, device="meta"))
+    if comic.DETECTOR in networks:
+        networks[comic.DETECTOR](line)
+    if comic.POLISHING in networks:
+        networks[comic.POLISHING](line.expand(-1, 10, -1, -1))
+
+
+def main() -> None:
+    """Measure the memory of colouring a drawing: BUNDLE HEIGHT WIDTH DEVICE -> {"memory": bytes} on the last line."""
+    import numpy as np
+
+    from linecolor.experiment.preflight.meter import forget_peak, peak_memory, resident_memory
+    from linecolor.systems.line_colorizer import LineColorizer
+
+    bundle, height, width, device = sys.argv[1:]
+    colorizer = LineColorizer.load(Path(bundle), device=device)
+    line = np.full((int(height), int(width)), 255, np.uint8)
+    on_cpu = colorizer.device.type == "cpu"
+    before = resident_memory("VmRSS") if on_cpu else 0
+    forget_peak(colorizer.device)
+    colorizer.color(line)
+    print(json.dumps({"memory": max(0, peak_memory(colorizer.device) - before)}))
+
+
+if __name__ == "__main__":
+    main()

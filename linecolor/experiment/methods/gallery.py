@@ -1,0 +1,65 @@
+"""The pictures of a measurement, for its page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from linecolor.experiment.methods.entries import picture_folder
+
+if TYPE_CHECKING:
+    from datamodules.held_out import FullDrawings
+    from linecolor.evaluation.methods import Hinting, LayerHints, Picture, ProtocolHints, System
+    from linecolor.samples import FullDrawing
+
+
+class Gallery:
+    """The pictures of a measurement: from where it wrote them, or coloured again.
+
+    Args:
+        systems: those that were measured.
+        drawings: by name.
+        hints: that they got.
+        out: the measurement's folder.
+        kept: whether the pictures there are those of this measurement.
+    """
+
+    def __init__(
+        self,
+        systems: Sequence["System"],
+        drawings: "FullDrawings",
+        hints: "ProtocolHints | LayerHints",
+        out: Path,
+        kept: bool,
+    ) -> None:
+        self.systems = {}
+        for system in reversed(systems):  # of several seeds the first is shown
+            self.systems[system.name] = system
+        self.drawings = drawings
+        self.hints = hints
+        self.out = out
+        self.kept = kept
+        self._at: tuple[str, FullDrawing, dict[str, Hinting]] | None = None
+
+    def __call__(self, what: str, level: str, drawing: str) -> "Picture | None":
+        """The picture of a drawing by a system; or its "line", its "hints", its "truth"."""
+        from linecolor.evaluation.methods import WITHOUT, Hinting, resized
+        from linecolor.images import read_color
+
+        page, hintings = self._drawing(drawing)
+        if what in ("line", "truth"):
+            return page.line if what == "line" else page.color
+        if what == "hints":
+            return hintings[level].layer
+        system = self.systems[what]
+        path = self.out / "pictures" / picture_folder(system.name, system.member) / level / f"{drawing}.png"
+        if self.kept and path.is_file():
+            return resized(read_color(path)[0], page.line.shape[:2])
+        result = system.color(page, hintings[level] if system.uses_hints else Hinting(WITHOUT, None, []))
+        return None if result is None else result.full
+
+    def _drawing(self, name: str) -> "tuple[FullDrawing, dict[str, Hinting]]":
+        if self._at is None or self._at[0] != name:
+            index = next(i for i, drawing in enumerate(self.drawings.drawings) if drawing.id == name)
+            page = self.drawings[index]
+            self._at = name, page, {hinting.label: hinting for hinting in self.hints.of(page)}
+        return self._at[1:]

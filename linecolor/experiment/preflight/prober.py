@@ -1,0 +1,87 @@
+"""Starts the preflight's measurements, each time in a fresh process."""
+
+import copy
+import json
+import math
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linecolor.experiment.checks import world_size
+
+if TYPE_CHECKING:
+    from datamodules.sources.drawing import Drawing
+
+
+class Prober:
+    """Starts measurements, each time in a fresh process.
+
+    Args:
+        folder: for their requests and results.
+        plain: the whole configuration.
+        drawings: of the data set.
+    """
+
+    def __init__(self, folder: Path, plain: dict[str, Any], drawings: "Sequence[Drawing]") -> None:
+        self.folder = folder
+        self.plain = plain
+        self.training = [drawing for drawing in drawings if drawing.split == "train"]
+        self.held_out = [drawing for drawing in drawings if drawing.split == "test"]
+        self.largest = _largest(self.held_out, plain["evaluation"]["drawings"])
+
+    def __call__(self, tasks: list[str], accumulate: int | None = None) -> dict[str, dict[str, Any]]:
+        """Measure stages and `evaluation` one after the other.
+
+        Args:
+            tasks: in a run's order.
+            accumulate: of the stages, where it shall not be the configured one.
+
+        Returns:
+            Figures by task; from the one with which memory ran out, none.
+
+        Raises:
+            ValueError: if the measurement failed for another reason, which its process has told.
+        """
+        plain = copy.deepcopy(self.plain)
+        for stage in plain["stages"]:
+            settings = plain["stage"][stage]
+            settings["batch_size"] //= world_size(plain["trainer"])
+            settings["accumulate"] = accumulate or settings["accumulate"]
+        request, result = self.folder / "request", self.folder / "result.json"
+        wanted = {"tasks": tasks, "plain": plain, "drawings": self.training, "held_out": self.largest}
+        request.write_bytes(pickle.dumps(wanted))
+        result.write_text('{"measured": {}}', encoding="utf-8")
+        words = [sys.executable, "-P", "-m", "linecolor.experiment.preflight.probe", str(request), str(result)]
+        # The same packages as here, wherever this was started.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        code = subprocess.run(words, stdin=subprocess.DEVNULL, env=environment, check=False).returncode
+        # SIGKILL is the system's answer to a process that wants more memory than there is.
+        if code not in (0, -signal.SIGKILL):
+            raise ValueError(f"measuring {', '.join(tasks)} failed (exit code {code}); what it said stands above")
+        told = json.loads(result.read_text(encoding="utf-8"))
+        if "refused" in told:
+            raise ValueError(told["refused"])
+        measured: dict[str, dict[str, Any]] = told["measured"]
+        return measured
+
+
+def _largest(held_out: "list[Drawing]", count: int) -> "Drawing | None":
+    """The largest of the drawings that will be evaluated: its memory is the evaluation's."""
+    from datamodules.held_out import readable
+    from linecolor.images import UnreadableImage, image_size
+
+    sized = []
+    for drawing in held_out[:count]:
+        try:
+            sized.append((math.prod(image_size(drawing.color)), drawing))
+        except UnreadableImage:
+            continue  # the evaluation, too, goes on without it, and names it
+    for _, drawing in sorted(sized, key=lambda pair: pair[0], reverse=True):
+        if readable([drawing], 1):
+            return drawing
+    return None

@@ -1,0 +1,113 @@
+"""linecolor-data preview: a sheet of exactly what training will see."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from datamodules.recipe import PairSettings
+
+
+def write_preview(output: Path, overrides: list[str], count: int) -> Path:
+    """Make `count` pairs of the first epoch as a training with these overrides would, and draw them.
+
+    Columns: colour, line by each method (XDoG, dilate-abs-sub, outline and grey where they have a weight, the real
+    one), the line that was drawn for training, hints, spread hints, the draft's target, the draft with simulated
+    artifacts.
+
+    Args:
+        output: PNG to write.
+        overrides: of the training configuration, e.g. experiment=demo data.root=data/openmoji.
+        count: rows.
+
+    Raises:
+        ValueError: for an override that does not exist; FileNotFoundError for missing data.
+    """
+    from torch.utils.data import default_collate
+
+    from datamodules.illustrations import Illustrations, KeyedBatches
+    from datamodules.pairs import PairSynthesizer
+    from datamodules.recipe import PairSettings
+    from datamodules.sources.drawing import ids_of, of_split
+    from linecolor.experiment.checks import check_settings
+    from linecolor.experiment.data import load_drawings
+    from linecolor.images import write_png
+    from linecolor.images.contact_sheet import sheet
+
+    config = _compose(overrides)
+    check_settings(config)
+    drawings = of_split(load_drawings(config["data"]).drawings, "train")
+    if not drawings:
+        raise ValueError(f"{config['data']['root']}: every picture is held out; lower data.test_share")
+    pairs = PairSettings.from_config(config["pairs"])
+    stage, seed = config["stages"][0], config["seed"]
+    dataset = Illustrations(drawings, pairs, config["model"]["resolution"], seed, stage)
+    order = KeyedBatches(ids_of(drawings), count, 1, seed, stage)
+    batch = default_collate([dataset[position] for position in next(iter(order))])
+    synthesizer = PairSynthesizer(pairs, config["model"]["hint_spread"])
+    columns = _columns(synthesizer, pairs, batch)
+    rows = [[column[index] for column in columns.values()] for index in range(count)]
+    write_png(output, sheet(rows, 192, list(columns)))
+    return output
+
+
+def _compose(overrides: list[str]) -> dict[str, Any]:
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from linecolor.experiment.composition import configuration_folder, register_resolvers
+
+    register_resolvers()
+    try:
+        with initialize_config_dir(configuration_folder(), version_base="1.3"):
+            config = OmegaConf.to_container(compose("train", overrides), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from None
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> "dict[str, list[NDArray[np.uint8]]]":
+    """Pictures by the title of their column, from left to right."""
+    import torch
+
+    from datamodules.recipe import DILATE, GREY, OUTLINE, REAL, XDOG
+    from linecolor import artifacts
+
+    made = synthesizer(batch)
+    methods = {"XDoG": XDOG, "dilate-abs-sub": DILATE}
+    if pairs.line.outline:
+        methods["outline"] = OUTLINE
+    if pairs.line.grey:
+        methods["grey"] = GREY
+    methods["real line"] = REAL
+    by_method = {}
+    for title, method in methods.items():
+        recipe = {**batch["recipe"], "line_method": torch.full_like(batch["recipe"]["line_method"], method)}
+        if method != REAL:
+            recipe["line_fallback"] = recipe["line_method"]
+        by_method[title] = _pictures(synthesizer({**batch, "recipe": recipe}).line)
+    faulty = artifacts.simulate(made.draft_color, made.artifacts)
+    spread = made.spread if made.spread.shape[1] else torch.zeros_like(made.draft_color)
+    alpha = made.hint[:, 3:] * 2 - 1
+    return {
+        "colour": _pictures(made.color),
+        **by_method,
+        "line": _pictures(made.line),
+        "hints": _pictures(torch.cat([made.hint[:, :3], alpha], dim=1)),
+        "spread": _pictures(spread),
+        "draft size": _pictures(made.draft_color),
+        "artifacts": _pictures(faulty),
+    }
+
+
+def _pictures(batch: "Tensor") -> "list[NDArray[np.uint8]]":
+    import torch
+
+    levels = ((batch + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    return [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in levels.cpu().numpy()]

@@ -1,0 +1,52 @@
+"""Which of several processes this one is, and that it was asked to stop."""
+
+import os
+import signal
+from types import FrameType
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes files: of several devices' processes, rank 0."""
+    ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+    return all(int(os.environ.get(rank, 0)) == 0 for rank in ranks)
+
+
+class RunStopped(RuntimeError):
+    """A signal stopped a run; nothing is lost, and the same command continues it.
+
+    Args:
+        message: for people.
+        signum: the signal.
+    """
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.signum = signum
+
+
+_heard = False
+
+
+def listen() -> None:
+    """From now on, until `raise_if_heard`, Ctrl-C is remembered as well as raised."""
+    signal.signal(signal.SIGINT, _note)
+
+
+def raise_if_heard() -> None:
+    """Raise an interrupt that came since `listen`, in case somebody caught it: a bare `except:` round an import does.
+
+    Python's own handler is back afterwards: any other one is taken for a launcher's by those who train.
+
+    Raises:
+        KeyboardInterrupt: if there was one.
+    """
+    if signal.getsignal(signal.SIGINT) is _note:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if _heard:
+        raise KeyboardInterrupt
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    global _heard
+    _heard = True
+    raise KeyboardInterrupt

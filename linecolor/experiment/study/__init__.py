@@ -1,0 +1,1 @@
+"""Several systems trained and measured for one page."""

@@ -1,0 +1,104 @@
+"""Which trainings a study needs."""
+
+import copy
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+if TYPE_CHECKING:
+    pass
+
+
+TrainingKey = tuple[str, tuple[str, ...], int]
+"""Experiment, further overrides, seed."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a study.
+
+    Attributes:
+        experiment: as linecolor-train takes it: a name or a list of them.
+        seed: of the run.
+        words: the whole command line of linecolor-train.
+        plain: the configuration they compose.
+    """
+
+    experiment: str
+    seed: int
+    words: list[str]
+    plain: dict[str, Any]
+
+    @property
+    def run(self) -> Path:
+        """The run's folder."""
+        return Path(self.plain["runs_dir"]).expanduser() / self.plain["name"]
+
+
+def planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
+    """The trainings of a study; systems that differ in their blending alone share them.
+
+    Args:
+        plain: the study's configuration.
+        folder: of the study, where the runs go.
+
+    Raises:
+        ValueError: if an override names nothing.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return _planned(plain, folder)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(str(error)) from None
+
+
+def _planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
+    from hydra import compose
+
+    of_seed_0: dict[TrainingKey, tuple[list[str], dict[str, Any]]] = {}
+    found: dict[TrainingKey, Training] = {}
+    for seed in plain["seeds"]:
+        for of in plain["study"]["systems"].values():
+            experiment, overrides, _ = _key(of, seed)
+            if _key(of, 0) not in of_seed_0:
+                data = {name: value for name, value in plain["data"].items() if value is not None}
+                own = [f"data={data.pop('kind')}"] if "kind" in data else []
+                own += [f"experiment={experiment}", *plain["budget"]["overrides"]]
+                own += [f"data.{name}={_quoted(value)}" for name, value in data.items()]
+                first: Any = OmegaConf.to_container(compose("train", [*own, *plain["train"]]), resolve=False)
+                for group, values in (("stage", plain["budget"]["stages"]), ("model", plain["budget"]["models"])):
+                    own += _of_budget(group, values, first["stages"])
+                own += [*overrides, f"runs_dir={_quoted(str(folder))}", "evaluation.enabled=false"]
+                own += [*plain["train"], f"resume={plain['resume']}"]
+                resolved: Any = OmegaConf.to_container(compose("train", own), resolve=True)
+                of_seed_0[_key(of, 0)] = own, resolved
+            words, composed = of_seed_0[_key(of, 0)]
+            name = "+".join(part.split("/")[-1] for part in experiment.strip("[]").split(","))
+            if overrides:
+                name += "-" + hashlib.sha256(repr(overrides).encode()).hexdigest()[:8]
+            name = f"{name}-seed{seed}"
+            # Nothing else hangs on the seed or the name of a run; composing anew for every seed takes its time.
+            own_plain = {**copy.deepcopy(composed), "seed": seed, "name": name}
+            found[_key(of, seed)] = Training(experiment, seed, [*words, f"seed={seed}", f"name={name}"], own_plain)
+    return found
+
+
+def _quoted(value: Any) -> str:
+    """A value as Hydra reads it, whatever characters a path has."""
+    if not isinstance(value, str):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _key(system: dict[str, Any], seed: int) -> TrainingKey:
+    return system["experiment"], tuple(system.get("overrides") or ()), seed
+
+
+def _of_budget(group: str, values: dict[str, dict[str, Any]], stages: list[str]) -> list[str]:
+    """The overrides of a budget that concern the stages of a system."""
+    return [f"{group}.{stage}.{name}={value}" for stage in stages for name, value in values.get(stage, {}).items()]

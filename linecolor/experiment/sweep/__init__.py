@@ -1,0 +1,1 @@
+"""Hyper-parameter sweeps: each job is a run."""

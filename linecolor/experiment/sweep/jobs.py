@@ -1,0 +1,277 @@
+"""linecolor-train -m: each job a run of its own; what is refused, skipped, recorded, and told at the end."""
+
+import gc
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from linecolor.experiment.errors import run_command
+from linecolor.experiment.processes import RunStopped, is_first_process
+from linecolor.experiment.sweep.plan import ONE_PROCESS, check_devices, machines, planned_jobs
+
+
+def in_sweep() -> bool:
+    """Whether this is one of the jobs of `-m`."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+class SweepWatch(Callback):
+    """Told by Hydra when a sweep begins and ends; conf/train.yaml names it."""
+
+    begun: ClassVar["tuple[Any, str] | None"] = None
+    """The sweep of this process that has not ended yet, and the id of this start."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Refuse what cannot be swept, before anything is started, and make the folder."""
+        # Hydra turns what a callback raises into a warning; ending the process is taken seriously.
+        run_command(lambda: _surely(_begin, config))
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Write the table and tell what failed."""
+        run_command(lambda: _surely(_end, config))
+
+
+def run_job(config: DictConfig, train: Callable[[DictConfig], object]) -> float:
+    """Run one job of a sweep, unless it is done; an error of it does not end the others.
+
+    Args:
+        config: of the job.
+        train: what runs it.
+
+    Returns:
+        The objective; infinitely bad if the job failed or was stopped.
+    """
+    from linecolor.runs.sweep_folder import SweepFolder
+
+    hydra = HydraConfig.get()
+    overrides = [str(override) for override in hydra.overrides.task]
+    sweep = SweepFolder(Path(hydra.sweep.dir))
+    job = sweep.job(overrides)
+    started = sweep.facts
+    place = f"{hydra.job.num + 1} of {started.get('jobs', '?')}"
+    _join_other_tasks()
+    _start_processes_as_usual()
+    if not is_first_process():
+        return _run(config, train, job, overrides, place)
+    print(f"\n=== Job {place} ({job.path}): {' '.join(overrides)}", flush=True)
+    with job.held() as ours:
+        if not ours:
+            print("  another process is at it; left to it")
+            return _objective(config).worst
+        job.record(number=hydra.job.num, overrides=overrides, start=started.get("start"))
+        known = _known(config, job)
+        if known is not None:
+            return known
+        job.record(state="running", message="")
+        return _run(config, train, job, overrides, place)
+
+
+def tell_unfinished() -> None:
+    """Say where a sweep stands that was broken off: by Ctrl-C, or because a launcher lost a job's process."""
+    if SweepWatch.begun is None:
+        return
+    sweep, start = SweepWatch.begun
+    SweepWatch.begun = None
+    states = [job.state for job in sweep.jobs() if job.facts.get("start") == start]
+    if states:
+        counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+        print(f"The sweep in {sweep.path} is not finished ({counted}): start the same command again", file=sys.stderr)
+
+
+def _begin(config: DictConfig) -> None:
+    from linecolor.runs.sweep_folder import SweepFolder
+
+    jobs = planned_jobs(config)
+    sweep = SweepFolder.named(str(config.runs_dir), str(config.sweep.name))
+    if config.preflight.enabled:
+        raise ValueError("preflight=true measures one run: leave out -m")
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise ValueError(ONE_PROCESS.format(what=f"torchrun's WORLD_SIZE={os.environ['WORLD_SIZE']}"))
+    for job in machines(config, jobs) if isinstance(jobs, list) else [config]:
+        check_devices(job, config.hydra.launcher)
+    objective = _objective(config)
+    if not config.evaluation.enabled and "optuna" in config.hydra.sweeper._target_:
+        raise ValueError("a search needs its objective: leave out evaluation.enabled=false")
+    # What the jobs change (name, experiment) must not change where the sweep lies.
+    folder = str(sweep.path).replace("\\", "\\\\").replace("'", "\\'")
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.sweep.dir = str(sweep.path)
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+    start = uuid.uuid4().hex
+    count = len(jobs) if isinstance(jobs, list) else jobs
+    sweep.begin(
+        start=start,
+        jobs=count,
+        command=["linecolor-train", *sys.argv[1:]],
+        objective=objective.figure,
+        direction=objective.direction,
+        started=time.strftime("%Y-%m-%d %H:%M:%S"),
+    )
+    SweepWatch.begun = sweep, start
+    print(
+        f"Sweep {sweep.path}: {count} job{'s' * (count != 1)}, ranked by {objective.figure} ({objective.direction})",
+        flush=True,
+    )
+
+
+def _end(config: DictConfig) -> None:
+    from linecolor.experiment.data import read_truths
+    from linecolor.reports.sweep import MOST_ROWS, SweepTable
+    from linecolor.runs.sweep_folder import DONE, FAILED, INTERRUPTED, STOPPED, SweepFolder
+
+    SweepWatch.begun = None
+    sweep = SweepFolder(Path(config.hydra.sweep.dir))
+    table = SweepTable(sweep, _objective(config))
+    results = table.results()
+    rows = table.write_csv(sweep.path / "sweep.csv")
+    page = table.write_page(sweep.path / "sweep.html", read_truths(results, MOST_ROWS))
+    print(f"\n{table.text()}\n")
+    if table.best:
+        figure = f"{table.objective.figure} {table.best.value:.4g}"
+        print(f"Best: {table.label(table.best)} ({figure}) in {table.best.job.path}")
+    for row in table.stopped:
+        print(f"Stopped: {table.label(row)}: {row.facts.get('message')}")
+    print(f"Table: {rows}\nOpen the page: {page}")
+    ours = [row for row in table.rows if row.facts.get("start") == sweep.facts.get("start")]
+    for row in ours:
+        if row.state == FAILED:
+            told = f"{row.facts.get('message')} (traceback in {row.job.path / 'error.txt'})"
+            print(f"failed: {table.label(row)}: {told}", file=sys.stderr)
+        elif row.state not in (DONE, STOPPED):
+            print(f"{row.state}: {table.label(row)}", file=sys.stderr)
+    bad = [row for row in ours if row.state in (FAILED, INTERRUPTED)]
+    if bad:
+        print(f"error: {len(bad)} of {len(ours)} jobs are not done; the same command tries them again", file=sys.stderr)
+        sys.exit(1)
+
+
+def _run(
+    config: DictConfig, train: Callable[[DictConfig], object], job: Any, overrides: list[str], place: str
+) -> float:
+    from linecolor.runs.sweep_folder import DONE, FAILED, STOPPED, StoppedBelowMedian
+
+    objective = _objective(config)
+    with read_write(config), open_dict(config):
+        config.sweep.name, config.runs_dir, config.name = job.path.parent.name, str(job.path.parent), job.path.name
+    state, message = FAILED, ""
+    try:
+        with _command_of(job, overrides):
+            train(config)
+        state = DONE
+    except RunStopped as stopped:
+        error: RunStopped = stopped
+        run_command(lambda: _raise(error))  # ends this process, and the sweep with it
+        sys.exit(0)  # of several devices' processes, those that have nothing to say
+    except StoppedBelowMedian as better:
+        state, message = STOPPED, str(better)
+    except Exception as failure:
+        cause = failure.__cause__ if type(failure).__name__ == "InstantiationException" else None
+        told = cause or failure
+        message = (
+            str(told) if isinstance(told, (ValueError, OSError, RuntimeError)) else f"{type(told).__name__}: {told}"
+        )
+        if is_first_process():
+            job.path.mkdir(parents=True, exist_ok=True)
+            (job.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    _free_memory()
+    if not is_first_process():
+        return objective.worst
+    figures = job.figures if state == DONE else {}
+    value = objective.of(figures)
+    if state == DONE and config.evaluation.enabled and objective.figure not in figures:
+        state, message = FAILED, f"evaluation.json has no {objective.figure}"
+    job.record(state=state, message=message, finished=time.strftime("%Y-%m-%d %H:%M:%S"))
+    if state == DONE:
+        (job.path / "error.txt").unlink(missing_ok=True)
+    else:
+        print(f"Job {place} {state}: {message}", file=sys.stderr, flush=True)
+    return objective.worst if value is None else value
+
+
+def _known(config: DictConfig, job: Any) -> float | None:
+    """What a job that need not be run again is worth; None if it is to be run."""
+    from linecolor.runs.sweep_folder import DONE, STOPPED
+
+    objective = _objective(config)
+    state = job.facts.get("state")
+    if state == STOPPED:
+        print(f"  stopped before: {job.facts.get('message')}; delete {job.path / 'job.json'} to go on with it")
+        return objective.worst
+    if state != DONE or (config.evaluation.enabled and objective.figure not in job.figures):
+        return None
+    if not config.evaluation.enabled and not job.run.bundle.is_dir():
+        return None
+    print(f"  done since {job.facts.get('finished')}; nothing to do")
+    value = objective.of(job.figures)
+    return objective.worst if value is None else value
+
+
+def _objective(config: DictConfig) -> Any:
+    from linecolor.runs.objective import Objective
+
+    hints = OmegaConf.to_container(config.evaluation.hints)
+    if not isinstance(hints, list) or not hints or not all(type(n) is int for n in hints):
+        raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0, such as [0,8,32]")
+    return Objective.chosen(config.sweep.objective, config.sweep.direction, hints)
+
+
+def _join_other_tasks() -> None:
+    """Of a job of several processes that submitit started on this machine, tell each its rank; SLURM does itself."""
+    if os.environ.get("SUBMITIT_EXECUTOR") == "local" and int(os.environ.get("SUBMITIT_LOCAL_NTASKS", 1)) > 1:
+        from submitit.helpers import TorchDistributedEnvironment
+
+        TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
+
+
+def _start_processes_as_usual() -> None:
+    """Joblib's processes start others by pickling, which the loaders' batches do not survive."""
+    if multiprocessing.get_start_method(allow_none=True) == "loky":
+        multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
+
+
+@contextmanager
+def _command_of(job: Any, overrides: list[str]) -> Iterator[None]:
+    """Let run.json hold the command that is this one job; launchers' processes have their own in sys.argv."""
+    before = sys.argv
+    own = [word for word in overrides if not word.startswith(("runs_dir=", "name="))]
+    sys.argv = ["linecolor-train", *own, f"runs_dir={job.path.parent}", f"name={job.path.name}"]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def _free_memory() -> None:
+    """The next job of this process needs what this one held."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _surely(step: Callable[[DictConfig], None], config: DictConfig) -> None:
+    from linecolor.experiment.errors import is_for_people
+
+    try:
+        step(config)
+    except Exception as error:
+        if is_for_people(error) and not os.environ.get("LINECOLOR_TRACEBACK"):
+            raise
+        traceback.print_exc()
+        sys.exit(1)
+
+
+def _raise(error: BaseException) -> None:
+    raise error

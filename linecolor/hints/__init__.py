@@ -1,0 +1,1 @@
+"""Hints: from paint on a layer to the channels the networks read."""

@@ -1,0 +1,225 @@
+"""Colour hints: reading a painted layer, bringing it to the draft's grid, spreading it. NumPy, no torch.
+
+One convention everywhere, in checkpoints and exports too (`CONVENTION`): four channels, RGB and alpha; **alpha is 1
+where there is a hint**, RGB is 0 (mid grey in [-1, 1]) elsewhere. It is what a user paints on a transparent layer.
+The paper's section 3.1 says the opposite of its own figure 2; every public code base agrees with the figure.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linecolor.hints.watershed import flood
+
+Picture = NDArray[np.uint8]
+Point = tuple[float, float, tuple[int, int, int] | str]
+"""A hint as x, y in pixels of the line and a colour: (r, g, b) in [0, 255] or "#rrggbb"."""
+
+CONVENTION = "RGB in [-1, 1], 0 without hint; alpha 1 = hint, 0 = none"
+HINT_ALPHA = 32
+"""Alpha from which a painted cell counts as a hint: light brushes count, the faint rim of a soft one does not."""
+BAND_PIXELS = 1 << 20
+"""Pixels of a painted layer that are looked at together: a page filled with paint would take 40 bytes a pixel."""
+_HEX = re.compile("#[0-9a-fA-F]{6}")
+
+
+def reduce_layer(layer: Picture, size: tuple[int, int]) -> Picture:
+    """Bring a painted hint layer to the draft's grid.
+
+    Nearest-neighbour reduction loses thin strokes, so a cell takes the largest alpha and the alpha-weighted mean
+    colour of all that was painted in it.
+
+    Args:
+        layer: (H, W, 4) RGBA, straight alpha.
+        size: (h, w) of the grid.
+
+    Returns:
+        (h, w, 4) RGBA with alpha 0 or 255; RGB is 0 where alpha is.
+    """
+    if layer.ndim != 3 or layer.shape[2] != 4 or layer.dtype != np.uint8:
+        raise ValueError(f"a hint layer is (H, W, 4) uint8 RGBA, got {layer.shape} {layer.dtype}")
+    height, width = size
+    cells = height * width
+    strongest, weight, color = np.zeros(cells, np.uint8), np.zeros(cells), np.zeros((3, cells))
+    band = max(1, BAND_PIXELS // layer.shape[1])
+    for top in range(0, layer.shape[0], band):
+        ys, xs = np.nonzero(layer[top : top + band, :, 3])
+        if not len(ys):
+            continue
+        painted = layer[top + ys, xs]
+        cell = ((top + ys) * height // layer.shape[0]) * width + xs * width // layer.shape[1]
+        alpha = painted[:, 3]
+        np.maximum.at(strongest, cell, alpha)
+        # Whole numbers, which doubles add exactly, in whatever bands.
+        weight += np.bincount(cell, alpha, minlength=cells)
+        for channel in range(3):
+            color[channel] += np.bincount(cell, painted[:, channel] * alpha.astype(np.float64), minlength=cells)
+    grid = np.zeros((height, width, 4), np.uint8)
+    hinted = strongest >= HINT_ALPHA
+    flat = grid.reshape(-1, 4)
+    flat[hinted, :3] = np.rint(color[:, hinted] / weight[hinted]).T
+    flat[hinted, 3] = 255
+    return grid
+
+
+def check_layer(layer: Picture, shape: tuple[int, int]) -> None:
+    """ValueError if a painted layer is not RGBA, or its shape not that of the line (H, W), at whatever scale."""
+    if layer.ndim != 3 or layer.shape[2] != 4 or layer.dtype != np.uint8 or not layer.size:
+        raise ValueError(
+            f"a hint layer is (H, W, 4) uint8 RGBA, transparent where there is no hint, got {layer.shape} {layer.dtype}"
+        )
+    if layer[..., 3].min() == 255 and layer.shape[0] * layer.shape[1] > 1:
+        raise ValueError("the hint layer is opaque everywhere, one hint over every pixel: paint on a transparent layer")
+    (height, width), (h, w) = shape, layer.shape[:2]
+    # A pixel of rounding in a small layer is no other shape.
+    if (w + 1) * height * 1.02 < (h - 1) * width or (w - 1) * height > (h + 1) * width * 1.02:
+        raise ValueError(
+            f"the hint layer is {w} x {h} and the line {width} x {height}: paint hints on a layer of the line's size, "
+            "or of its shape"
+        )
+
+
+def place_points(points: Sequence[Point], shape: tuple[int, int], grid: tuple[int, int]) -> Picture:
+    """Hints given as points, on the draft's grid: boxes as large as the protocol's, a later one over an earlier.
+
+    Args:
+        points: (x, y, colour) in pixels of the line; colour (r, g, b) in [0, 255] or "#rrggbb".
+        shape: (H, W) of the line.
+        grid: (h, w).
+
+    Returns:
+        (h, w, 4) as `reduce_layer` returns it.
+
+    Raises:
+        ValueError: for a point that is none, lies outside the line, or has no colour; it is named.
+    """
+    placed = np.zeros((*grid, 4), np.uint8)
+    side = max(1, round(3 * min(shape) / 256))
+    for point in points:
+        x, y, color = _point(point, shape)
+        rows, columns = (
+            slice(max(0, at - side // 2) * cells // size, (min(size, at - side // 2 + side) - 1) * cells // size + 1)
+            for at, size, cells in ((y, shape[0], grid[0]), (x, shape[1], grid[1]))
+        )
+        placed[rows, columns] = (*color, 255)
+    return placed
+
+
+def _point(point: Point, shape: tuple[int, int]) -> tuple[int, int, tuple[int, int, int]]:
+    try:
+        x, y, color = point
+        column, row = int(np.floor(x)), int(np.floor(y))
+        if isinstance(color, str):
+            rgb = parse_color(color)
+        else:
+            if any(value != int(value) for value in color):
+                raise ValueError("channels are whole numbers from 0 to 255")
+            red, green, blue = (int(value) for value in color)
+            rgb = (red, green, blue)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f'{point!r} is no hint: give (x, y, colour), colour as (r, g, b) or "#rrggbb" ({error})'
+        ) from None
+    if not (0 <= column < shape[1] and 0 <= row < shape[0]):
+        raise ValueError(f"the hint at x={x}, y={y} lies outside the line of {shape[1]} x {shape[0]} pixels")
+    if not all(0 <= value <= 255 for value in rgb):
+        raise ValueError(f"the hint at x={x}, y={y} has the colour {color}: channels go from 0 to 255")
+    return column, row, rgb
+
+
+def parse_color(color: str) -> tuple[int, int, int]:
+    """The (r, g, b) of "#rrggbb"; ValueError for anything else."""
+    if not _HEX.fullmatch(color):
+        raise ValueError(f"{color!r} is no colour")
+    red, green, blue = bytes.fromhex(color[1:])
+    return red, green, blue
+
+
+def to_network(grid: Picture) -> NDArray[np.float32]:
+    """A grid of hints (h, w, 4) uint8 as the network reads it: (4, h, w) float32 by `CONVENTION`."""
+    alpha = (grid[..., 3:] > 0).astype(np.float32)
+    color = (grid[..., :3].astype(np.float32) / 127.5 - 1) * alpha
+    return np.concatenate([color, alpha], axis=2).transpose(2, 0, 1).copy()
+
+
+SPREAD_CHANNELS = {"none": 0, "watershed": 3, "reach": 4}
+"""Ways of spreading hints for the draft, and how many more channels of input each gives it."""
+
+
+def draft_channels(way: str) -> int:
+    """Channels the draft reads: line(1), hint(4) and the spread hints.
+
+    Raises:
+        ValueError: for a way of spreading that is unknown.
+    """
+    if way not in SPREAD_CHANNELS:
+        raise ValueError(f"model.hint_spread is {', '.join(SPREAD_CHANNELS)}, not {way!r}")
+    return 5 + SPREAD_CHANNELS[way]
+
+
+@dataclass(frozen=True)
+class Territories:
+    """Which hint rules which place.
+
+    Attributes:
+        owner: (h, w) int32, the number of the hinted cell, counted in rows from 0, that floods each place first.
+        reach: (h, w) float32 in [0, 1], the share of paper at the darkest place on the most open way from a hint; None
+            where it was not asked for.
+    """
+
+    owner: NDArray[np.int32]
+    reach: NDArray[np.float32] | None
+
+
+def divide(grid: Picture, line: Picture, with_reach: bool = True) -> Territories | None:
+    """Divide a drawing among its hints, by a watershed that floods from them and meets on the ink.
+
+    Args:
+        grid: (h, w, 4) hints as `reduce_layer` returns them.
+        line: (h, w) line art on the same grid, paper = 255.
+        with_reach: it takes as long again.
+
+    Returns:
+        The territories; None where there is no hint.
+    """
+    hinted = grid[..., 3] > 0
+    if not hinted.any():
+        return None
+    # Each hinted cell is its own marker: what matters is only whose colour arrives.
+    markers = np.zeros(line.shape, np.int32)
+    markers[hinted] = np.arange(1, np.count_nonzero(hinted) + 1)
+    basins, level = flood(255 - line, markers, with_level=with_reach)
+    reach = None if level is None else np.asarray(1 - level.astype(np.float32) / 255, np.float32)
+    return Territories(basins - 1, reach)
+
+
+def spread(grid: Picture, line: Picture, way: str, territories: Territories | None = None) -> NDArray[np.float32]:
+    """Spread hints over their territories.
+
+    What a classical program would fill; given to the network as more channels, it learns to follow hints far sooner.
+    `reach` adds how openly a place is reached: the share of paper at the darkest place on the most open way to a hint.
+    So the network sees which regions have a hint of their own and which merely took a neighbour's colour over the ink.
+    Ours, not the paper's.
+
+    Args:
+        grid: (h, w, 4) hints as `reduce_layer` returns them.
+        line: (h, w) line art on the same grid, paper = 255.
+        way: one of `SPREAD_CHANNELS`.
+        territories: of these hints, where they are known already.
+
+    Returns:
+        (c, h, w) float32: RGB in [-1, 1], reach in [0, 1]; all 0 where there is no hint at all.
+    """
+    if way != "none" and territories is None:
+        territories = divide(grid, line, way == "reach")
+    if way == "none" or territories is None:
+        return np.zeros((SPREAD_CHANNELS[way], *line.shape), np.float32)
+    palette = grid[grid[..., 3] > 0, :3].T.astype(np.float32) / 127.5 - 1
+    fill = np.take(palette, territories.owner, axis=1)
+    if way == "watershed":
+        return fill
+    assert territories.reach is not None
+    return np.concatenate([fill, territories.reach[None]])

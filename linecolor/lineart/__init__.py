@@ -1,0 +1,1 @@
+"""Lines: drawn from colour pictures, read in any mode, and the one way to shrink them."""

@@ -1,0 +1,1 @@
+"""A bundle as ONNX files: exported with torch, run without it."""

@@ -1,0 +1,181 @@
+"""OnnxColorizer: an exported system in, line art and hints in, a coloured picture out. NumPy, OpenCV, onnxruntime."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from linecolor.hints import layers
+from linecolor.onnx.card import OnnxCard
+from linecolor.onnx.reader import read_onnx
+from linecolor.rendering.blending import BlendMode
+from linecolor.rendering.options import check_resolution
+from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
+from linecolor.rendering.result import Channels, Painted
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+
+class OnnxColorizer(PageColorizer):
+    """The whole chain with networks in onnxruntime, on the CPU; pages may be coloured from several threads.
+
+    `OnnxColorizer.load` makes one from a file.
+
+    Args:
+        session: of a `linecolor.onnx`.
+        card: what that file says of itself, checked.
+        blend_mode: `clean`, `paper`, `none` or `luma`; see `blending.blend`. None takes the export's own.
+        resolution: short side in pixels at which the networks see a page; None takes the export's own.
+        page_pixels: pixels of a page, or of a window of it, that the networks see at once.
+
+    Attributes:
+        card: as given.
+    """
+
+    def __init__(
+        self,
+        session: "InferenceSession",
+        card: OnnxCard,
+        blend_mode: BlendMode | None = None,
+        resolution: int | None = None,
+        page_pixels: int = PAGE_PIXELS,
+    ) -> None:
+        side = resolution or card.resolution
+        super().__init__(side, card.multiple, card.hint_spread, blend_mode or card.blend, page_pixels)
+        self.mirrored = card.mirrored
+        self.enforce_hints = card.enforce_hints
+        self.card = card
+        self._session = session
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        blend_mode: BlendMode | None = None,
+        resolution: int | None = None,
+        threads: int | None = None,
+    ) -> "OnnxColorizer":
+        """Load an exported system.
+
+        Args:
+            path: a `linecolor.onnx` as `linecolor-export` writes it.
+            blend_mode: None takes the export's own.
+            resolution: short side in pixels at which the networks see a page; None takes the export's own.
+            threads: to compute with; None takes one for each core this process may use.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ImportError: if onnxruntime is not installed.
+            ValueError: if it is no such file, damaged, or of another kind or format; or for a resolution below 16
+                or threads below 1.
+        """
+        check_resolution(resolution)
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads={threads} must be 1 or more")
+        path = Path(path).expanduser()
+        file = read_onnx(path)
+        try:
+            card = OnnxCard.from_notes(file.notes)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        if card.part != "linecolor":
+            raise ValueError(
+                f"{path}: is the {card.part} network alone; give linecolor.onnx, which is exported beside it"
+            )
+        session = start_session(path, file.data, threads)
+        _check_inputs(path, session, card)
+        return cls(session, card, blend_mode, resolution)
+
+    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+        """Run the networks; see `PageColorizer.color_window`."""
+        _, height, width = page.shape
+        line = np.ascontiguousarray(page[None], np.float32)
+        half = np.ascontiguousarray(inputs[None], np.float32)
+        if "draft" not in self.card.networks:
+            (color,) = self._infer(["color"], {"line": line, "hint": half[:, 1:].copy()})
+            draft = None
+        else:
+            given = {"line": line, "draft_input": half}
+            if self.draft_only:
+                (draft,) = self._infer(["draft"], given)
+                color = draft.repeat(2, axis=2).repeat(2, axis=3)
+            else:
+                color, draft = self._infer(["color", "draft"], given)
+        if color.shape != (1, 3, height, width) or (
+            draft is not None and draft.shape != (1, 3, height // 2, width // 2)
+        ):
+            raise ValueError(f"the ONNX file makes a picture of {color.shape} of a page of {(height, width)}")
+        return Painted(color[0], None if draft is None else draft[0])
+
+    def _infer(self, outputs: list[str], inputs: dict[str, Channels]) -> list[Channels]:
+        try:
+            return self._session.run(outputs, inputs)
+        except Exception as error:  # onnxruntime's errors have no base of their own
+            raise ValueError(f"onnxruntime cannot run the ONNX file ({_first_line(error)})") from error
+
+
+def start_session(
+    name: str | Path, data: bytes, threads: int | None = None, optimised: bool = True
+) -> "InferenceSession":
+    """Hand an ONNX model to onnxruntime, for the CPU.
+
+    Args:
+        name: what messages call it.
+        data: the whole file.
+        threads: to compute with; None takes one for each core this process may use.
+        optimised: whether operations may be joined; if not, each rounds its result as the model says.
+
+    Raises:
+        ImportError: if onnxruntime is not installed.
+        ValueError: if it refuses the model.
+    """
+    # It writes files of usage data otherwise; read when it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ImportError("running an ONNX file needs onnxruntime: pip install onnxruntime") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or _cores()
+    options.log_severity_level = 3
+    # Waiting threads would burn the cores that the page's own work needs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Without it a file could pass as one format here and be read as another there.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no base of their own
+        raise ValueError(
+            f"{name}: onnxruntime {onnxruntime.__version__} refuses it ({_first_line(error)}); update onnxruntime or "
+            "export the bundle again"
+        ) from None
+
+
+def _check_inputs(path: Path, session: "InferenceSession", card: OnnxCard) -> None:
+    """ValueError unless inputs and outputs are those of the system on the card."""
+    if "draft" in card.networks:
+        inputs, outputs = {"line": 1, "draft_input": layers.draft_channels(card.hint_spread)}, {"color": 3, "draft": 3}
+    else:
+        inputs, outputs = {"line": 1, "hint": 4}, {"color": 3}
+    for kind, wanted, given in (("takes", inputs, session.get_inputs()), ("gives", outputs, session.get_outputs())):
+        found = {value.name: value.shape[1] if len(value.shape) == 4 else None for value in given}
+        floats = all(value.type == "tensor(float)" for value in given)
+        if found != wanted or not floats:
+            has = ", ".join(f"{value.name} {value.shape} {value.type}" for value in given)
+            raise ValueError(
+                f"{path}: {kind} {has[:300]}, where the system it names has {', '.join(wanted)} of "
+                f"{', '.join(map(str, wanted.values()))} channels; export the bundle again with linecolor-export"
+            )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:300] if text else type(error).__name__

@@ -1,0 +1,272 @@
+"""The whole chain but for the networks: reduce, spread hints, windows, enforce hints, enlarge, blend.
+
+NumPy and OpenCV only.
+
+The networks are torch's in `line_colorizer.py` and onnxruntime's in `onnx_colorizer.py`.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from linecolor.hints import layers
+from linecolor.lineart import lines
+from linecolor.lineart.layer import LineLayer
+from linecolor.rendering import blending
+from linecolor.rendering.blending import BlendMode
+from linecolor.rendering.hint_enforcement import enforce_hints
+from linecolor.rendering.result import WITHOUT_BACKGROUND, Channels, Coloring, Painted, Picture
+
+PAGE_PIXELS = 1 << 20
+"""A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
+
+
+LONGEST_SIDE = 16384
+"""No page is larger to the networks: one of 1 x 5,000 px is not brought to a short side of 256."""
+
+_HALF = np.float32(0.5)
+
+
+class PageColorizer(ABC):
+    """Reduce, draft, colorize, enlarge, blend (Lee & Lee 2020, figure 1), with networks that a subclass runs.
+
+    The short side of the page is brought to the resolution the networks were trained at, padded with white paper to
+    a multiple they can halve; a long page of more than `PAGE_PIXELS` then is coloured in overlapping windows along its
+    longer side, none of them shorter than wide.
+
+    Args:
+        resolution: side S of a training crop in pixels.
+        multiple: what the sides of a page must be multiples of, even.
+        hint_spread: one of `layers.SPREAD_CHANNELS`, as the draft was trained.
+        blend_mode: `clean`, `paper`, `none` or `luma`; see `blending.blend`.
+        page_pixels: pixels of a page, or of a window of it, that the networks see at once.
+
+    Attributes:
+        mirrored: colour the mirrored page too and take the mean: twice the networks' time for a tenth or two of a dB.
+        enforce_hints: where the networks painted another colour than a hint says, add the difference around the hint.
+        draft_only: stop after the first of two stages: the enlarged draft takes the place of the second's colour.
+        takes_hints: whether the networks read hints; those that do not can only have them enforced.
+        grey_pages: whether pages are grey pictures and no lines: they are reduced by their mean.
+        samples: whether the networks sample their colours, so that a page has candidates.
+        seed: of what is sampled: another one, another candidate.
+        temperature: of the same: 1 as learned, less keeps to what is likely, 0 takes it.
+    """
+
+    takes_hints = True
+    grey_pages = False
+    samples = False
+
+    def __init__(
+        self, resolution: int, multiple: int, hint_spread: str, blend_mode: BlendMode, page_pixels: int = PAGE_PIXELS
+    ) -> None:
+        if blend_mode not in get_args(BlendMode):
+            raise ValueError(f"blend mode {blend_mode!r} is unknown; use one of {', '.join(get_args(BlendMode))}")
+        self.resolution = resolution
+        self.multiple = multiple
+        self.hint_spread = hint_spread
+        self.blend_mode = blend_mode
+        self.page_pixels = page_pixels
+        self.mirrored = False
+        self.enforce_hints = False
+        self.draft_only = False
+        self.seed = 0
+        self.temperature = 1.0
+
+    @abstractmethod
+    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+        """Run the networks.
+
+        Args:
+            page: the line (1, h, w) in [-1, 1], paper = 1.
+            inputs: line, hints and spread hints (c, h/2, w/2) as the draft reads them.
+
+        Returns:
+            The colours; with `draft_only` that of the last network is not looked at.
+        """
+
+    def running(self) -> AbstractContextManager[None]:
+        """What is held while a page is coloured."""
+        return nullcontext()
+
+    def candidate(self, seed: int) -> "PageColorizer":
+        """The same with another seed, around the same networks; another thread may use it at the same time."""
+        other = copy.copy(self)
+        other.seed = seed
+        return other
+
+    def colorize(self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None) -> Picture:
+        """Colour a line drawing.
+
+        Args:
+            line: uint8, any size; (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, ink on white or on transparency.
+                Coloured strokes keep their colour.
+            hints: (h, w, 4) uint8 RGBA painted on a transparent layer of the line's shape at any scale; or points
+                (x, y, colour) in pixels of the line, colour (r, g, b) or "#rrggbb"; None colours without hints.
+
+        Returns:
+            (H, W, 3) uint8 RGB.
+
+        Raises:
+            ValueError: for a line or hints of another kind; the message says which.
+        """
+        return self.color(line, hints).full
+
+    def __call__(self, line: Picture, hint_layer: Picture | None = None) -> Picture:
+        """Colour a line drawing; see `colorize`."""
+        return self.color(line, hint_layer).full
+
+    def color(self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None) -> Coloring:
+        """Colour a line drawing and keep what happened on the way; arguments and errors as of `colorize`."""
+        drawn = LineLayer(line)
+        size = self.network_size(drawn.grey.shape)
+        half = (size[0] // 2, size[1] // 2)
+        reduced = self._reduced(drawn.grey, size)
+        draft_line = self._reduced(reduced, half)
+        grid = _on_grid(hints, drawn.grey.shape, half)
+        if not (self.takes_hints or self.enforce_hints) and grid[..., 3].any():
+            raise ValueError("these networks take no hints; leave them out, or have them enforced (enforce_hints)")
+        # A grey picture has no lines that could hold up a hint's colour.
+        walls = np.full_like(draft_line, 255) if self.grey_pages else draft_line
+        territories = self._territories(grid, walls)
+        draft, colorized, beside = self._run(reduced, draft_line, grid, territories)
+        if self.draft_only:
+            if draft is None:
+                raise ValueError("this system has one stage, and no draft to stop at")
+            colorized = np.asarray(cv2.resize(draft, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+        if self.enforce_hints and territories is not None:
+            paper = np.full_like(reduced, 255) if self.grey_pages else reduced
+            colorized = enforce_hints(colorized, paper, grid, territories)
+            if WITHOUT_BACKGROUND in beside:
+                beside[WITHOUT_BACKGROUND] = enforce_hints(beside[WITHOUT_BACKGROUND], paper, grid, territories)
+        full = blending.blend(drawn.ink, colorized, self.blend_mode)
+        if WITHOUT_BACKGROUND in beside:
+            beside[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, beside[WITHOUT_BACKGROUND], self.blend_mode)
+        return Coloring(full, colorized, draft, reduced, grid, drawn.ink, beside)
+
+    def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:
+        """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S.
+
+        Raises:
+            ValueError: for a sliver of which the networks would see less than a pixel across.
+        """
+        if max(size) > LONGEST_SIDE * min(size):
+            raise ValueError(
+                f"the page is {size[1]:,} x {size[0]:,} pixels, more than {LONGEST_SIDE:,} times as long as wide; "
+                "cut it into pieces"
+            )
+        scale = min(self.resolution / min(size), LONGEST_SIDE / max(size))
+        height, width = (max(2, 2 * round(side * scale / 2)) for side in size)
+        return height, width
+
+    def _reduced(self, page: Picture, size: tuple[int, int]) -> Picture:
+        return lines.reduce_grey(page, size) if self.grey_pages else lines.reduce(page, size)
+
+    def _territories(self, hint: Picture, line: Picture) -> layers.Territories | None:
+        """Once for all that needs them: a flood takes as long as small networks do."""
+        if self.hint_spread == "none" and not self.enforce_hints:
+            return None
+        return layers.divide(hint, line, self.hint_spread == "reach" or self.enforce_hints)
+
+    def _run(
+        self, line: Picture, draft_line: Picture, hint: Picture, territories: layers.Territories | None
+    ) -> tuple[Picture | None, Picture, dict[str, Picture]]:
+        spread = layers.spread(hint, draft_line, self.hint_spread, territories)
+        inputs = _padded(
+            np.concatenate([_paper(draft_line)[None], layers.to_network(hint), spread]), self.multiple // 2
+        )
+        page = _padded(_paper(line)[None], self.multiple)
+        draft = np.zeros((3, *inputs.shape[1:]), np.float32)
+        colorized = np.zeros((3, *page.shape[1:]), np.float32)
+        total = np.zeros((1, *page.shape[1:]), np.float32)
+        beside: dict[str, Channels] = {}
+        drafts = False
+        with self.running():
+            for rows, columns, weight in self._windows(page.shape[1], page.shape[2]):
+                half_rows, half_columns = (slice(s.start // 2, s.stop // 2) for s in (rows, columns))
+                painted = self._color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
+                if painted.draft is not None:
+                    drafts = True
+                    draft[:, half_rows, half_columns] += painted.draft * weight[:, ::2, ::2]
+                colorized[:, rows, columns] += painted.color * weight
+                for name, picture in painted.beside.items():
+                    whole = beside.setdefault(name, np.zeros((len(picture), *page.shape[1:]), np.float32))
+                    whole[:, rows, columns] += picture * weight
+                total[:, rows, columns] += weight
+        draft /= total[:, ::2, ::2]
+        height, width = line.shape
+        drafted = _levels(draft[:, : height // 2, : width // 2]) if drafts else None
+        levels = {name: _levels((picture / total)[:, :height, :width]) for name, picture in beside.items()}
+        flat = {name: picture[..., 0] if picture.shape[2] == 1 else picture for name, picture in levels.items()}
+        return drafted, _levels((colorized / total)[:, :height, :width]), flat
+
+    def _color_window(self, page: Channels, inputs: Channels) -> Painted:
+        painted = self.color_window(page, inputs)
+        if not self.mirrored:
+            return painted
+        turned = self.color_window(page[:, :, ::-1].copy(), inputs[:, :, ::-1].copy())
+        draft = painted.draft
+        if draft is not None and turned.draft is not None:
+            draft = (draft + turned.draft[:, :, ::-1]) * _HALF
+        return Painted((painted.color + turned.color[:, :, ::-1]) * _HALF, draft, painted.beside)
+
+    def _windows(self, height: int, width: int) -> Iterator[tuple[slice, slice, Channels]]:
+        """Windows along the longer side with weights (1, h or 1, w or 1) that fade over where they overlap."""
+        length, across = max(height, width), min(height, width)
+        longest = max(self.page_pixels // across // self.multiple, across // self.multiple, 1) * self.multiple
+        if length <= longest:
+            yield slice(0, height), slice(0, width), np.ones((1, height, width), np.float32)
+            return
+        # Rounded down to a multiple, so that windows overlap by a quarter at least, however coarse the multiple.
+        step = max(longest * 3 // 4 // self.multiple, 1) * self.multiple
+        position = np.arange(longest, dtype=np.float32) + 0.5
+        # Flat where a window begins: what it paints at its very edge, without a neighbour, is the least to be trusted.
+        fade = np.sin(np.minimum(np.minimum(position, longest - position) * (2 * np.pi / longest), np.pi / 2)) ** 2
+        for start in [*range(0, length - longest, step), length - longest]:
+            stretch = slice(start, start + longest)
+            if height >= width:
+                yield stretch, slice(0, width), np.broadcast_to(fade[None, :, None], (1, longest, width))
+            else:
+                yield slice(0, height), stretch, np.broadcast_to(fade[None, None], (1, height, longest))
+
+
+def _on_grid(given: Picture | Sequence[layers.Point] | None, shape: tuple[int, ...], grid: tuple[int, int]) -> Picture:
+    if given is None:
+        return np.zeros((*grid, 4), np.uint8)
+    if not isinstance(given, np.ndarray):
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            raise ValueError(f"hints are an RGBA array or a list of (x, y, colour), not {type(given).__name__}")
+        return layers.place_points(given, (shape[0], shape[1]), grid)
+    layers.check_layer(given, (shape[0], shape[1]))
+    found = layers.reduce_layer(given, grid)
+    if given[..., 3].any() and not found[..., 3].any():
+        raise ValueError(
+            f"the hints are too faint: none has an alpha of {layers.HINT_ALPHA} of 255; paint more opaquely"
+        )
+    return found
+
+
+def _paper(line: Picture) -> Channels:
+    return line.astype(np.float32) / 127.5 - 1
+
+
+def _levels(color: NDArray[np.floating]) -> Picture:
+    if not np.isfinite(color).all():
+        raise ValueError("the networks paint no colour but NaN or infinity: their weights are damaged")
+    levels = np.rint((color.transpose(1, 2, 0) + 1) * 127.5)
+    return np.ascontiguousarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+
+def _padded(channels: Channels, multiple: int) -> Channels:
+    """Grow (C, H, W) to the right and below to a multiple: the line (channel 0) with paper, the rest with 0."""
+    _, height, width = channels.shape
+    grow = ((0, 0), (0, -height % multiple), (0, -width % multiple))
+    padded = np.pad(channels, grow)
+    padded[0, height:] = 1
+    padded[0, :, width:] = 1
+    return padded

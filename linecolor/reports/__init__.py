@@ -1,0 +1,1 @@
+"""What goes on a page: of a run, a sweep, a comparison, methods side by side."""

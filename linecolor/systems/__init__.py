@@ -1,0 +1,1 @@
+"""What can be trained and used: the systems, their bundles, the colorizer around their networks."""

@@ -1,0 +1,258 @@
+"""A bundle: what colorize, export and the front ends load. Weights as safetensors, the rest as YAML.
+
+Nothing in a bundle is executed, and what it says of itself is checked before anything is built from it.
+"""
+
+import inspect
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import nn
+
+from linecolor.hints import layers
+from linecolor.images import write_atomically
+from linecolor.networks.alacgan import AlacGenerator
+from linecolor.networks.comic import BackgroundDetector, PolishingNetwork
+from linecolor.networks.low_resolution import LowResolutionColorizer
+from linecolor.networks.pix2pix import Pix2PixUNet
+from linecolor.networks.unet import ResNeXtUNet
+from linecolor.rendering.blending import BlendMode
+from linecolor.rendering.options import is_resolution, is_temperature
+from linecolor.systems.comic import DETECTOR, LOW, PLAIN, POLISHING
+from linecolor.systems.names import SYSTEMS
+
+WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
+FORMAT = 1
+RELEASE = Path(__file__).parents[1] / "weights" / "release"
+"""The trained weights in the box; `experiment=release` makes them."""
+MOST_CARD_BYTES = 1_000_000
+MOST_BYTES = 4 * 2**30
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "draft": ResNeXtUNet,
+    "colorizer": ResNeXtUNet,
+    "pix2pix": Pix2PixUNet,
+    "alacgan": AlacGenerator,
+    LOW: LowResolutionColorizer,
+    DETECTOR: BackgroundDetector,
+    POLISHING: PolishingNetwork,
+    PLAIN: PolishingNetwork,
+}
+"""The generator of each training stage."""
+
+# Before anything is built; how large it would be is looked at then.
+MOST = {
+    "width": 256,
+    "levels": 9,
+    "blocks": 64,
+    "deep_blocks": 64,
+    "in_channels": 512,
+    "cardinality": 512,
+    "depth": 200,
+    "features": 512,
+    "layers": 64,
+    "kernel": 15,
+    "mixtures": 64,
+    "grid": 128,
+}
+
+
+def save_bundle(
+    folder: Path,
+    networks: dict[str, nn.Module],
+    architectures: dict[str, dict[str, Any]],
+    resolution: int,
+    hint_spread: str,
+    provenance: dict[str, Any],
+    blend: BlendMode = "clean",
+    half: bool = False,
+    mirrored: bool = False,
+    enforce_hints: bool = False,
+    temperature: float = 1.0,
+) -> Path:
+    """Write a bundle.
+
+    Args:
+        folder: is made if need be.
+        networks: by the names of their stages: `draft` and, after the second stage, `colorizer`; or a baseline's.
+        architectures: the constructor arguments of each.
+        resolution: short side in pixels at which the networks see a page; that of a training crop, or more.
+        hint_spread: as the networks were trained.
+        provenance: where it comes from: configuration, data, images seen, versions.
+        blend: how its pictures are meant to be blended at full size.
+        half: keep the weights in half precision, in half the space; they are computed with in single all the same.
+        mirrored: pages are coloured mirrored too; see `PageColorizer.mirrored`.
+        enforce_hints: hints rule over what the networks paint; see `PageColorizer.enforce_hints`.
+        temperature: of sampled colours; see `LineColorizer.temperature`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{name}.{key}": (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        for name, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
+    # One key only: safetensors writes several in random order, and equal networks shall give equal files.
+    write_atomically(folder / WEIGHTS, save(tensors, metadata={"format": "linecolor"}))
+    card = {
+        "format": FORMAT,
+        "networks": architectures,
+        "resolution": resolution,
+        "hint_spread": hint_spread,
+        "blend": blend,
+        "mirrored": mirrored,
+        "enforce_hints": enforce_hints,
+        "temperature": temperature,
+        "precision": "float16" if half else "float32",
+        "hints": layers.CONVENTION,
+        "color_order": "RGB",
+        "range": "[-1, 1], paper = 1",
+        "provenance": provenance,
+    }
+    write_atomically(folder / CARD, yaml.safe_dump(card, sort_keys=False).encode())
+    return folder
+
+
+def load_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, nn.Module]]:
+    """The card of a bundle and its networks, by the names of their stages, frozen, on the CPU.
+
+    Raises:
+        FileNotFoundError: if there is no bundle in the folder.
+        ValueError: if it is damaged or of another architecture.
+    """
+    card = read_card(folder)
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing; the bundle is incomplete, train again or copy both files")
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"{path}: {path.stat().st_size} bytes are more than any bundle has")
+        with safe_open(path, "pt") as file:
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (no dict)
+        for name, architecture in card["networks"].items():
+            _check_shapes(path, name, architecture, shapes)
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: is no safetensors file or is damaged ({error})") from None
+    networks = {}
+    for name, architecture in card["networks"].items():
+        network = NETWORKS[name](**architecture)
+        state = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+        network.load_state_dict(state)
+        networks[name] = network.requires_grad_(False)
+    return card, networks
+
+
+class _CardLoader(yaml.SafeLoader):
+    """Plain YAML without merge keys, a dozen of which can name each other for ever."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a bundle's card has no merge keys", node.start_mark)
+
+
+def find_bundle(bundle_or_run: str | Path | None = None) -> Path:
+    """The folder of a bundle: the one named, that of the run named, or the one in the box.
+
+    Raises:
+        FileNotFoundError: if there is none; the message says what to give.
+    """
+    if bundle_or_run is None:
+        return RELEASE
+    folder = Path(bundle_or_run).expanduser()
+    for candidate in (folder, folder / "bundle"):
+        if (candidate / CARD).is_file():
+            return candidate
+    raise FileNotFoundError(f"{folder}: no bundle here ({CARD} is missing); give a run, or its bundle/ folder")
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What a bundle says of itself, checked before anything is built from it.
+
+    Raises:
+        FileNotFoundError: if there is no bundle in the folder.
+        ValueError: if the card is damaged, of an unknown format or asks for absurd networks.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder}: no bundle here ({CARD} is missing); give the bundle/ folder of a run")
+    try:
+        if path.stat().st_size > MOST_CARD_BYTES:
+            raise ValueError(f"{path.stat().st_size} bytes long")
+        card = yaml.load(path.read_text(encoding="utf-8"), _CardLoader)  # a SafeLoader
+        known = card["format"] == FORMAT and tuple(card["networks"]) in SYSTEMS
+        card.setdefault("blend", "clean")  # bundles had no say in these once
+        card.setdefault("mirrored", False)
+        card.setdefault("enforce_hints", False)
+        card.setdefault("temperature", 1.0)
+        spread_known = card["hint_spread"] in layers.SPREAD_CHANNELS and card["blend"] in get_args(BlendMode)
+        sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
+        told = type(card["mirrored"]) is bool and type(card["enforce_hints"]) is bool
+        told = told and is_temperature(card["temperature"]) and not (card["mirrored"] and LOW in card["networks"])
+        sized = is_resolution(card["resolution"]) and told
+        fitting = sane and _takes_its_inputs(card["networks"], card["hint_spread"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None
+    if not (known and spread_known and fitting and sized):
+        raise ValueError(f"{path}: describes a bundle this version of linecolor does not know; export it again")
+    for name, architecture in card["networks"].items():
+        _check_buildable(path, name, architecture)
+    return card
+
+
+def _is_sane(network: type[nn.Module], architecture: dict[str, Any]) -> bool:
+    """Whether these are the arguments of a network's constructor, within what a machine can hold."""
+    parameters = list(inspect.signature(network).parameters.values())
+    names = {parameter.name for parameter in parameters}
+    flags = {parameter.name: parameter.annotation is bool for parameter in parameters}
+    required = {parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty}
+    if not required <= set(architecture) <= names:
+        return False
+    for name, value in architecture.items():
+        if name in MOST:
+            if type(value) is not int or not 0 <= value <= MOST[name]:
+                return False
+        elif type(value) is not (bool if flags[name] else str):
+            return False
+    return True
+
+
+def _takes_its_inputs(networks: dict[str, dict[str, Any]], hint_spread: str) -> bool:
+    """Whether the networks take what the chain gives them: line, hints, spread hints, draft."""
+    if LOW in networks:
+        polishing = [networks[name]["background"] for name in (POLISHING, PLAIN) if name in networks]
+        return hint_spread == "none" and polishing == [True, False][: len(polishing)]
+    if "draft" not in networks:
+        (network,) = networks.values()
+        known = network.get("in_channels", 5) == 5 and network.get("local_features") != "illustration2vec"
+        return hint_spread == "none" and known
+    drafting = networks["draft"]["in_channels"] == layers.draft_channels(hint_spread)
+    return drafting and networks.get("colorizer", {"in_channels": 4})["in_channels"] == 4
+
+
+def _check_buildable(path: Path, name: str, architecture: dict[str, Any]) -> None:
+    """Build a network without memory, to see that it can be and how large it would be."""
+    try:
+        with torch.device("meta"):
+            network = NETWORKS[name](**architecture)
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(f"{path}: describes a {name} network that cannot be built ({error})") from None
+    size = sum(parameter.numel() * 4 for parameter in network.parameters())
+    if size > MOST_BYTES:
+        raise ValueError(f"{path}: describes a {name} network of {size / 2**30:.0f} GiB, more than any bundle has")
+
+
+def _check_shapes(path: Path, name: str, architecture: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Compare the weights with the network on the card before memory is given to either."""
+    with torch.device("meta"):
+        wanted = {key: tuple(tensor.shape) for key, tensor in NETWORKS[name](**architecture).state_dict().items()}
+    found = {key.removeprefix(f"{name}."): shape for key, shape in shapes.items() if key.startswith(f"{name}.")}
+    if wanted != found:
+        first = min(key for key in {*wanted, *found} if wanted.get(key) != found.get(key))
+        raise ValueError(
+            f"{path}: does not hold the {name} network that {CARD} describes ({first} is "
+            f"{found.get(first, 'missing')}, wanted {wanted.get(first, 'none')})"
+        )

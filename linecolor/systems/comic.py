@@ -1,0 +1,178 @@
+"""Consistent comic colorization (Kang et al. 2017): low-resolution colours, one colour for one background, polish.
+
+All pictures are RGB in [-1, 1], masks 1 where they hold; B pages at once.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from linecolor.systems.names import COMIC
+
+LOW, DETECTOR, POLISHING, PLAIN = COMIC
+"""The networks, by the names of their training stages; the last is trained without the background's channels."""
+
+
+class LowResolution(Protocol):
+    """What of `networks.low_resolution.LowResolutionColorizer` is used here."""
+
+    def cells(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the colours of a page."""
+
+    def draw_uniforms(self, batch: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+        """The randomness of a sample."""
+
+    def sample(self, line: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
+        """Colours (B, 3, h, w)."""
+
+
+@dataclass
+class ComicColors:
+    """What the networks make of an outline; what has no network is None.
+
+    Attributes:
+        low: (B, 3, H, W), the sampled colours, each cell as a square.
+        foreground: (B, 1, H, W) in [0, 1], the probability of foreground.
+        color: (B, 3, H, W), the result of the last network there is.
+        plain: (B, 3, H, W), the result of the polishing network that knows of no background.
+    """
+
+    low: Tensor
+    foreground: Tensor | None
+    color: Tensor
+    plain: Tensor | None
+
+
+def sample(colorizer: nn.Module, line: Tensor, generator: torch.Generator, temperature: float) -> Tensor:
+    """Colours (B, 3, h, w), the cells of these outlines (B, 1, H, W), with the noise that the generator draws."""
+    network = cast(LowResolution, colorizer)
+    uniforms = network.draw_uniforms(len(line), *network.cells(*line.shape[-2:]), generator)
+    return network.sample(line, uniforms, temperature).float()
+
+
+def background_of(foreground: Tensor) -> Tensor:
+    """The mask of the background, 1 where the probability of foreground is below a half."""
+    return (foreground < 0.5).float()
+
+
+def mean_color(color: Tensor, area: Tensor) -> Tensor:
+    """The mean colour (B, 3, 1, 1) over an area (B, 1, H, W) in [0, 1]; of no area at all, that of the picture."""
+    # A thousandth of a pixel of everything, so that an empty area has a mean, and a gradient that is finite.
+    weight = area + 1e-3 / area[0].numel()
+    return (color * weight).sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True)
+
+
+def composite(color: Tensor, foreground: Tensor, background: Tensor) -> Tensor:
+    """The colours where there is foreground, one colour (B, 3, 1, 1) for the rest."""
+    return foreground * color + (1 - foreground) * background
+
+
+def background_loss(color: Tensor, foreground: Tensor, truth: Tensor) -> Tensor:
+    """What the background detector learns from: L1 between the composite and the truth as it is.
+
+    The background of the composite is the mean of the *truth's* background: then one colour is right where the truth is
+    even, and a sampled colour where it could be predicted. Were the truth's background evened as well, nothing could
+    beat a page that is all background.
+
+    Args:
+        color: sampled colours at the truth's size.
+        foreground: the detector's (B, 1, H, W).
+        truth: (B, 3, H, W).
+    """
+    return F.l1_loss(composite(color, foreground, mean_color(truth, 1 - foreground)), truth)
+
+
+def polishing_loss(color: Tensor, truth: Tensor, line: Tensor, ink: float) -> Tensor:
+    """L1, in which ink counts less than paper: at full size the line lies over whatever is painted under it.
+
+    Made to paint the ink as well, a small network darkens what is beside it, and no area is even to its edge.
+
+    Args:
+        color: (B, 3, H, W).
+        truth: (B, 3, H, W).
+        line: the outline (B, 1, H, W) in [-1, 1].
+        ink: weight of black ink, of white paper it is 1; with 1 everything counts alike.
+    """
+    weight = ink + (1 - ink) * ((line + 1) / 2).square()
+    return ((color - truth).abs() * weight).mean() / weight.mean()
+
+
+def polishing_input(line: Tensor, low: Tensor, foreground: Tensor, mask: Tensor, mean: Tensor) -> Tensor:
+    """The ten channels of the polishing network (B, 10, H, W).
+
+    Args:
+        line: the outline (B, 1, H, W).
+        low: low-resolution colours at the outline's size (B, 3, H, W); the mask's area is filled with their mean there.
+        foreground: (B, 1, H, W) in [0, 1].
+        mask: (B, 1, H, W); of a random shape in training, the background in use.
+        mean: colour of the background (B, 3, 1, 1).
+    """
+    filled = composite(low, 1 - mask, mean_color(low, mask))
+    plane = mean.expand(-1, -1, *line.shape[-2:])
+    return torch.cat([line, filled, foreground, 1 - foreground, mask, plane], dim=1)
+
+
+def enlarge(low: Tensor, size: tuple[int, ...] | torch.Size) -> Tensor:
+    """Low-resolution colours at a page's size, without steps between the cells."""
+    return F.interpolate(low, size=tuple(size), mode="bilinear", align_corners=False)
+
+
+def random_masks(batch: int, size: tuple[int, int], device: torch.device) -> Tensor:
+    """Blobs (B, 1, H, W) in {0, 1} that cover nothing to most of a page, from torch's own random stream.
+
+    Drawn on the CPU, so that every device masks alike.
+    """
+    cells = torch.randn(batch, 1, 6, 6)
+    field = F.interpolate(cells, size=size, mode="bicubic", align_corners=False)
+    share = torch.rand(batch) * 1.1 - 0.2  # nearly a fifth of the pages has none
+    ordered = field.flatten(1).sort(dim=1, descending=True).values
+    place = (share.clamp(0, 1) * (ordered.shape[1] - 1)).long()
+    level = ordered.gather(1, place[:, None]).view(-1, 1, 1, 1)
+    return ((field > level) & (share > 0).view(-1, 1, 1, 1)).float().to(device)
+
+
+def color_comic(
+    networks: dict[str, nn.Module],
+    line: Tensor,
+    seed: int,
+    temperature: float,
+    with_plain: bool,
+    hint: Tensor | None = None,
+) -> ComicColors:
+    """Colour outlines with as many of the networks as there are.
+
+    Args:
+        networks: by `LOW`, `DETECTOR`, `POLISHING` and `PLAIN`, the first at least; in evaluation mode.
+        line: outline (B, 1, H, W) in [-1, 1], paper = 1.
+        seed: of the sampled colours: another seed, other colours.
+        temperature: 1 samples as learned, less is bolder about what is likely, 0 takes the likeliest.
+        with_plain: also colour with the network that knows of no background; it is the last one where `POLISHING` is
+            missing.
+        hint: (B, 4, H, W) by `hints.CONVENTION`; those on the background that was found say what colour it has.
+    """
+    size = line.shape[-2:]
+    cells = sample(networks[LOW], line, torch.Generator().manual_seed(seed), temperature)
+    low = enlarge(cells, size)
+    squares = F.interpolate(cells, size=size, mode="nearest")
+    if DETECTOR not in networks:
+        return ComicColors(squares, None, low, None)
+    foreground = networks[DETECTOR](line)
+    mask = background_of(foreground)
+    mean = mean_color(low, mask)
+    sampled = low
+    if hint is not None:
+        on_background = hint[:, 3:] * mask
+        told = on_background.amax((2, 3), keepdim=True) > 0
+        mean = torch.where(told, mean_color(hint[:, :3], on_background), mean)
+        low = torch.where(told, composite(low, 1 - mask, mean), low)
+    plain = None
+    if PLAIN in networks and (with_plain or POLISHING not in networks):
+        nothing = torch.zeros_like(mask)
+        plain = networks[PLAIN](polishing_input(line, sampled, nothing, nothing, mean))
+    if POLISHING in networks:
+        color = networks[POLISHING](polishing_input(line, low, foreground, mask, mean))
+        return ComicColors(squares, foreground, color, plain)
+    return ComicColors(squares, foreground, composite(low, 1 - mask, mean) if plain is None else plain, None)

@@ -1,0 +1,93 @@
+"""A job is stopped when half of its siblings were better at the same number of images, and not otherwise."""
+
+import json
+
+import pytest
+
+from lightning_modules.callbacks.median_stop import MedianStop
+from linecolor.runs.sweep_folder import JobFolder
+
+METRIC = "full_size/psnr_32_mean"
+
+
+def record(sweep, name, values, stage="draft", is_job=True):
+    """metrics.jsonl of a job: values by images seen."""
+    if is_job:
+        JobFolder(sweep / name).record(state="running")
+    path = sweep / name / stage / "metrics.jsonl"
+    path.parent.mkdir(parents=True)
+    lines = [{"images_seen": images, METRIC: value, "step": 1.0} for images, value in values.items()]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def make(direction="maximize", least_siblings=3, warmup_images=0):
+    return MedianStop(METRIC, direction, least_siblings, warmup_images)
+
+
+@pytest.fixture
+def siblings(tmp_path):
+    for name, value in (("a", 10.0), ("b", 20.0), ("c", 30.0)):
+        record(tmp_path, name, {100: value, 200: value + 50})
+    return tmp_path
+
+
+def test_below_the_median_is_stopped_with_the_figures(siblings):
+    told = make().verdict(record(siblings, "own", {100: 19.0}), 100)
+    assert "reached 19 by 100 images of stage draft" in told
+    assert "median of 3 siblings there is 20" in told
+
+
+@pytest.mark.parametrize("value", [20.0, 25.0])
+def test_at_the_median_and_above_it_goes_on(siblings, value):
+    assert make().verdict(record(siblings, "own", {100: value}), 100) is None
+
+
+def test_what_is_minimized_is_stopped_above_the_median(siblings):
+    own = record(siblings, "own", {100: 21.0})
+    assert make("minimize").verdict(own, 100)
+    assert make("maximize").verdict(own, 100) is None
+
+
+def test_siblings_are_taken_at_the_same_number_of_images(siblings):
+    # By 200 images the siblings have 60 to 80; at 100 they had no more than 30.
+    assert make().verdict(record(siblings, "own", {100: 35.0}), 100) is None
+    assert make().verdict(record(siblings, "late", {100: 35.0, 200: 36.0}), 200)
+
+
+def test_the_best_value_so_far_counts(siblings):
+    assert make().verdict(record(siblings, "own", {50: 25.0, 100: 1.0}), 100) is None
+
+
+def test_siblings_that_have_not_come_as_far_do_not_count(siblings):
+    record(siblings, "slow", {50: 1000.0})
+    assert make(least_siblings=4).verdict(record(siblings, "own", {100: 1.0}), 100) is None
+
+
+def test_folders_that_are_no_jobs_and_other_stages_do_not_count(siblings):
+    record(siblings, "stranger", {100: 1000.0, 200: 1000.0}, is_job=False)
+    record(siblings, "other", {100: 1000.0, 200: 1000.0}, stage="colorizer")
+    assert make(least_siblings=4).verdict(record(siblings, "own", {100: 1.0}), 100) is None
+
+
+def test_a_single_run_is_never_stopped(siblings):
+    assert make().verdict(record(siblings, "own", {100: 1.0}, is_job=False), 100) is None
+
+
+def test_a_metric_that_is_not_recorded_is_told_with_those_that_are(siblings):
+    stop = MedianStop("full_size/psnr_99_mean", "maximize", 1, 0)
+    with pytest.raises(ValueError, match=r"use one of .*psnr_32_mean"):
+        stop.verdict(record(siblings, "own", {100: 1.0}), 100)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((METRIC, "up", 3, 0), "use maximize or minimize"),
+        ((METRIC, "maximize", 0, 0), "least_siblings=0"),
+        ((METRIC, "maximize", 3, -1), "warmup_images=-1"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        MedianStop(*arguments)

@@ -1,0 +1,191 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from linecolor.evaluation.metrics import FullSizePSNR, FullSizeSSIM, psnr, ssim
+
+
+@st.composite
+def pairs(draw):
+    """Two 8-bit pictures, alike or not, flat or noisy, and a mask with a pixel inside SSIM's border."""
+    height, width = draw(st.integers(7, 75)), draw(st.integers(7, 20))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    image = rng.integers(draw(st.sampled_from([0, 250])), 256, (height, width, 3), dtype=np.uint8)
+    image[: height // 2] = draw(st.sampled_from([0, 1, 128, 255]))
+    noise = rng.integers(0, draw(st.sampled_from([1, 2, 256])), image.shape)
+    mask = rng.random((height, width)) < draw(st.sampled_from([0.1, 0.9]))
+    mask[3, 3] = True
+    return image, np.clip(image + noise, 0, 255).astype(np.uint8), mask
+
+
+@settings(max_examples=40, deadline=None)
+@given(pairs())
+def test_psnr_is_scikit_images(pair):
+    image, truth, mask = pair
+    for picture, reference, region in ((image, truth, None), (image[mask], truth[mask], mask)):
+        if np.array_equal(picture, reference):
+            expected = 100.0
+        else:
+            expected = min(100.0, peak_signal_noise_ratio(reference, picture, data_range=255))
+        assert psnr(image, truth, region) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(pairs())
+def test_ssim_is_scikit_images(pair):
+    image, truth, mask = pair
+    expected, full = structural_similarity(image, truth, data_range=255, channel_axis=-1, full=True)
+    inside = (slice(3, -3), slice(3, -3))
+    assert ssim(image, truth) == pytest.approx(expected, abs=1e-9)
+    masked = full.mean(axis=2)[inside][mask[inside]].mean()
+    assert ssim(image, truth, mask) == pytest.approx(masked, abs=1e-9)
+
+
+def test_identical_pictures_score_100_db_and_1():
+    image = np.random.default_rng(0).integers(0, 256, (40, 9, 3), dtype=np.uint8)
+    mask = np.ones((40, 9), bool)
+    assert psnr(image, image) == psnr(image, image, mask) == 100
+    assert ssim(image, image) == pytest.approx(1, abs=1e-12)
+    assert ssim(image, image, mask) == pytest.approx(1, abs=1e-12)
+
+
+def test_no_large_picture_overflows_psnr():
+    black = np.zeros((2048, 2048, 3), np.uint8)
+    mask = np.ones((2048, 2048), bool)
+    assert psnr(black, black + 255) == psnr(black, black + 255, mask) == 0
+
+
+def test_foreground_scores_ignore_everything_else():
+    rng = np.random.default_rng(0)
+    truth = np.full((30, 30, 3), 255, np.uint8)
+    image = truth.copy()
+    image[20:, 20:] = 0
+    mask = np.zeros((30, 30), bool)
+    mask[4:10, 4:10] = True
+    assert psnr(image, truth, mask) == 100
+    assert ssim(image, truth, mask) == pytest.approx(1, abs=1e-12)
+    image[mask] = rng.integers(0, 256, (36, 3))
+    assert psnr(image, truth, mask) < psnr(image, truth)
+
+
+def test_an_empty_foreground_is_no_number():
+    image = np.zeros((9, 9, 3), np.uint8)
+    rim = np.zeros((9, 9), bool)
+    assert math.isnan(psnr(image, image, rim))
+    rim[0] = True
+    assert math.isnan(ssim(image, image, rim))
+
+
+@pytest.mark.parametrize("measure", [psnr, ssim])
+def test_pictures_that_do_not_compare_are_refused(measure):
+    image = np.zeros((9, 9, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"truth should be \(H, W, 3\) uint8 RGB, is \(9, 9, 3\) float64"):
+        measure(image, image.astype(float))
+    with pytest.raises(ValueError, match=r"image should be .* is \(9, 9\) uint8"):
+        measure(image[..., 0], image)
+    with pytest.raises(ValueError, match=r"image is \(9, 9, 3\) and truth \(8, 9, 3\)"):
+        measure(image, image[:8])
+    with pytest.raises(ValueError, match=r"mask should be \(9, 9\) bool, is \(9, 9\) uint8"):
+        measure(image, image, np.ones((9, 9), np.uint8))
+
+
+def test_ssim_refuses_pictures_smaller_than_its_window():
+    with pytest.raises(ValueError, match="at least 7 x 7 px, got 9 x 6"):
+        ssim(np.zeros((6, 9, 3), np.uint8), np.zeros((6, 9, 3), np.uint8))
+
+
+@pytest.fixture
+def drawings():
+    rng = np.random.default_rng(1)
+    drawings = []
+    for height, width, noise in ((20, 30, 2), (40, 15, 60), (25, 25, 9)):
+        truth = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        image = np.clip(truth.astype(int) + rng.integers(-noise, noise + 1, truth.shape), 0, 255)
+        drawings.append((image.astype(np.uint8), truth, rng.random((height, width)) < 0.5))
+    return drawings
+
+
+@pytest.mark.parametrize(("metric_class", "measure"), [(FullSizePSNR, psnr), (FullSizeSSIM, ssim)])
+def test_each_picture_counts_once_whatever_its_size(drawings, metric_class, measure):
+    metric = metric_class()
+    for drawing in drawings:
+        metric.update(*drawing)
+    result = metric.compute()
+    name = metric.quantity
+    for key, values in (
+        (name, [measure(image, truth) for image, truth, _ in drawings]),
+        (f"{name}_foreground", [measure(*drawing) for drawing in drawings]),
+    ):
+        assert result[f"{key}_mean"] == pytest.approx(np.mean(values), rel=1e-6)
+        assert result[f"{key}_std"] == pytest.approx(np.std(values), rel=1e-5)
+        assert result[f"{key}_median"] == pytest.approx(np.median(values), rel=1e-6)
+    assert result["n"] == result["n_foreground"] == 3
+
+
+@pytest.mark.parametrize("metric_class", [FullSizePSNR, FullSizeSSIM])
+def test_tensors_score_as_the_8_bit_pictures_they_become(drawings, metric_class):
+    image, truth, mask = drawings[0]
+    batch = [torch.from_numpy(picture).permute(2, 0, 1)[None].repeat(2, 1, 1, 1) for picture in (image, truth)]
+    region = torch.from_numpy(mask)[None, None].repeat(2, 1, 1, 1)
+    of_array, of_levels, of_floats = metric_class(), metric_class(), metric_class()
+    of_array.update(image, truth, mask)
+    of_array.update(image, truth, mask)
+    of_levels.update(*batch, region)
+    of_floats.update(*(levels / 127.5 - 1 for levels in batch), region[:, 0])
+    assert of_array.compute() == of_levels.compute() == of_floats.compute()
+    assert of_array.compute()["n"] == 2
+
+
+def test_pictures_without_foreground_stay_out_of_its_statistics_alone(drawings):
+    (image, truth, mask), other, third = drawings
+    metric = FullSizePSNR()
+    metric.update(image, truth, mask)
+    metric.update(other[0], other[1])
+    metric.update(third[0], third[1], np.zeros_like(third[2]))
+    result = metric.compute()
+    assert (result["n"], result["n_foreground"]) == (3, 1)
+    assert result["psnr_foreground_mean"] == pytest.approx(psnr(image, truth, mask))
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
+def test_no_pictures_give_no_number_and_no_crash():
+    result = FullSizeSSIM().compute()
+    assert math.isnan(result["ssim_mean"])
+    assert result["n"] == 0
+
+
+def test_unpaired_batches_are_refused(drawings):
+    image, truth, _ = drawings[0]
+    batch = torch.from_numpy(truth).permute(2, 0, 1)[None].repeat(2, 1, 1, 1)
+    with pytest.raises(ValueError, match="1 images, 2 truths and 1 foregrounds do not pair up"):
+        FullSizePSNR().update(image, batch)
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method", "ignore:This process .* is multi-threaded")
+def test_ranks_with_uneven_shares_or_none_agree_with_one_process(on_two_ranks):
+    picture = np.zeros((8, 8, 3), np.uint8)
+    everywhere = np.ones((8, 8), bool)
+
+    def measure(rank):
+        uneven, lopsided = FullSizePSNR(), FullSizePSNR()
+        if rank == 0:
+            uneven.update(picture, picture + 1, everywhere)
+            for level in (1, 2, 3):
+                lopsided.update(picture, picture + level, everywhere)
+        else:
+            uneven.update(picture, picture + 2, everywhere)
+            uneven.update(picture, picture + 3, everywhere)
+        return [uneven.compute(), lopsided.compute()]
+
+    first, second = on_two_ranks(measure)
+    assert first == second
+    values = [20 * math.log10(255 / level) for level in (1, 2, 3)]
+    for result in first:
+        assert result["n"] == result["n_foreground"] == 3
+        assert result["psnr_mean"] == pytest.approx(np.mean(values), rel=1e-6)
+        assert result["psnr_foreground_std"] == pytest.approx(np.std(values), rel=1e-5)

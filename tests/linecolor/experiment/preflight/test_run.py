@@ -1,0 +1,220 @@
+"""What the preflight makes of measurements: parts that fit, time to finish, words. And one probe in this process."""
+
+import copy
+import math
+import re
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.data import load_drawings
+from linecolor.experiment.preflight import meter, run, steps
+from linecolor.experiment.preflight.table import table
+from linecolor.networks.unet import ResNeXtUNet
+
+GB = 2**30
+
+
+def configuration(*overrides: str) -> dict:
+    register_resolvers()
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        plain = OmegaConf.to_container(compose("train", ["preflight='true'", *overrides]), resolve=True)
+    plain["trainer"]["accelerator"] = "cpu"
+    return plain
+
+
+class Probes:
+    """Measurements of an imagined machine: memory is fixed plus so much a sample of a part.
+
+    Args:
+        plain: the configuration.
+        fixed, per_sample: gigabytes.
+        machine: gigabytes it has; what needs more runs out of memory.
+    """
+
+    def __init__(self, plain: dict, fixed: float, per_sample: float, machine: float = math.inf) -> None:
+        self.plain, self.fixed, self.per_sample, self.machine = plain, fixed, per_sample, machine
+        self.training, self.held_out, self.largest = [0] * 90, [0] * 10, 0
+        self.asked: list[tuple[str, int]] = []
+
+    def peak(self, stage: str, parts: int) -> float:
+        return self.fixed + self.per_sample * self.plain["stage"][stage]["batch_size"] / parts
+
+    def __call__(self, tasks: list[str], accumulate: int | None = None) -> dict:
+        told = {}
+        for task in tasks:
+            figures = EVALUATION if task == "evaluation" else self.stage(task, accumulate)
+            if figures is None:
+                break
+            told[task] = figures
+        return told
+
+    def stage(self, task: str, accumulate: int | None) -> dict | None:
+        parts = accumulate or self.plain["stage"][task]["accumulate"]
+        self.asked.append((task, parts))
+        peak = self.peak(task, parts)
+        if peak > self.machine:
+            return None
+        return {
+            "before": 0,
+            "training_peak": int(0.9 * peak * GB),
+            "peak": int(peak * GB),
+            "other_on_card": 0,
+            "with_content": [4.0, 2.0],
+            "without": [],
+            "loading": 1.0,
+            "validation": 10.0,
+            "shortened": False,
+            "steps": 2,
+            "threads": 2,
+        }
+
+
+EVALUATION = {
+    "before": GB,
+    "peak": 2 * GB,
+    "other_on_card": 0,
+    "held": GB // 100,
+    "seconds": 3.0,
+    "height": 1000,
+    "width": 700,
+}
+
+
+@pytest.fixture
+def paper() -> dict:
+    return configuration("experiment=paper", "data=folder", "data.root=x", "data.workers=0")
+
+
+def test_what_fits_needs_one_measurement_and_no_suggestion(paper):
+    probes = Probes(paper, 1.0, 0.1)
+    figures = run.measure_run(probes, paper)
+    assert probes.asked == [("draft", 4), ("colorizer", 8)]
+    assert figures["stages"]["draft"]["fits"]
+    assert "draft fits a card of 11 GB" in table(figures)
+    assert "accumulate=" not in table(figures)
+
+
+def test_what_does_not_fit_gets_the_fewest_parts_that_do(paper):
+    probes = Probes(paper, 2.0, 1.0)
+    figures = run.measure_run(probes, paper)
+    # 2 GB + 1 GB a sample + 0.5 GB of the card's own must be within 0.95 x 11 = 10.45 GB: parts of 4, not of 8.
+    assert figures["stages"]["draft"]["suggested_parts"] == 16
+    assert figures["stages"]["colorizer"]["suggested_parts"] == 16
+    alone = [("draft", 4), ("draft", 8), ("colorizer", 8), ("colorizer", 16)]
+    assert probes.asked == [("draft", 4), ("colorizer", 8), *alone]
+    told = table(figures)
+    assert "add:  stage.draft.accumulate=16 stage.colorizer.accumulate=16" in told
+    assert "by the line through them" in told
+
+
+def test_what_runs_out_of_memory_is_tried_in_more_parts(paper):
+    probes = Probes(paper, 2.0, 1.0, machine=11.0)
+    figures = run.measure_run(probes, paper)
+    draft, colorizer = [("draft", 8), ("draft", 16)], [("colorizer", 8), ("colorizer", 16)]
+    assert probes.asked == [("draft", 4), draft[0], draft[1], ("colorizer", 8), *colorizer]
+    assert figures["stages"]["draft"]["suggested_parts"] == 16
+    assert "draft runs out of memory with a batch of 64 in 4 parts" in table(figures)
+
+
+def test_what_never_fits_the_machine_is_refused_with_a_way_out(paper):
+    with pytest.raises(ValueError, match=r"not even image by image: lower model\.resolution"):
+        run.measure_run(Probes(paper, 20.0, 1.0, machine=16.0), paper)
+
+
+def test_what_no_accumulation_makes_fit_is_said(paper):
+    figures = run.measure_run(Probes(paper, 20.0, 1.0), paper)
+    assert figures["stages"]["draft"]["suggested_parts"] is None
+    assert "no accumulation makes it fit" in table(figures)
+
+
+def test_the_time_to_finish_counts_steps_looks_and_the_evaluation(paper):
+    figures = run.measure_run(Probes(paper, 1.0, 0.1), paper)
+    draft = figures["stages"]["draft"]
+    assert draft["step_seconds"] == 3.0 + 1.0
+    assert draft["seconds"] == 280_000 * 4.0 + 28 * 10 * 10.0  # 28 looks at the ten there are of 16
+    assert figures["evaluation"]["seconds"] == 10 * 3.0
+    assert figures["seconds"] == 2 * draft["seconds"] + 30.0
+    assert figures["evaluation"]["peak_bytes"] == 2 * GB + 9 * (GB // 100)
+    assert re.search(r"time to finish +13 d +13 d\n", table(figures))
+    assert "In all: 26 d" in table(figures)
+
+
+def test_several_devices_share_the_batch(paper, monkeypatch):
+    paper["trainer"]["devices"] = 4
+    figures = run.measure_run(Probes(paper, 1.0, 0.1), paper)
+    assert figures["machine"]["devices"] == 4
+    assert figures["stages"]["draft"]["loading_seconds"] == 4.0
+    assert "one of 4 devices was measured" in table(figures)
+
+
+@pytest.mark.parametrize("memory", ["eleven", 0, -1, True, math.inf, math.nan])
+def test_a_card_of_no_size_is_refused(memory):
+    with pytest.raises(ValueError, match="memory_gb"):
+        run._check_settings({"memory_gb": memory, "json": None})
+
+
+@pytest.mark.parametrize("output", ["figures.txt", 3, "."])
+def test_a_file_of_another_kind_is_refused(output):
+    with pytest.raises(ValueError, match=r"must be a file whose name ends in \.json"):
+        run._check_settings({"memory_gb": 11, "json": output})
+
+
+# --- one probe, in this process ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def probed(picture_folder):
+    def measure(folder, *overrides: str) -> dict:
+        data = ["data=folder", f"data.root={picture_folder / 'color'}", "data.test_share=0.3"]
+        plain = configuration("experiment=demo", "debug=tiny", *data, *overrides)
+        drawings = [drawing for drawing in load_drawings(plain["data"]).drawings if drawing.split == "train"]
+        return steps.measure_stage("draft", copy.deepcopy(plain), drawings, None, {}, folder)
+
+    return measure
+
+
+def test_steps_with_and_without_the_content_loss_are_measured_in_turns(probed, tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, "ENOUGH_S", 0.2)
+    monkeypatch.setattr(steps, "LOADER_S", 0.1)
+    told = probed(tmp_path, "stage.draft.content_every=16")
+    assert len(told["with_content"]) >= 2
+    assert len(told["with_content"]) - len(told["without"]) in (0, 1)
+    always = probed(tmp_path, "stage.draft.content_every=1")
+    assert always["without"] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_part_of_a_slow_step_stands_for_all_of_them(probed, tmp_path, monkeypatch):
+    images = 0
+    forward = ResNeXtUNet.forward
+
+    def counted(self, line, *others):
+        nonlocal images
+        images += len(line)
+        return forward(self, line, *others)
+
+    # A clock that goes by the images the generator has seen.
+    monkeypatch.setattr(ResNeXtUNet, "forward", counted)
+    monkeypatch.setattr(steps, "now", lambda: float(images))
+    monkeypatch.setattr(steps, "ENOUGH_S", 0.0)
+    monkeypatch.setattr(steps, "LOADER_S", 0.1)
+    batch = ["stage.draft.batch_size=16", "stage.draft.accumulate=4", "stage.draft.content_every=1"]
+    whole = probed(tmp_path, *batch)
+    assert (whole["shortened"], whole["with_content"]) == (False, [16.0, 16.0])
+    assert images == 2 * 1 + 3 * 16  # twice one to feel how slow it is, one step to warm up
+    images = 0
+    monkeypatch.setattr(steps, "SLOW_STEP_S", 0.0)
+    shortened = probed(tmp_path, *batch)
+    assert (shortened["shortened"], shortened["with_content"]) == (True, [16.0, 16.0])
+    assert images == 2 * 1 + 2 * 4
+
+
+def test_the_peak_is_this_processs_own_and_rises_with_what_it_takes():
+    before = meter.resident_memory("VmHWM")
+    assert before >= meter.resident_memory("VmRSS") > 10 * 2**20
+    taken = bytearray(before - meter.resident_memory("VmRSS") + 200 * 2**20)
+    assert meter.resident_memory("VmHWM") - before > 100 * 2**20
+    del taken

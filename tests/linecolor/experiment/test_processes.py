@@ -1,0 +1,22 @@
+"""An interrupt that a library swallows is raised all the same."""
+
+import contextlib
+import signal
+
+import pytest
+
+from linecolor.experiment import processes
+
+
+def test_a_swallowed_interrupt_is_raised_again(monkeypatch):
+    monkeypatch.setattr(processes, "_heard", False)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        processes.listen()
+        with contextlib.suppress(BaseException):  # as a bare `except:` round an optional import does
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            processes.raise_if_heard()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

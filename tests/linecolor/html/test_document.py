@@ -1,0 +1,140 @@
+"""The report is one safe file: nothing from outside, nothing unescaped."""
+
+import base64
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from linecolor.html import Curve, Report, Sheet, SheetRow, Table, render_report, write_report
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{7*7}}{%x%}"
+
+
+def full_report(text: str = "plain") -> Report:
+    hint = np.zeros((16, 16, 4), np.uint8)
+    hint[4:7, 4:7] = (200, 30, 20, 255)
+    line = np.full((32, 32), 255, np.uint8)
+    row = SheetRow(text, text, [line, hint, np.zeros((40, 40, 3), np.uint8), None], [text] * 4)
+    return Report(
+        title=text,
+        subtitle=text,
+        facts=[(text, text)],
+        warnings=[text],
+        tables=[Table(text, text, [text, "PSNR"], [[text, 21.5], [None, 20.0]], {"PSNR": "max"})],
+        curves=[Curve(text, text, text, {text: ([1.0, 2.0], [3.0, 4.0])}, errors={text: [0.5, 0.5]})],
+        sheets=[Sheet(text, text, ["line", text, "colorized", "truth"], [row])],
+        config_yaml=text,
+        versions={text: text},
+        licence={"name": text, "url": "https://example.org/licence", "attribution": text},
+        created=text,
+    )
+
+
+def test_the_file_loads_nothing_from_outside(read_page) -> None:
+    html = render_report(full_report())
+    page = read_page(html)
+    for tag, attrs in page.elements:
+        for name in ("src", "href", "srcset", "action", "poster", "data"):
+            address = attrs.get(name, "#")
+            if tag == "a" and address == "https://example.org/licence":
+                continue
+            assert address.startswith(("#", "data:")), f"{tag} {name}={address[:60]}"
+    assert not re.search(r"url\(|@import", "".join(re.findall(r"<style>(.*?)</style>", html, re.S)))
+    policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+
+
+def test_the_policy_admits_exactly_the_script_of_the_page() -> None:
+    html = render_report(full_report())
+    script = re.search(r"<script>(.*?)</script>", html, re.S)
+    assert script is not None
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html
+    assert html.count("<script") == 1
+
+
+def test_the_script_finds_every_element_it_asks_for(read_page) -> None:
+    html = render_report(full_report())
+    asked = set(re.findall(r'getElementById\("([^"]+)"\)', html))
+    ids = [attrs["id"] for _, attrs in read_page(html).elements if "id" in attrs]
+    assert {"zoom", "zoom-panes", "zoom-divider", "zoom-left", "zoom-right"} <= asked <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def test_pictures_are_compared_alone_side_by_side_and_with_a_divider_by_keyboard_too(read_page) -> None:
+    html = render_report(full_report())
+    buttons = read_page(html).all("button")
+    modes = {a["data-mode"]: a["title"] for a in buttons if "data-mode" in a}
+    assert list(modes) == ["single", "side", "slider"]
+    for title in modes.values():
+        (key,) = re.findall(r"\((\w)\)", title)
+        assert f" {key}: () => setMode(" in html
+    divider = next(a for a in read_page(html).all("div") if a.get("id") == "zoom-divider")
+    assert (divider["role"], divider["tabindex"]) == ("slider", "0")
+    assert all("aria-label" in a for a in read_page(html).all("select"))
+    for action in (a["data-do"] for a in buttons if "data-do" in a):
+        assert re.search(rf"^  {action}(:|,)", html, re.M), f"no action for the button {action!r}"
+
+
+def test_hostile_text_is_shown_and_never_obeyed(read_page) -> None:
+    plain, hostile = read_page(render_report(full_report())), read_page(render_report(full_report(HOSTILE)))
+    assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in plain.elements]
+    assert not any(name.startswith("on") for _, attrs in hostile.elements for name in attrs)
+    assert hostile.text.count(HOSTILE) >= 15
+    assert "49" not in hostile.text
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "http://[x", "//a"])
+def test_only_a_web_address_becomes_a_link(read_page, url: str) -> None:
+    page = read_page(render_report(Report("run", licence={"name": "mine", "url": url})))
+    assert [a["href"] for a in page.all("a")] == ["#licence"]
+    assert "mine" in page.text
+
+
+def test_undecodable_file_names_do_not_stop_the_report(tmp_path: Path) -> None:
+    report = Report("run", sheets=[Sheet("S", "", ["line"], [SheetRow("caf\udce9.png", "", [None])])])
+    assert "caf?.png" in write_report(tmp_path / "report.html", report).read_text(encoding="utf-8")
+
+
+def test_rows_that_do_not_fit_their_columns_are_named() -> None:
+    sheet = Sheet("S", "", ["line", "truth"], [SheetRow("cat", "", [None])])
+    with pytest.raises(ValueError, match="row 'cat': 1 pictures for 2 columns"):
+        render_report(Report("run", sheets=[sheet]))
+    with pytest.raises(ValueError, match="table 'T': 1 cells for 2 columns"):
+        render_report(Report("run", tables=[Table("T", "", ["a", "b"], [[1]])]))
+    with pytest.raises(ValueError, match="curve 'C', series 's': 2 x values for 1 y values"):
+        render_report(Report("run", curves=[Curve("C", "", "", {"s": ([1, 2], [1])})]))
+    with pytest.raises(ValueError, match="highlight 'a': 'best'"):
+        render_report(Report("run", tables=[Table("T", "", ["a"], [[1]], {"a": "best"})]))
+
+
+def test_an_empty_report_says_so(read_page) -> None:
+    page = read_page(render_report(Report("run")))
+    assert "no results yet" in page.text
+    assert not page.all("nav")
+    empty = Report("run", tables=[Table("T", "", ["a"], [])], sheets=[Sheet("S", "", ["line"], [])])
+    text = read_page(render_report(empty)).text
+    assert "nothing has been measured" in text
+    assert "No pictures in this sheet" in text
+
+
+def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "runs" / "one" / "report.html"
+    assert write_report(target, Report("first")) == target
+    with pytest.raises(ValueError, match="uint8"):
+        write_report(
+            target, Report("second", sheets=[Sheet("S", "", ["line"], [SheetRow("cat", "", [np.zeros((2, 2))])])])
+        )
+    assert "first" in target.read_text(encoding="utf-8")
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_report_needs_no_torch() -> None:
+    code = "import sys, linecolor.html; sys.exit(bool({'torch', 'cv2', 'lightning'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

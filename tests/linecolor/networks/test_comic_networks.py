@@ -1,0 +1,73 @@
+"""Background detector and polishing network: sizes, ranges, what they look at."""
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.networks.comic import BackgroundDetector, PolishingNetwork
+from linecolor.systems.names import COMIC
+
+
+@pytest.mark.parametrize("size", [(16, 16), (24, 40), (17, 33), (1, 50)])
+def test_pages_of_any_size(size):
+    line = torch.rand(2, 1, *size) * 2 - 1
+    foreground = BackgroundDetector(4, 4, True).eval()(line)
+    assert foreground.shape == (2, 1, *size)
+    assert foreground.min() >= 0
+    assert foreground.max() <= 1
+    color = PolishingNetwork(4, 4, True, True).eval()(torch.rand(2, 10, *size))
+    assert color.shape == (2, 3, *size)
+    assert color.abs().max() <= 1
+
+
+def test_the_published_size_is_pix2pixs():
+    with torch.device("meta"):
+        detector, polishing = BackgroundDetector(64, 8, True), PolishingNetwork(64, 8, True, True)
+        assert detector(torch.empty(1, 1, 256, 256)).shape == (1, 1, 256, 256)
+        assert polishing(torch.empty(1, 10, 256, 256)).shape == (1, 3, 256, 256)
+    counts = [sum(p.numel() for p in network.parameters()) / 1e6 for network in (detector, polishing)]
+    assert counts == pytest.approx([54.40, 54.42], abs=0.02)
+
+
+def test_the_plain_one_is_blind_to_the_background_and_nothing_else():
+    network = PolishingNetwork(4, 4, False, background=False).eval()
+    channels = torch.rand(1, 10, 16, 16, requires_grad=True)
+    network(channels).square().sum().backward()
+    seen = channels.grad.abs().sum((0, 2, 3)) > 0
+    assert seen.tolist() == [True] * 4 + [False] * 2 + [True] + [False] * 3
+
+
+def test_the_other_sees_all_ten_channels():
+    channels = torch.rand(1, 10, 16, 16, requires_grad=True)
+    PolishingNetwork(4, 4, False, background=True).eval()(channels).square().sum().backward()
+    assert (channels.grad.abs().sum((0, 2, 3)) > 0).all()
+
+
+def test_both_kinds_have_the_same_weights_on_disk():
+    one, other = PolishingNetwork(4, 4, False, True), PolishingNetwork(4, 4, False, False)
+    other.load_state_dict(one.state_dict())
+
+
+def test_in_use_a_result_repeats():
+    network = BackgroundDetector(4, 4, True).eval()
+    line = torch.rand(1, 1, 16, 16)
+    assert torch.equal(network(line), network(line))
+
+
+def test_model_comic_paper_is_the_published_size():
+    """ResNet-101 to its third block at stride 8, ten gated layers of 64 over 28 x 28 cells, two U-Net-256."""
+    register_resolvers()
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        model = compose("train", ["model=comic_paper"]).model
+    with torch.device("meta"):
+        networks = {name: instantiate(model[name]) for name in COMIC}
+        colors = networks["low_resolution"]
+        assert colors.conditioning(torch.empty(1, 1, 224, 224)).shape == (1, 1024, 28, 28)
+        line = torch.empty(1, 1, model.resolution // 2, model.resolution // 2)
+        assert colors(line, torch.empty(1, 3, 28, 28)).shape == (1, 10 * 10, 28, 28)
+    assert len(colors.pixelcnn.layers) == 10
+    counts = [sum(p.numel() for p in network.parameters()) / 1e6 for network in networks.values()]
+    assert counts == pytest.approx([30.05, 54.40, 54.42, 54.42], abs=0.02)
+    assert networks["plain_polishing"].background is False
