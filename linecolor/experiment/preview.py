@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from datamodules.recipe import PairSettings
+    from linecolor.arrays import Picture
 
 
 def write_preview(output: Path, overrides: list[str], count: int) -> Path:
@@ -72,7 +71,7 @@ def _compose(overrides: list[str]) -> dict[str, Any]:
     return {str(key): value for key, value in config.items()}
 
 
-def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> "dict[str, list[NDArray[np.uint8]]]":
+def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> "dict[str, list[Picture]]":
     """Pictures by the title of their column, from left to right."""
     import torch
 
@@ -106,7 +105,7 @@ def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> 
     }
 
 
-def _pictures(batch: "Tensor") -> "list[NDArray[np.uint8]]":
+def _pictures(batch: "Tensor") -> "list[Picture]":
     import torch
 
     levels = ((batch + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
