@@ -236,7 +236,7 @@ def _system(entry: Entry, device: str) -> "System":
 
     if entry.kind == "foreign":
         return ForeignSystem(entry.name, entry.path, entry.member)
-    colorizer = LineColorizer.load(entry.bundle, entry.blend, device)  # type: ignore[arg-type]
+    colorizer = LineColorizer.load(entry.bundle, device, blend=entry.blend)
     return TrainedSystem(entry.name, entry.member, colorizer)
 
 
