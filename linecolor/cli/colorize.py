@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from linecolor.arrays import Picture
     from linecolor.cli.pages import PageJob
     from linecolor.hints.layers import Point
-    from linecolor.rendering.blending import BlendMode
     from linecolor.rendering.page_colorizer import PageColorizer
 
     Hints = Picture | Sequence[Point] | None
@@ -85,12 +84,13 @@ def run(options: argparse.Namespace) -> int:
             f"hints are given as points and as a layer ({layer}); leave --hint out, or move the layer away"
         )
     colorizer = _colorizer(options)
-    if options.layers is not None and colorizer.blend_mode != "clean":
+    blend = colorizer.options.blend
+    if options.layers is not None and blend != "clean":
         raise ValueError(
-            f"--layers with --blend {colorizer.blend_mode}: programs multiply line and colour, as the clean "
+            f"--layers with --blend {blend}: programs multiply line and colour, as the clean "
             "blend does; add --blend clean"
         )
-    if options.color_only and colorizer.blend_mode == "luma":
+    if options.color_only and blend == "luma":
         raise ValueError("--color-only: a grey page and its colour cannot be taken apart; leave it out")
     failed = 0
     with ThreadPoolExecutor(min(options.jobs, len(jobs))) as pool:
@@ -184,7 +184,8 @@ def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
 def _colorizer(options: argparse.Namespace) -> PageColorizer:
     if options.no_blend and options.blend not in (None, "none"):
         raise ValueError(f"--no-blend and --blend {options.blend} contradict each other; give one of them")
-    blend: BlendMode | None = "none" if options.no_blend else options.blend
+    blend = "none" if options.no_blend else options.blend
+    changes = {"blend": blend, "resolution": options.resolution, "temperature": options.temperature}
     if options.onnx is not None:
         if options.bundle is not None:
             raise ValueError("--bundle and --onnx are two ways to name the networks; give one of them")
@@ -192,22 +193,18 @@ def _colorizer(options: argparse.Namespace) -> PageColorizer:
             raise ValueError(f"--onnx runs on the CPU, not on {options.device}; leave --device out")
         from linecolor.onnx.onnx_colorizer import OnnxColorizer
 
-        colorizer: PageColorizer = OnnxColorizer.load(options.onnx, blend, options.resolution)
+        colorizer: PageColorizer = OnnxColorizer.load(options.onnx, **changes)
     else:
         from linecolor.systems.line_colorizer import LineColorizer
 
-        colorizer = LineColorizer.load(options.bundle, blend, options.device, options.resolution)
+        colorizer = LineColorizer.load(options.bundle, options.device, **changes)
     colorizer.draft_only = options.draft
-    _set_sampling(colorizer, options)
+    _check_sampling(colorizer, options)
     return colorizer
 
 
-def _set_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None:
-    """How colours are sampled, by a system that samples; others colour a page in one way."""
-    from linecolor.rendering.options import is_temperature
-
-    if options.temperature is not None and not is_temperature(options.temperature):
-        raise ValueError(f"--temperature {options.temperature} must be from 0 to 2")
+def _check_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None:
+    """Refuse what is for systems that sample their colours where this one colours a page in one way."""
     asked = {"--candidates": options.candidates > 1, "--seed": options.seed > 0}
     asked["--temperature"] = options.temperature is not None
     if any(asked.values()) and not colorizer.samples:
@@ -218,9 +215,7 @@ def _set_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None
         )
     if options.draft and colorizer.samples:
         raise ValueError("--draft: the comic colorizer has no draft to stop at; leave it out")
-    if options.temperature is not None:
-        colorizer.temperature = options.temperature
-    if options.candidates > 1 and colorizer.temperature == 0:
+    if options.candidates > 1 and colorizer.options.temperature == 0:
         raise ValueError(
             f"--candidates {options.candidates}: at temperature 0 the likeliest colours are taken, whatever the seed; "
             "give --temperature 0.5 or more"

@@ -170,7 +170,7 @@ def measure_obedience(
         shape = drawing.line.shape
         own = colorizer(drawing.line, protocol.paint_hints(hints, shape))
         other = colorizer(drawing.line, protocol.paint_hints(exchanged, shape))
-        scale = 2 * min(shape) / colorizer.resolution
+        scale = 2 * min(shape) / colorizer.options.resolution
         judged = obedience(own, other, hints, exchanged, drawing.line, scale)
         followed.extend(judged.obeyed[judged.counted].tolist())
     return {"obeyed": float(np.mean(followed)) if followed else float("nan"), "hints": len(followed)}

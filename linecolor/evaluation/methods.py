@@ -153,7 +153,7 @@ class TrainedSystem:
     kind = "trained"
 
     def __init__(self, name: str, member: str, colorizer: LineColorizer) -> None:
-        self.uses_hints = colorizer.takes_hints or colorizer.enforce_hints
+        self.uses_hints = colorizer.takes_hints or colorizer.options.enforce_hints
         self.name = name
         self.member = member
         self.colorizer = colorizer

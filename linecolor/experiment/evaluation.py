@@ -1,6 +1,5 @@
 """Held-out drawings coloured at full size and measured: of one run, or of several methods side by side."""
 
-import copy
 import hashlib
 import json
 import time
@@ -30,16 +29,15 @@ def evaluate(config: DictConfig) -> Path:
 
 
 def _evaluate_one(asked: dict[str, Any]) -> Path:
-    from linecolor.experiment.checks import OF_ONE_RUN, check_settings
+    from linecolor.experiment.checks import check_settings
     from linecolor.experiment.data import load_drawings
-    from linecolor.runs.run_folder import RunFolder, read_settings
+    from linecolor.experiment.modules import rendering_options
+    from linecolor.runs.run_folder import RunFolder, read_config
 
     run = RunFolder(Path(asked["run"]))
-    if not (run.path / "config.yaml").is_file():
-        raise FileNotFoundError(f"run={run.path}: there is no run here; give a folder such as runs/demo")
-    plain = read_settings(run.path / "config.yaml")
-    # Runs once had no say in all of these.
-    plain["evaluation"] = {**OF_ONE_RUN, **plain["evaluation"]}
+    plain = read_config(run.path)
+    # What runs of earlier builds lack.
+    plain["evaluation"] = {**rendering_options(plain).to_mapping(), **plain["evaluation"]}
     plain["evaluation"] |= {key: value for key, value in asked["evaluation"].items() if value is not None}
     plain["data"] |= _given(asked["data"])
     check_settings(plain)
@@ -57,20 +55,20 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     from datamodules.held_out import full_drawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.evaluation.methods import LayerHints, ProtocolHints
-    from linecolor.experiment.checks import OF_ONE_RUN, check_evaluation
+    from linecolor.experiment.checks import check_evaluation
     from linecolor.experiment.data import data_licence, load_drawings
     from linecolor.experiment.methods.entries import named_entries
     from linecolor.experiment.methods.measure import measure_systems, write_page
     from linecolor.reports.methods import Telling
-    from linecolor.runs.run_folder import read_settings
+    from linecolor.runs.run_folder import read_config
 
     entries = named_entries(asked["systems"], asked["evaluation"]["blend"])
     _check_systems(asked)
     runs = [entry.path for entry in entries if entry.kind == "run"]
-    plain = read_settings(runs[0] / "config.yaml") if runs else {"evaluation": {}, "data": {}}
+    plain = read_config(runs[0]) if runs else {"evaluation": {}, "data": {}}
     settings = {**_EVALUATION, **plain["evaluation"]}
     settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
-    check_evaluation({**settings, **OF_ONE_RUN, "blend": settings["blend"] or "clean"})
+    check_evaluation(settings)
     data = {**_DATA, **plain["data"], **_given(asked["data"])}
     if data["root"] is None:
         raise ValueError("data.root is not given, and no run among the systems has one: give data.root=FOLDER")
@@ -115,13 +113,14 @@ def _check_systems(asked: dict[str, Any]) -> None:
         ValueError: naming the option.
     """
     from linecolor.evaluation.references import REFERENCES
+    from linecolor.rendering.options import OPTIONS
 
     if type(asked["pictures"]) is not bool:
         raise ValueError(f"pictures={asked['pictures']} must be true or false")
     if asked["evaluation"]["must_reach_psnr"] is not None:
         raise ValueError("evaluation.must_reach_psnr is for one run (run=...), not for systems side by side")
-    for option in ("resolution", "mirrored", "enforce_hints", "temperature"):
-        if asked["evaluation"][option] is not None:
+    for option in OPTIONS:
+        if option != "blend" and asked["evaluation"][option] is not None:
             raise ValueError(f"evaluation.{option} is for one run (run=...); systems side by side keep their own")
     if not str(asked["out"]).strip() or (Path(str(asked["out"])).expanduser() / "config.yaml").is_file():
         raise ValueError(f"out={asked['out']} must be a folder of its own, not that of a run")
@@ -178,7 +177,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
 
     from datamodules.held_out import full_drawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.experiment.modules import page_resolution
+    from linecolor.experiment.modules import rendering_options
     from linecolor.images import write_atomically
     from linecolor.reports.run import write_run_report
     from linecolor.systems.bundle import WEIGHTS
@@ -207,10 +206,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
         print("Evaluation: complete; nothing to do")
     else:
         device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
-        colorizer = LineColorizer.load(run.bundle, settings["blend"], device, page_resolution(plain))
-        colorizer.mirrored = settings["mirrored"]
-        colorizer.enforce_hints = settings["enforce_hints"]
-        colorizer.temperature = settings["temperature"]
+        colorizer = LineColorizer.load(run.bundle, device, **rendering_options(plain).to_mapping())
         colorizer.with_plain = True
         lined = full_drawings(drawings, _line_settings(plain))
         started = time.perf_counter()
@@ -284,8 +280,7 @@ def _measure(
             pages.append(drawing)
             colorings[drawing.name] = colored
     most = max(settings["hints"])
-    networks = copy.copy(colorizer)
-    networks.enforce_hints = False  # enforced hints are followed whatever was learnt
+    networks = colorizer.with_options(enforce_hints=False)  # enforced hints are followed whatever was learnt
     result = {
         "figures": evaluation.compute(),
         "references": measure_references(tqdm(drawings, desc="Measuring references", unit="drawing")),

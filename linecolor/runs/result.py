@@ -10,7 +10,7 @@ import cv2
 
 from linecolor.arrays import Picture
 from linecolor.images import UnreadableImage, read_color
-from linecolor.runs.run_folder import RunFolder, read_settings
+from linecolor.runs.run_folder import RunFolder, read_config
 from linecolor.runs.sweep_folder import JobFolder
 
 SIDE = 384
@@ -45,14 +45,13 @@ class RunResult:
             FileNotFoundError: if there is no run in the folder.
             ValueError: if its configuration or its evaluation is damaged.
         """
-        if not (path / "config.yaml").is_file():
-            raise FileNotFoundError(f"{path}: there is no run here; give a folder such as runs/demo")
+        config = read_config(path)
         evaluation = JobFolder(path).evaluation
         rows = evaluation.get("rows", [])
         whole = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
         if not whole or not all(isinstance(r.get("name"), str) and type(r.get("hints")) is int for r in rows):
             raise ValueError(f"{RunFolder(path).evaluation}: is damaged; delete it and start linecolor-evaluate again")
-        return cls(label, RunFolder(path), flat(read_settings(path / "config.yaml")), evaluation)
+        return cls(label, RunFolder(path), flat(config), evaluation)
 
     @property
     def stages(self) -> list[str]:

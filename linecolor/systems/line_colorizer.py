@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from linecolor.arrays import Channels
-from linecolor.rendering.blending import BlendMode
-from linecolor.rendering.options import check_resolution
+from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
 from linecolor.rendering.result import WITHOUT_BACKGROUND, Painted
 from linecolor.systems import comic
@@ -46,9 +46,8 @@ class LineColorizer(PageColorizer):
             resolution; `colorizer`: (line, draft) -> colour, without it the enlarged draft stands in its place. Or
             one network of any other name: (line, hint) -> colour at the resolution, the hint at half of it. Or those of
             the comic colorizer; see `comic.color_comic`.
-        resolution: side S of a training crop in pixels.
         hint_spread: one of `hints.SPREAD_CHANNELS`, as the draft was trained.
-        blend_mode: `clean`, `paper`, `none` or `luma`; see `blending.blend`.
+        options: how pages are coloured.
         device: where the networks are.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
@@ -59,13 +58,12 @@ class LineColorizer(PageColorizer):
     def __init__(
         self,
         networks: dict[str, nn.Module],
-        resolution: int,
         hint_spread: str,
-        blend_mode: BlendMode = "clean",
+        options: RenderingOptions,
         device: torch.device | str = "cpu",
         page_pixels: int = PAGE_PIXELS,
     ) -> None:
-        super().__init__(resolution, whole_multiple(networks), hint_spread, blend_mode, page_pixels)
+        super().__init__(options, whole_multiple(networks), hint_spread, page_pixels)
         self.networks = networks
         self.device = torch.device(device)
         self.samples = comic.LOW in networks
@@ -80,36 +78,29 @@ class LineColorizer(PageColorizer):
     def load(
         cls,
         bundle_or_run: str | Path | None = None,
-        blend_mode: BlendMode | None = None,
         device: torch.device | str = "cpu",
-        resolution: int | None = None,
+        **changes: Any,
     ) -> "LineColorizer":
         """Load a trained system.
 
         Args:
-            bundle_or_run: the folder of a bundle or of a run that has one; None takes the weights in the box.
-            blend_mode: None takes the bundle's own.
+            bundle_or_run: the folder of a bundle or of a run that has one; None takes the bundled weights.
             device: to colour on; `auto` takes the fastest there is.
-            resolution: short side in pixels at which the networks see a page; None takes the bundle's own. A larger
-                one shows them finer detail, and less of the page's meaning.
+            changes: of `RenderingOptions`, such as blend or resolution; without them, or with None, the bundle's own.
+                A larger resolution shows the networks finer detail, and less of the page's meaning.
 
         Raises:
             FileNotFoundError: if there is no bundle.
-            ValueError: if it is damaged or of another architecture, for a device that is not there, or a resolution or
-                blend mode that cannot be.
+            ValueError: if it is damaged or of another architecture, for a device that is not there, or an option that
+                cannot be.
         """
         card, networks = load_bundle(find_bundle(bundle_or_run))
-        check_resolution(resolution)
+        options = RenderingOptions.from_mapping(card).changed(**changes)
         if isinstance(device, str):
             device = find_device(device)
         # In evaluation mode for good: pages may be coloured from several threads, and `running` leaves it as it was.
         on_device = {name: network.to(device).eval() for name, network in networks.items()}
-        side = resolution or card["resolution"]
-        colorizer = cls(on_device, side, card["hint_spread"], blend_mode or card["blend"], device)
-        colorizer.mirrored = card["mirrored"]
-        colorizer.enforce_hints = card["enforce_hints"]
-        colorizer.temperature = card["temperature"]
-        return colorizer
+        return cls(on_device, card["hint_spread"], options, device)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -140,7 +131,7 @@ class LineColorizer(PageColorizer):
 
     def _color_comic(self, line: Tensor, hint: Tensor) -> Painted:
         """The comic colorizer sees a page at half of its resolution, as the draft does."""
-        made = comic.color_comic(self.networks, line, self.seed, self.temperature, self.with_plain, hint)
+        made = comic.color_comic(self.networks, line, self.seed, self.options.temperature, self.with_plain, hint)
         beside = {}
         if made.foreground is not None:
             beside[BACKGROUND] = _array(_doubled(comic.background_of(made.foreground) * 2 - 1))

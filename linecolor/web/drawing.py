@@ -4,7 +4,6 @@ The networks see a page reduced, whatever its size. So they run once for a set o
 with the view after each stroke, and with the page at its own size when it is downloaded: both show the same colours.
 """
 
-import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -38,9 +37,8 @@ def at_details(colorizer: PageColorizer) -> dict[int, PageColorizer]:
     found: dict[int, PageColorizer] = {}
     for detail in DETAILS:
         # Even: a page brought to this size then stays as it is when it is brought there again.
-        resolution = min(2 * round(colorizer.resolution * detail / 2), MOST_RESOLUTION)
-        found[resolution] = copy.copy(colorizer)
-        found[resolution].resolution = resolution
+        resolution = min(2 * round(colorizer.options.resolution * detail / 2), MOST_RESOLUTION)
+        found[resolution] = colorizer.with_options(resolution=resolution)
     return found
 
 

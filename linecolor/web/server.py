@@ -115,8 +115,9 @@ class WebApp:
         details = [{"value": side, "times": round(side / least, 1)} for side in self.colorizers]
         limits = {"bytes": self.limits.file_bytes, "pixels": self.limits.pixels}
         # A page of lines has no greys of its own to keep.
-        blends = [mode for mode in get_args(BlendMode) if mode != "luma" or mode == self.colorizer.blend_mode]
-        return json_answer({"details": details, "blends": blends, "blend": self.colorizer.blend_mode, "limits": limits})
+        own = self.colorizer.options.blend
+        blends = [mode for mode in get_args(BlendMode) if mode != "luma" or mode == own]
+        return json_answer({"details": details, "blends": blends, "blend": own, "limits": limits})
 
     async def upload(self, request: Request) -> Response:
         """Take in a drawing."""

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from linecolor.images.encoding import encode_png
+from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.rendering.result import Painted
 
@@ -21,7 +22,7 @@ class PaintsTheHints(PageColorizer):
     """Spreads hints by the watershed and tints them by the line, so that what came out tells what went in."""
 
     def __init__(self, resolution: int = 64) -> None:
-        super().__init__(resolution, 4, "watershed", "clean")
+        super().__init__(RenderingOptions(resolution=resolution), 4, "watershed")
         self.runs = 0
 
     def color_window(self, page, inputs):
