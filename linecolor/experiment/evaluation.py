@@ -32,12 +32,10 @@ def _evaluate_one(asked: dict[str, Any]) -> Path:
     from linecolor.experiment.checks import check_settings
     from linecolor.experiment.data import load_drawings
     from linecolor.experiment.modules import rendering_options
-    from linecolor.runs.run_folder import RunFolder, read_settings
+    from linecolor.runs.run_folder import RunFolder, read_config
 
     run = RunFolder(Path(asked["run"]))
-    if not (run.path / "config.yaml").is_file():
-        raise FileNotFoundError(f"run={run.path}: there is no run here; give a folder such as runs/demo")
-    plain = read_settings(run.path / "config.yaml")
+    plain = read_config(run.path)
     # What runs of earlier builds lack.
     plain["evaluation"] = {**rendering_options(plain).to_mapping(), **plain["evaluation"]}
     plain["evaluation"] |= {key: value for key, value in asked["evaluation"].items() if value is not None}
@@ -62,12 +60,12 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     from linecolor.experiment.methods.entries import named_entries
     from linecolor.experiment.methods.measure import measure_systems, write_page
     from linecolor.reports.methods import Telling
-    from linecolor.runs.run_folder import read_settings
+    from linecolor.runs.run_folder import read_config
 
     entries = named_entries(asked["systems"], asked["evaluation"]["blend"])
     _check_systems(asked)
     runs = [entry.path for entry in entries if entry.kind == "run"]
-    plain = read_settings(runs[0] / "config.yaml") if runs else {"evaluation": {}, "data": {}}
+    plain = read_config(runs[0]) if runs else {"evaluation": {}, "data": {}}
     settings = {**_EVALUATION, **plain["evaluation"]}
     settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
     check_evaluation(settings)
