@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from linecolor.arrays import Channels
 from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Painted
+from linecolor.rendering.result import WITHOUT_BACKGROUND, NetworkOutput
 from linecolor.systems import comic
 from linecolor.systems.bundle import find_bundle, load_bundle
 from linecolor.systems.names import whole_multiple
@@ -20,7 +20,7 @@ from linecolor.systems.names import whole_multiple
 WHOLE_PAGE = 1 << 26
 """Pixels of a page at network size that the comic colorizer sees at once: of any page there is."""
 BACKGROUND, LOW_COLOR = "background", "low-resolution colour"
-"""What the comic colorizer shows beside its result."""
+"""What the comic colorizer shows next to its result."""
 
 
 def find_device(wanted: str) -> torch.device:
@@ -115,30 +115,30 @@ class LineColorizer(PageColorizer):
             for network, training in zip(self.networks.values(), was_training, strict=True):
                 network.train(training)
 
-    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+    def color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
         """Run the networks; see `PageColorizer.color_window`."""
         line, half = (torch.from_numpy(np.ascontiguousarray(part))[None].to(self.device) for part in (page, inputs))
         if comic.LOW in self.networks:
             return self._color_comic(half[:, :1], half[:, 1:5])
         if "draft" not in self.networks:
             (generator,) = self.networks.values()
-            return Painted(_array(generator(line, half[:, 1:])))
+            return NetworkOutput(_array(generator(line, half[:, 1:])))
         draft = self.networks["draft"](half).float()
         enlarged = _doubled(draft)
         if "colorizer" in self.networks and not self.draft_only:
             enlarged = self.networks["colorizer"](line, enlarged)
-        return Painted(_array(enlarged), _array(draft))
+        return NetworkOutput(_array(enlarged), _array(draft))
 
-    def _color_comic(self, line: Tensor, hint: Tensor) -> Painted:
+    def _color_comic(self, line: Tensor, hint: Tensor) -> NetworkOutput:
         """The comic colorizer sees a page at half of its resolution, as the draft does."""
         made = comic.color_comic(self.networks, line, self.seed, self.options.temperature, self.with_plain, hint)
-        beside = {}
+        extras = {}
         if made.foreground is not None:
-            beside[BACKGROUND] = _array(_doubled(comic.background_of(made.foreground) * 2 - 1))
-        beside[LOW_COLOR] = _array(nn.functional.interpolate(made.low, scale_factor=2, mode="nearest"))
+            extras[BACKGROUND] = _array(_doubled(comic.background_of(made.foreground) * 2 - 1))
+        extras[LOW_COLOR] = _array(nn.functional.interpolate(made.low, scale_factor=2, mode="nearest"))
         if made.plain is not None:
-            beside[WITHOUT_BACKGROUND] = _array(_doubled(made.plain))
-        return Painted(_array(_doubled(made.color)), beside=beside)
+            extras[WITHOUT_BACKGROUND] = _array(_doubled(made.plain))
+        return NetworkOutput(_array(_doubled(made.color)), extras=extras)
 
 
 def _array(picture: Tensor) -> Channels:
