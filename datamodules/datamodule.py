@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Subset, get_worker_info
 
 from datamodules.held_out import full_drawings, readable
 from datamodules.illustrations import Illustrations, KeyedBatches
+from datamodules.pair_settings import PairSettings
 from datamodules.pairs import PairSynthesizer
-from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing, ids_of, of_split
 from linecolor.samples import FullDrawing, LineArtBatch
 

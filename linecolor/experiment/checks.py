@@ -128,8 +128,8 @@ def check_buildable(plain: dict[str, Any], config: Any) -> None:
     import torch
     from hydra.utils import instantiate
 
+    from datamodules.pair_settings import PairSettings
     from datamodules.pairs import PairSynthesizer
-    from datamodules.recipe import PairSettings
 
     PairSynthesizer(PairSettings.from_config(plain["pairs"]), plain["model"]["hint_spread"])
     with torch.device("meta"):
