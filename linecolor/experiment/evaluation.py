@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
     from datamodules.pair_settings import LineSettings
     from datamodules.sources.folder import FolderScan
-    from linecolor.rendering.result import Coloring
+    from linecolor.rendering.result import ColorizationResult
     from linecolor.runs.run_folder import RunFolder
     from linecolor.samples import FullDrawing
     from linecolor.systems.line_colorizer import LineColorizer
@@ -194,7 +194,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
     else:
         device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
         colorizer = LineColorizer.load(run.bundle, device, **rendering_options(plain).to_mapping())
-        colorizer.with_plain = True
+        colorizer.comparisons = True
         lined = full_drawings(drawings, _line_settings(plain))
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, lined, settings)
@@ -208,7 +208,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
 
 
 def _write_sheet(
-    path: Path, pages: "list[FullDrawing]", colorings: "dict[str, dict[int, Coloring]]", hints: int
+    path: Path, pages: "list[FullDrawing]", colorings: "dict[str, dict[int, ColorizationResult]]", hints: int
 ) -> None:
     """The drawings of the report with the most hints on one picture, to show around."""
     from linecolor.evaluation.full_size import steps
@@ -242,17 +242,17 @@ def _check_reached(figures: dict[str, float], settings: dict[str, Any], run: "Ru
 
 def _measure(
     run: "RunFolder", colorizer: "LineColorizer", drawings: "FullDrawings", settings: dict[str, Any]
-) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "Coloring"]]]:
+) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "ColorizationResult"]]]:
     from tqdm import tqdm
 
     from linecolor.evaluation.background_metrics import measure_background, summarise_backgrounds
     from linecolor.evaluation.full_size import FullSizeEvaluation, measure_obedience, measure_references
     from linecolor.images import write_png
     from linecolor.networks.distance_features import make_feature_extractor
-    from linecolor.systems.line_colorizer import BACKGROUND
+    from linecolor.systems.comic import BACKGROUND
 
     evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
-    colorings: dict[str, dict[int, Coloring]] = {}
+    colorings: dict[str, dict[int, ColorizationResult]] = {}
     pages: list[FullDrawing] = []
     backgrounds: list[dict[str, Any]] = []
     for drawing in tqdm(drawings, desc="Colouring held-out drawings", unit="drawing"):
@@ -260,8 +260,8 @@ def _measure(
         for count, coloring in colored.items():
             write_png(run.evaluation.parent / f"hints_{count:03d}" / f"{drawing.name}.png", coloring.full)
         without_hints = colored.get(0)
-        if without_hints and BACKGROUND in without_hints.beside:
-            measured = measure_background(drawing, without_hints, without_hints.beside[BACKGROUND])
+        if without_hints and BACKGROUND in without_hints.extras:
+            measured = measure_background(drawing, without_hints, without_hints.extras[BACKGROUND])
             backgrounds += [{"name": drawing.name, **measured}] if measured else []
         if len(pages) < settings["sheet"]:
             pages.append(drawing)

@@ -12,7 +12,7 @@ from linecolor.onnx.card import OnnxCard
 from linecolor.onnx.reader import read_onnx
 from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
-from linecolor.rendering.result import Painted
+from linecolor.rendering.result import NetworkOutput
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -76,7 +76,7 @@ class OnnxColorizer(PageColorizer):
         _check_inputs(path, session, card)
         return cls(session, card, options)
 
-    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+    def color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
         """Run the networks; see `PageColorizer.color_window`."""
         _, height, width = page.shape
         line = np.ascontiguousarray(page[None], np.float32)
@@ -95,7 +95,7 @@ class OnnxColorizer(PageColorizer):
             draft is not None and draft.shape != (1, 3, height // 2, width // 2)
         ):
             raise ValueError(f"the ONNX file makes a picture of {color.shape} of a page of {(height, width)}")
-        return Painted(color[0], None if draft is None else draft[0])
+        return NetworkOutput(color[0], None if draft is None else draft[0])
 
     def _infer(self, outputs: list[str], inputs: dict[str, Channels]) -> list[Channels]:
         try:

@@ -66,7 +66,7 @@ def test_blend_and_detail_are_chosen(client):
     hints = [dot(RED, 20, 20), dot(GREEN, 60, 90)]
     pictures = {
         (blend, side): client.order(name, "color.png", hints, blend=blend, detail=side)[2]
-        for blend in settings["blends"]
+        for blend in (row["name"] for row in settings["blends"])
         for side in sides
     }
     assert sorted({blend for blend, _ in pictures}) == ["clean", "none", "paper"]
