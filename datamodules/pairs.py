@@ -11,7 +11,7 @@ from torch import Tensor
 from datamodules.pair_settings import PairSettings
 from datamodules.palette_swap import swap_palette
 from linecolor.artifacts import ArtifactRecipe
-from linecolor.hints import layers, torch_hints
+from linecolor.hints import propagation, torch_hints
 from linecolor.lineart import lines, torch_lines
 from linecolor.lineart.methods import METHODS, REAL_CODE, LineMethod
 from linecolor.samples import LineArtBatch
@@ -22,11 +22,11 @@ class PairSynthesizer:
 
     Args:
         pairs: the settings the recipes were drawn with.
-        hint_spread: one of `layers.SPREAD_CHANNELS`; `none` in the paper.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`; `none` in the paper.
     """
 
     def __init__(self, pairs: PairSettings, hint_spread: str) -> None:
-        layers.draft_channels(hint_spread)  # refuses an unknown one
+        propagation.draft_channels(hint_spread)  # refuses an unknown one
         self.pairs = pairs
         self.hint_spread = hint_spread
 
@@ -139,7 +139,9 @@ class PairSynthesizer:
             return hint.new_zeros((len(hint), 0, *hint.shape[-2:]), dtype=torch.float32)
         grids = hint.permute(0, 2, 3, 1).cpu().numpy()
         pages = draft_line[:, 0].cpu().numpy()
-        fills = [layers.spread(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)]
+        fills = [
+            propagation.propagate_hints(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)
+        ]
         return torch.from_numpy(np.stack(fills)).to(hint.device)
 
 

@@ -59,6 +59,6 @@ def register_resolvers() -> None:
 
 
 def _draft_channels(hint_spread: str) -> int:
-    from linecolor.hints.layers import draft_channels
+    from linecolor.hints.propagation import draft_channels
 
     return draft_channels(hint_spread)
