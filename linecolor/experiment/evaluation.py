@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
-    from datamodules.recipe import LineSettings
+    from datamodules.pair_settings import LineSettings
     from datamodules.sources.folder import FolderScan
     from linecolor.rendering.result import ColorizationResult
     from linecolor.runs.run_folder import RunFolder
@@ -144,28 +144,15 @@ _EVALUATION = {
 }
 
 
-# Where there is no run, and for what runs were once trained without.
-_LINE = {
-    "xdog": 1.0,
-    "dilate": 1.0,
-    "outline": 0.0,
-    "grey": 0.0,
-    "real": 0.0,
-    "sigmas": [0.4],
-    "kernels": [4],
-    "jitter": [1.0, 1.0],
-}
-
-
 _DATA = {"root": None, "lines": None, "manifest": None, "test_share": 0.05, "verify": "header", "overfit": 0}
 
 
 def _line_settings(plain: dict[str, Any]) -> "LineSettings":
     """How a run's lines were drawn."""
-    from datamodules.recipe import LineSettings
+    from datamodules.pair_settings import LineSettings
 
-    drawn: dict[str, Any] = {**_LINE, **plain.get("pairs", {"line": {}})["line"]}
-    return LineSettings(**drawn)
+    drawn = plain.get("pairs")
+    return LineSettings.from_config(drawn["line"]) if drawn else LineSettings({"xdog": 1.0}, {"sigmas": [0.4]})
 
 
 def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") -> Path:

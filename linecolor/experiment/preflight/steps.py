@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.recipe import PairSettings
+from datamodules.pair_settings import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
