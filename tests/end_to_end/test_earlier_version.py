@@ -17,10 +17,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from linecolor.cli.configuration import configuration_folder, register_resolvers
-from linecolor.line_colorizer import LineColorizer
-from linecolor.run_folder import RunFolder
-from linecolor.training_record import read_record
+from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.runs.record import read_record
+from linecolor.runs.run_folder import RunFolder
+from linecolor.systems.line_colorizer import LineColorizer
 from tests.lightning_modules.brief_training import growth_allowed
 
 EARLIER = Path(__file__).parents[1] / "fixtures" / "version_0_1_0"
@@ -40,8 +40,8 @@ def check_settings(run: Path, name: str, *more: str) -> None:
 
     All that this test calls of the training program is called here.
     """
-    from linecolor.cli.sources import load_drawings
-    from linecolor.cli.stages import decisive_settings
+    from linecolor.experiment.data import load_drawings
+    from linecolor.experiment.stage import decisive_settings
 
     register_resolvers()
     with initialize_config_dir(configuration_folder(), version_base="1.3"):
