@@ -131,7 +131,7 @@ def measure_hint_adherence(
         shape = drawing.line.shape[:2]
         before = colorizer(drawing.line, own.layer)
         after = colorizer(drawing.line, paint_hints(exchanged, shape))
-        scale = 2 * min(shape) / colorizer.resolution
+        scale = 2 * min(shape) / colorizer.options.resolution
         adherence = hint_adherence(before, after, hints, exchanged, drawing.line, scale)
         followed.extend(adherence.followed[adherence.counted].tolist())
     return {"obeyed": float(np.mean(followed)) if followed else float("nan"), "hints": len(followed)}

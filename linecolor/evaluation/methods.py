@@ -14,7 +14,7 @@ from linecolor.arrays import Picture
 from linecolor.evaluation.hint_levels import DrawingHints, ProtocolHints, named_picture
 from linecolor.evaluation.references import Reference
 from linecolor.images import SUFFIXES, UnreadableImage, read_color
-from linecolor.rendering.result import Coloring
+from linecolor.rendering.result import ColorizationResult
 from linecolor.samples import FullDrawing
 from linecolor.systems.line_colorizer import LineColorizer
 
@@ -36,7 +36,7 @@ class Result:
     full: Picture
     network: Picture | None
     seconds: float
-    coloring: Coloring | None = None
+    coloring: ColorizationResult | None = None
 
 
 class Method(Protocol):
@@ -70,12 +70,12 @@ class TrainedMethod:
     kind = "trained"
 
     def __init__(self, colorizer: LineColorizer, name: str = "", seed: str = "") -> None:
-        self.uses_hints = colorizer.takes_hints or colorizer.enforce_hints
+        self.uses_hints = colorizer.takes_hints or colorizer.options.enforce_hints
         self.name = name
         self.seed = seed
         self.colorizer = colorizer
 
-    def colorize(self, drawing: FullDrawing, hints: DrawingHints) -> Coloring:
+    def colorize(self, drawing: FullDrawing, hints: DrawingHints) -> ColorizationResult:
         """Colour a drawing; what is sampled is keyed by its name.
 
         Drawings that all got the same noise would be one sample of it.
@@ -90,11 +90,11 @@ class TrainedMethod:
         coloring = self.colorize(drawing, hints)
         seconds = time.perf_counter() - started
         # Of a draft alone `colorized` is the draft enlarged, in which no pattern of its pixels is left.
-        last = coloring.draft if "colorizer" not in self.colorizer.networks else None
-        return Result(coloring.full, coloring.colorized if last is None else last, seconds, coloring)
+        last = coloring.draft if self.colorizer.pipeline.ends_with_draft else coloring.colorized
+        return Result(coloring.full, last, seconds, coloring)
 
 
-def color_by_protocol(colorizer: LineColorizer, drawing: FullDrawing, count: int) -> Coloring:
+def color_by_protocol(colorizer: LineColorizer, drawing: FullDrawing, count: int) -> ColorizationResult:
     """Colour a drawing with the first `count` hints of the protocol."""
     (hints,) = ProtocolHints([count]).of(drawing)
     return TrainedMethod(colorizer).colorize(drawing, hints)
