@@ -285,7 +285,7 @@ def test_the_hint_auc_script_writes_layers_by_ratio(tmp_path, monkeypatch):
     write_png(tmp_path / "truth/a.png", np.zeros((96, 96, 3), np.uint8))
     assert script.write_layers(tmp_path / "truth", tmp_path / "layers") == 1
 
-    from linecolor.evaluation.methods import LayerHints
+    from linecolor.evaluation.hint_levels import LayerHints
     from linecolor.images import read_hint_layer
 
     assert LayerHints(tmp_path / "layers").labels == ["0.00", "0.10", "1.00"]
