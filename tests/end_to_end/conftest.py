@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
 from tests.end_to_end.program import TINY, data, run
 
+SMALL = RenderingOptions(resolution=32)
 ARCHITECTURES = {
     "draft": {"in_channels": 9, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
     "colorizer": {"in_channels": 4, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": True},
@@ -28,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def bundle(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     networks = {name: ResNeXtUNet(**architecture) for name, architecture in ARCHITECTURES.items()}
-    return save_bundle(tmp_path_factory.mktemp("bundle"), networks, ARCHITECTURES, 32, "reach", {"run": "test"})
+    return save_bundle(tmp_path_factory.mktemp("bundle"), networks, ARCHITECTURES, SMALL, "reach", {"run": "test"})
 
 
 @pytest.fixture(scope="session")
