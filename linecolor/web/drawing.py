@@ -18,7 +18,7 @@ from linecolor.images.metadata import read_notes
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending, openraster
-from linecolor.rendering.blending import BlendMode
+from linecolor.rendering.blends import BlendMode
 from linecolor.rendering.options import MOST_RESOLUTION
 from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.web.strokes import Stroke, paint_strokes

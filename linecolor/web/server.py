@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from linecolor.images import PictureBytes, UnreadableImage
 from linecolor.images.thumbnails import read_thumbnail
-from linecolor.rendering.blending import BLENDS, BlendMode, check_blend
+from linecolor.rendering.blends import BLENDS, BlendMode, check_blend
 from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.rendering.palette import dominant_colors
 from linecolor.web.drawing import Drawing, at_details
