@@ -142,7 +142,8 @@ def parse_point(text: str) -> Point:
 def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point], options: argparse.Namespace) -> str:
     from linecolor import images
     from linecolor.images.encoding import encode_png
-    from linecolor.images.metadata import read_notes, signed
+    from linecolor.images.formats import read_metadata
+    from linecolor.images.metadata import signed
     from linecolor.rendering import blending, openraster
 
     started = time.perf_counter()
@@ -151,7 +152,7 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
     hints: Hints = (points or None) if layer is None else layer
     coloring = colorizer.candidate(job.seed).color(line, hints)
     layers = job.layers(options.layers)
-    notes = read_notes(job.page)
+    notes = read_metadata(job.page)
     height, width = coloring.full.shape[:2]
     picture = coloring.full
     if layers or options.color_only:

@@ -207,7 +207,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
     else:
         device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
         colorizer = LineColorizer.load(run.bundle, device, **rendering_options(plain).to_mapping())
-        colorizer.with_plain = True
+        colorizer.comparisons = True
         lined = full_drawings(drawings, _line_settings(plain))
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, lined, settings)
@@ -262,7 +262,7 @@ def _measure(
     from linecolor.evaluation.full_size import FullSizeEvaluation, measure_obedience, measure_references
     from linecolor.images import write_png
     from linecolor.networks.distance_features import make_feature_extractor
-    from linecolor.systems.line_colorizer import BACKGROUND
+    from linecolor.systems.comic import BACKGROUND
 
     evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
     colorings: dict[str, dict[int, ColorizationResult]] = {}

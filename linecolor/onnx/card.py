@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 from linecolor.hints import layers
 from linecolor.rendering.options import RenderingOptions
-from linecolor.systems.names import COMIC, SYSTEMS
+from linecolor.systems.registry import system_of
 
 FORMAT = 1
 COLOR_ORDER, RANGE = "RGB", "[-1, 1], paper = 1"
@@ -98,16 +98,19 @@ class OnnxCard:
         return card
 
     def _check(self) -> None:
+        try:
+            system = system_of(self.networks)
+        except ValueError as error:
+            raise ValueError(f"describes a system this version of linecolor does not know ({error})") from None
         known = (
             self.part in get_args(FileName)
-            and self.networks in SYSTEMS
-            and COMIC[0] not in self.networks
+            and not system.samples
             and self.hint_spread in layers.SPREAD_CHANNELS
             and self.precision in get_args(Precision)
         )
         if not known:
             raise ValueError("describes a system this version of linecolor does not know; export it again")
-        if "draft" not in self.networks and self.hint_spread != "none":
+        if not system.drafts and self.hint_spread != "none":
             raise ValueError(f"spreads hints ({self.hint_spread}) for a network that takes none; export it again")
         # The draft sees half of the page.
         even = self.part != "linecolor" or self.multiple % 2 == 0

@@ -14,7 +14,7 @@ import numpy as np
 from linecolor import images
 from linecolor.arrays import Picture
 from linecolor.images.encoding import encode_png
-from linecolor.images.metadata import read_notes
+from linecolor.images.formats import read_metadata
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending, openraster
@@ -108,7 +108,7 @@ class Drawing:
 
     def full_png(self, colorized: Picture, blend: BlendMode) -> bytes:
         """What `color` returned, at the page's own size, as a PNG file with the page's DPI and colour profile."""
-        return encode_png(blending.blend(self._drawn().ink, colorized, blend), read_notes(self.path))
+        return encode_png(blending.blend(self._drawn().ink, colorized, blend), read_metadata(self.path))
 
     def layers(self, colorized: Picture, strokes: Sequence[Stroke], scratch: Path) -> bytes:
         """Hints, line and colour as layers of the page's own size, in an OpenRaster file.
@@ -123,7 +123,7 @@ class Drawing:
         hints = paint_strokes(strokes, self.size, self.size) if strokes else None
         layers = openraster.drawing_layers(ink, color, hints)
         try:
-            openraster.write_openraster(scratch, layers, openraster.flattened(ink, color), read_notes(self.path))
+            openraster.write_openraster(scratch, layers, openraster.flattened(ink, color), read_metadata(self.path))
             return scratch.read_bytes()
         finally:
             scratch.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from linecolor.images import PictureBytes, UnreadableImage
+from linecolor.images.formats import MEDIA_TYPES
 from linecolor.images.thumbnails import read_thumbnail
 from linecolor.rendering.blends import BLENDS, BlendMode, check_blend
 from linecolor.rendering.page_colorizer import PageColorizer
@@ -244,6 +245,7 @@ def make_app(
     ]
     for file, kind in PAGE_FILES.items():
         data = files("linecolor.web").joinpath("page", file).read_bytes()
+        data = data.replace(b"{picture formats}", ",".join(MEDIA_TYPES).encode())
         routes.append(Route("/" if file == "index.html" else f"/{file}", always(data, kind)))
     answers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
         HTTPException: error_answer(lambda error: (error.status_code, error.detail)),

@@ -24,7 +24,7 @@ from linecolor.experiment.stage import build_stage
 from linecolor.networks.distance_features import make_feature_extractor
 from linecolor.samples import FullDrawing, LineArtBatch
 from linecolor.systems.line_colorizer import LineColorizer
-from linecolor.systems.registry import EARLIER
+from linecolor.systems.registry import stage_of
 
 SLOW_STEP_S = 20.0
 """On a CPU a step that takes longer is measured by one of its parts only."""
@@ -179,7 +179,7 @@ def measure_stage(
     """
     config = OmegaConf.create(plain)
     settings = plain["stage"][stage]
-    for earlier in EARLIER.get(stage, ()):
+    for earlier in stage_of(stage).needs:
         if earlier not in networks:
             networks[earlier] = instantiate(config.model[earlier])
     module = build_stage(stage, config, plain, networks)
