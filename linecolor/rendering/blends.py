@@ -50,10 +50,10 @@ _HERE = "linecolor.rendering.blending"
 BLENDS = {
     row.name: row
     for row in (
-        Blend("clean", "line times colour without ink", f"{_HERE}:multiply", inpaints=True, as_layers=True),
-        Blend("paper", "linear light, as in the paper", f"{_HERE}:linear_light", blurs=True),
-        Blend("none", "the colour alone", f"{_HERE}:color_alone"),
-        Blend("luma", "the page's own greys, for grey pages", f"{_HERE}:own_luma", for_grey_pages=True),
+        Blend("clean", "line times colour without ink", f"{_HERE}.multiply", inpaints=True, as_layers=True),
+        Blend("paper", "linear light, as in the paper", f"{_HERE}.linear_light", blurs=True),
+        Blend("none", "the colour alone", f"{_HERE}.color_alone"),
+        Blend("luma", "the page's own greys, for grey pages", f"{_HERE}.own_luma", for_grey_pages=True),
     )
 }
 

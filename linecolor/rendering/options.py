@@ -6,7 +6,7 @@ from typing import Any
 
 from linecolor.rendering.blends import BlendMode, check_blend
 
-LEAST_RESOLUTION, MOST_RESOLUTION = 16, 2048
+MIN_RESOLUTION, MAX_RESOLUTION = 16, 2048
 """A square page is seen whole, whatever its size to the networks; these are the smallest and the largest."""
 
 
@@ -32,10 +32,10 @@ class RenderingOptions:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if type(self.resolution) is not int or not LEAST_RESOLUTION <= self.resolution <= MOST_RESOLUTION:
+        if type(self.resolution) is not int or not MIN_RESOLUTION <= self.resolution <= MAX_RESOLUTION:
             raise ValueError(
-                f"resolution={self.resolution}: the networks see pages with a short side of {LEAST_RESOLUTION} to "
-                f"{MOST_RESOLUTION} pixels"
+                f"resolution={self.resolution}: the networks see pages with a short side of {MIN_RESOLUTION} to "
+                f"{MAX_RESOLUTION} pixels"
             )
         check_blend(self.blend)
         for option in ("mirrored", "enforce_hints"):
