@@ -188,14 +188,14 @@ def check_evaluation(settings: dict[str, Any]) -> None:
         ValueError: naming the option, its value and what to use instead.
     """
     from linecolor.networks.distance_features import ExtractorName
-    from linecolor.rendering.options import MOST_RESOLUTION, RenderingOptions
+    from linecolor.rendering.options import MAX_RESOLUTION, RenderingOptions
 
     _numbers("evaluation.", settings, _EVALUATION_NUMBERS)
     hints = settings["hints"]
     if not isinstance(hints, list) or not hints or not all(type(n) is int and 0 <= n <= MOST_HINTS for n in hints):
         raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0 to {MOST_HINTS}, such as [0,8,32]")
     try:
-        RenderingOptions.from_mapping(settings, MOST_RESOLUTION)
+        RenderingOptions.from_mapping(settings, MAX_RESOLUTION)
     except ValueError as error:
         raise ValueError(f"evaluation.{error}") from None
     if settings["features"] not in get_args(ExtractorName):
