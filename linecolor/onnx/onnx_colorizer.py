@@ -93,7 +93,7 @@ class OnnxColorizer(PageColorizer):
         _, height, width = page.shape
         line = np.ascontiguousarray(page[None], np.float32)
         half = np.ascontiguousarray(inputs[None], np.float32)
-        if "draft" not in self.card.networks:
+        if not self.card.drafts:
             (color,) = self._infer(["color"], {"line": line, "hint": half[:, 1:].copy()})
             draft = None
         else:
@@ -157,7 +157,7 @@ def start_session(
 
 def _check_inputs(path: Path, session: "InferenceSession", card: OnnxCard) -> None:
     """ValueError unless inputs and outputs are those of the system on the card."""
-    if "draft" in card.networks:
+    if card.drafts:
         inputs, outputs = {"line": 1, "draft_input": layers.draft_channels(card.hint_spread)}, {"color": 3, "draft": 3}
     else:
         inputs, outputs = {"line": 1, "hint": 4}, {"color": 3}
