@@ -5,17 +5,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import PAPER, Mask, Picture
 from linecolor.evaluation.metrics import psnr
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Coloring
+from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
 from linecolor.samples import FullDrawing
-
-Picture = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-
-INK = 250
-"""Pixels of the line darker than this are ink, or its soft edge: they vary whatever the colour does."""
 
 
 def color_variance(picture: Picture, area: Mask) -> float:
@@ -35,7 +29,7 @@ def intersection_over_union(found: Mask, truth: Mask) -> float:
     return int((found & truth).sum()) / union if union else math.nan
 
 
-def measure_background(drawing: FullDrawing, coloring: Coloring, found: Picture) -> dict[str, float] | None:
+def measure_background(drawing: FullDrawing, coloring: ColorizationResult, found: Picture) -> dict[str, float] | None:
     """The figures of one drawing; None where its true background is not known, or there is none.
 
     Args:
@@ -53,7 +47,8 @@ def measure_background(drawing: FullDrawing, coloring: Coloring, found: Picture)
         return None
     height, width = truth.shape
     enlarged = cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST) >= 128
-    off_ink = truth & ((drawing.line if drawing.ink is None else drawing.ink) >= INK)
+    # Ink and its soft edge vary whatever the colour does.
+    off_ink = truth & ((drawing.line if drawing.ink is None else drawing.ink) >= PAPER)
     row = {
         "iou": intersection_over_union(enlarged, truth),
         "iou_of_everything": float(truth.mean()),
@@ -63,8 +58,8 @@ def measure_background(drawing: FullDrawing, coloring: Coloring, found: Picture)
         "foreground_psnr": psnr(coloring.full, drawing.color, drawing.foreground),
         "psnr": psnr(coloring.full, drawing.color),
     }
-    if WITHOUT_BACKGROUND in coloring.beside:
-        plain = coloring.beside[WITHOUT_BACKGROUND]
+    if WITHOUT_BACKGROUND in coloring.extras:
+        plain = coloring.extras[WITHOUT_BACKGROUND]
         row["variance_without"] = color_variance(plain, off_ink)
         row["foreground_psnr_without"] = psnr(plain, drawing.color, drawing.foreground)
         row["psnr_without"] = psnr(plain, drawing.color)

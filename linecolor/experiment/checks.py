@@ -21,14 +21,6 @@ _STAGE_NUMBERS = {
 }
 _EVALUATION_NUMBERS = {"drawings": 1, "sheet": 0}
 MOST_HINTS = 999
-OF_ONE_RUN: dict[str, Any] = {
-    "blend": "clean",
-    "resolution": None,
-    "mirrored": False,
-    "enforce_hints": False,
-    "temperature": 1.0,
-}
-"""How one run's pages are coloured; of systems side by side each has its own."""
 _DATA_NUMBERS = {"workers": 0, "overfit": 0}
 
 
@@ -188,31 +180,25 @@ def arguments_of(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_evaluation(settings: dict[str, Any]) -> None:
-    """Refuse hints, a blend mode or features that are not known.
+    """Refuse hints, rendering options or features that cannot be.
 
     Raises:
         ValueError: naming the option, its value and what to use instead.
     """
     from linecolor.networks.distance_features import ExtractorName
-    from linecolor.rendering.blending import BlendMode
-    from linecolor.rendering.options import check_resolution, is_temperature
+    from linecolor.rendering.options import MOST_RESOLUTION, RenderingOptions
 
     _numbers("evaluation.", settings, _EVALUATION_NUMBERS)
     hints = settings["hints"]
     if not isinstance(hints, list) or not hints or not all(type(n) is int and 0 <= n <= MOST_HINTS for n in hints):
         raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0 to {MOST_HINTS}, such as [0,8,32]")
     try:
-        check_resolution(settings["resolution"])
+        RenderingOptions.from_mapping(settings, MOST_RESOLUTION)
     except ValueError as error:
         raise ValueError(f"evaluation.{error}") from None
-    for option in ("mirrored", "enforce_hints"):
-        if type(settings[option]) is not bool:
-            raise ValueError(f"evaluation.{option}={settings[option]} must be true or false")
-    if not is_temperature(settings["temperature"]):
-        raise ValueError(f"evaluation.temperature={settings['temperature']} must be a number from 0 to 2")
-    for option, known in (("blend", get_args(BlendMode)), ("features", get_args(ExtractorName))):
-        if settings[option] not in known:
-            raise ValueError(f"evaluation.{option}={settings[option]} is unknown: use {' or '.join(known)}")
+    if settings["features"] not in get_args(ExtractorName):
+        known = " or ".join(get_args(ExtractorName))
+        raise ValueError(f"evaluation.features={settings['features']} is unknown: use {known}")
 
 
 def _check_no_hints(system: System, evaluation: dict[str, Any], callbacks: dict[str, Any]) -> None:

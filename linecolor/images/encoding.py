@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.images.files import write_atomically
 
 if TYPE_CHECKING:
-    from linecolor.images.metadata import PageNotes
+    from linecolor.images.metadata import PageMetadata
 
 
-def encode_png(array: NDArray[np.uint8], notes: "PageNotes | None" = None) -> bytes:
+def encode_png(array: Picture, metadata: "PageMetadata | None" = None) -> bytes:
     """A picture as a PNG file, without loss; compression is fast, not small.
 
     Args:
         array: uint8, (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha.
-        notes: resolution and profile to keep.
+        metadata: resolution and profile to keep.
 
     Raises:
         ValueError: another dtype or shape, or more than a PNG holds.
@@ -27,7 +27,7 @@ def encode_png(array: NDArray[np.uint8], notes: "PageNotes | None" = None) -> by
     # Not above: whoever reads pictures with Pillow need not wait for OpenCV.
     import cv2
 
-    from linecolor.images.metadata import with_notes
+    from linecolor.images.metadata import with_metadata
 
     check_picture(array)
     array = np.ascontiguousarray(array)
@@ -36,13 +36,13 @@ def encode_png(array: NDArray[np.uint8], notes: "PageNotes | None" = None) -> by
     done, data = cv2.imencode(".png", turned, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise ValueError(f"a picture of {array.shape[1]} x {array.shape[0]} pixels does not fit into a PNG")
-    if notes is None:
+    if metadata is None:
         return data.tobytes()
     # An RGB profile has no business on grey.
-    return with_notes(data.tobytes(), notes if array.ndim == 3 else replace(notes, profile=None))
+    return with_metadata(data.tobytes(), metadata if array.ndim == 3 else replace(metadata, profile=None))
 
 
-def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
+def write_png(path: str | Path, array: Picture) -> None:
     """Write a PNG in one step: the file is either whole or not there. Compression is fast, not small.
 
     Args:
@@ -59,7 +59,7 @@ def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
     write_atomically(path, _pillow_or_opencv_png(np.ascontiguousarray(array)))
 
 
-def check_picture(array: NDArray[np.uint8]) -> None:
+def check_picture(array: Picture) -> None:
     """ValueError for an array that no PNG is written from."""
     pixels = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if array.dtype != np.uint8 or array.size == 0 or not pixels:
@@ -68,7 +68,7 @@ def check_picture(array: NDArray[np.uint8]) -> None:
         )
 
 
-def _pillow_or_opencv_png(array: NDArray[np.uint8]) -> bytes:
+def _pillow_or_opencv_png(array: Picture) -> bytes:
     try:
         from PIL import Image
     except ImportError:

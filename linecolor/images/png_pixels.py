@@ -7,44 +7,19 @@ grey or colour, without the chunks beside them, and what those mean is done here
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from linecolor.arrays import Mask, Picture
+from linecolor.images.headers import PNG_SIGNATURE, png_chunks
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _COLOR, _PALETTE, _GREY_ALPHA, _COLOR_ALPHA = 0, 2, 3, 4, 6
 _ONE_CLEAR_ENTRY = re.compile(b"^\xff*\x00\xff*$")
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Kind and body of each chunk up to the end of the pixels.
-
-    Raises:
-        ValueError: for a checksum that is wrong before the pixels, or a chunk that is cut off.
-    """
-    view = memoryview(data)
-    at, pixels = len(_SIGNATURE), False
-    while at < len(data):
-        if at + 12 > len(data):
-            raise ValueError("a PNG that ends too early")
-        length, kind = struct.unpack_from(">I4s", data, at)
-        pixels = pixels or kind == b"IDAT"
-        if pixels and kind != b"IDAT":
-            return
-        body, end = view[at + 8 : at + 8 + length], at + 8 + length
-        if end + 4 > len(data):
-            raise ValueError("a PNG that ends too early")
-        if kind != b"IDAT" and struct.unpack_from(">I", data, end)[0] != zlib.crc32(body, zlib.crc32(kind)):
-            raise ValueError(f"wrong checksum in {kind!r}")
-        yield kind, body
-        at = end + 4
-
-
-def png_pixels(data: bytes) -> Pixels:
+def png_pixels(data: bytes) -> Picture:
     """A PNG decoded; of an animation the first frame.
 
     Returns:
@@ -81,7 +56,7 @@ def png_pixels(data: bytes) -> Pixels:
 def _decompressed(header: bytes, parts: list[memoryview]) -> NDArray:
     """Grey, BGR or BGRA of 8 or 16 bits."""
     body = b"".join(parts)
-    bare = b"".join((_SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", body), _chunk(b"IEND", b"")))
+    bare = b"".join((PNG_SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", body), _chunk(b"IEND", b"")))
     raw = cv2.imdecode(np.frombuffer(bare, np.uint8), cv2.IMREAD_UNCHANGED)
     if raw is None:
         raise ValueError("damaged or cut off")
@@ -92,7 +67,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 
 
-def _from_grey(raw: NDArray, depth: int, clear: bytes | None) -> Pixels:
+def _from_grey(raw: NDArray, depth: int, clear: bytes | None) -> Picture:
     if raw.dtype == np.uint8:
         grey = np.asarray(raw, np.uint8)
         level = -1 if clear is None else _levels(clear, 1)[0]
@@ -110,7 +85,7 @@ def _from_grey(raw: NDArray, depth: int, clear: bytes | None) -> Pixels:
     return _cleared(np.repeat(grey[..., None], 3, 2), raw == level)
 
 
-def _from_palette(index: NDArray, palette: bytes, clear: bytes | None) -> Pixels:
+def _from_palette(index: NDArray, palette: bytes, clear: bytes | None) -> Picture:
     colors = np.zeros((256, 4), np.uint8)
     colors[:, 3] = 255
     entries = np.frombuffer(palette[: len(palette) // 3 * 3], np.uint8).reshape(-1, 3)[:256]
@@ -129,5 +104,5 @@ def _levels(clear: bytes, count: int) -> tuple[int, ...]:
     return struct.unpack_from(f">{count}H", clear)
 
 
-def _cleared(rgb: Pixels, where: NDArray[np.bool_]) -> Pixels:
+def _cleared(rgb: Picture, where: Mask) -> Picture:
     return np.dstack([rgb, np.where(where, np.uint8(0), np.uint8(255))])

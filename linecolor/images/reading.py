@@ -1,7 +1,7 @@
 """A picture file as what it is used for: a colour picture, a line, a hint layer.
 
 A picture is given by its path, or by anything with its bytes (`PictureBytes`, a slice of a shard). With Pillow;
-`opencv_door` does the same where it is not installed.
+`opencv_decoder` does the same where it is not installed.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from linecolor.arrays import Picture
+from linecolor.images.formats import not_transparent
 from linecolor.images.pillow_decoder import decoded, in_mode, opened, oriented_size
-from linecolor.images.sources import MAX_PIXELS, PictureSource, UnreadableImage
+from linecolor.images.sources import MAX_PIXELS, PictureSource
 
 _STRIP_PIXELS = 1 << 16
 
@@ -22,7 +23,7 @@ def image_size(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[int, 
     """(height, width) in pixels as the picture is seen (EXIF orientation honoured), from the header only.
 
     Raises:
-        UnreadableImage: no PNG, JPEG or WebP, or more than max_pixels.
+        UnreadableImage: of no known format, or more than max_pixels.
     """
     with opened(path, max_pixels) as picture:
         return oriented_size(picture)
@@ -39,7 +40,7 @@ def check_image(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[int,
         return oriented_size(picture)
 
 
-def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[Picture, Picture | None]:
     """Read a colour picture on white paper.
 
     Palette, grey, 1-bit, 16-bit and CMYK files become 8-bit RGB; of an animation the first frame is read.
@@ -48,7 +49,7 @@ def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[NDArr
         (H, W, 3) uint8 RGB, composited on white, and the (H, W) uint8 alpha, None where the file has none.
 
     Raises:
-        UnreadableImage: broken, truncated, empty, not a PNG, JPEG or WebP, or more than max_pixels.
+        UnreadableImage: broken, truncated, empty, of no known format, or more than max_pixels.
     """
     with opened(path, max_pixels) as picture:
         plain = decoded(picture)
@@ -56,7 +57,7 @@ def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[NDArr
         return _on_white(plain, "RGB"), alpha
 
 
-def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read line art as (H, W) uint8 grey (ITU-R 601 luma), ink dark, transparent parts white paper.
 
     Raises:
@@ -66,7 +67,7 @@ def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.u
         return _on_white(decoded(picture), "L")
 
 
-def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a painted hint layer as (H, W, 4) uint8 RGBA with straight alpha (0 where there is no hint).
 
     Raises:
@@ -76,13 +77,11 @@ def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArra
     with opened(path, max_pixels) as picture:
         plain = decoded(picture)
         if plain.mode != "RGBA":
-            raise UnreadableImage(
-                path, "has no transparency; save the hints alone, on a transparent layer, as PNG or WebP"
-            )
+            raise not_transparent(path)
         return np.array(plain)
 
 
-def _on_white(picture: Image.Image, mode: Literal["L", "RGB"]) -> NDArray[np.uint8]:
+def _on_white(picture: Image.Image, mode: Literal["L", "RGB"]) -> Picture:
     """Composite on white, each level rounded to the nearest, as (H, W) grey or (H, W, 3) RGB.
 
     Pillow's `paste` is exact for every colour and alpha, in a fifth of the time of the same sums in NumPy. In

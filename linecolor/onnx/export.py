@@ -20,6 +20,7 @@ from linecolor.onnx.half_precision import HalfPrecision, convolution_levels
 from linecolor.onnx.onnx_colorizer import start_session
 from linecolor.onnx.parts import at_home, drawing_for
 from linecolor.onnx.tracing import models_of
+from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import find_bundle, load_bundle
 from linecolor.systems.pipelines import Part
 from linecolor.systems.registry import system_of
@@ -95,12 +96,9 @@ def export_bundle(
     about = OnnxCard(
         part="linecolor",
         networks=tuple(networks),
-        resolution=card["resolution"],
+        rendering=RenderingOptions.from_mapping(card),
         multiple=parts[-1].multiple,
         hint_spread=card["hint_spread"],
-        blend=card["blend"],
-        mirrored=card["mirrored"],
-        enforce_hints=card["enforce_hints"],
         precision=precision,
         versions={"linecolor": version("linecolor"), "torch": torch.__version__},
         provenance=card["provenance"] if isinstance(card.get("provenance"), dict) else {},

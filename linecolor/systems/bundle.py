@@ -5,7 +5,7 @@ Nothing in a bundle is executed, and what it says of itself is checked before an
 
 import inspect
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 import yaml
@@ -15,8 +15,7 @@ from torch import nn
 
 from linecolor.hints import layers
 from linecolor.images import write_atomically
-from linecolor.rendering.blending import BlendMode
-from linecolor.rendering.options import is_resolution, is_temperature
+from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.registry import stage_of, system_of
 
 WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
@@ -49,14 +48,10 @@ def save_bundle(
     folder: Path,
     networks: dict[str, nn.Module],
     architectures: dict[str, dict[str, Any]],
-    resolution: int,
+    options: RenderingOptions,
     hint_spread: str,
     provenance: dict[str, Any],
-    blend: BlendMode = "clean",
     half: bool = False,
-    mirrored: bool = False,
-    enforce_hints: bool = False,
-    temperature: float = 1.0,
 ) -> Path:
     """Write a bundle.
 
@@ -64,14 +59,10 @@ def save_bundle(
         folder: is made if need be.
         networks: by the names of their stages: `draft` and, after the second stage, `colorizer`; or a baseline's.
         architectures: the constructor arguments of each.
-        resolution: short side in pixels at which the networks see a page; that of a training crop, or more.
+        options: how its pages are coloured, unless whoever loads it asks for something else.
         hint_spread: as the networks were trained.
         provenance: where it comes from: configuration, data, images seen, versions.
-        blend: how its pictures are meant to be blended at full size.
         half: keep the weights in half precision, in half the space; they are computed with in single all the same.
-        mirrored: pages are coloured mirrored too; see `PageColorizer.mirrored`.
-        enforce_hints: hints rule over what the networks paint; see `PageColorizer.enforce_hints`.
-        temperature: of sampled colours; see `LineColorizer.temperature`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -84,12 +75,8 @@ def save_bundle(
     card = {
         "format": FORMAT,
         "networks": architectures,
-        "resolution": resolution,
+        **options.to_mapping(),
         "hint_spread": hint_spread,
-        "blend": blend,
-        "mirrored": mirrored,
-        "enforce_hints": enforce_hints,
-        "temperature": temperature,
         "precision": "float16" if half else "float32",
         "hints": layers.CONVENTION,
         "color_order": "RGB",
@@ -169,21 +156,16 @@ def read_card(folder: Path) -> dict[str, Any]:
         card = yaml.load(path.read_text(encoding="utf-8"), _CardLoader)  # a SafeLoader
         known = card["format"] == FORMAT
         system = system_of(tuple(card["networks"]))
-        card.setdefault("blend", "clean")  # bundles had no say in these once
-        card.setdefault("mirrored", False)
-        card.setdefault("enforce_hints", False)
-        card.setdefault("temperature", 1.0)
-        spread_known = card["hint_spread"] in layers.SPREAD_CHANNELS and card["blend"] in get_args(BlendMode)
-        told = type(card["mirrored"]) is bool and type(card["enforce_hints"]) is bool
-        told = told and is_temperature(card["temperature"]) and not (card["mirrored"] and system.samples)
-        sized = is_resolution(card["resolution"]) and told
-        if known and spread_known:
+        options = RenderingOptions.from_mapping(card)
+        card |= options.to_mapping()  # what older bundles lack
+        known = known and card["hint_spread"] in layers.SPREAD_CHANNELS and not (options.mirrored and system.samples)
+        if known:
             for name, architecture in card["networks"].items():
                 check_arguments(name, architecture)
             system.pipeline_class().check_architectures(card["networks"], card["hint_spread"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None
-    if not (known and spread_known and sized):
+    if not known:
         raise ValueError(f"{path}: describes a bundle this version of linecolor does not know; export it again")
     for name, architecture in card["networks"].items():
         _check_buildable(path, name, architecture)

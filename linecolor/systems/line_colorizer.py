@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from linecolor.rendering.blending import BlendMode
-from linecolor.rendering.options import check_resolution
+from linecolor.arrays import Channels
+from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
-from linecolor.rendering.result import Channels, Painted
+from linecolor.rendering.result import NetworkOutput
 from linecolor.systems.bundle import find_bundle, load_bundle
 from linecolor.systems.pipelines import WindowOptions
 from linecolor.systems.registry import Stage, System, system_with
@@ -42,9 +43,8 @@ class LineColorizer(PageColorizer):
         networks: of one system, by the names of their training stages; its pipeline says what they take and give (see
             `registry.SYSTEMS`, `pipelines`). One network of a name that is not registered is run by
             `pipelines.OneGenerator`.
-        resolution: side S of a training crop in pixels.
         hint_spread: one of `hints.SPREAD_CHANNELS`, as the draft was trained.
-        blend_mode: `clean`, `paper`, `none` or `luma`; see `blending.blend`.
+        options: how pages are coloured.
         device: where the networks are.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
@@ -57,9 +57,8 @@ class LineColorizer(PageColorizer):
     def __init__(
         self,
         networks: dict[str, nn.Module],
-        resolution: int,
         hint_spread: str,
-        blend_mode: BlendMode = "clean",
+        options: RenderingOptions,
         device: torch.device | str = "cpu",
         page_pixels: int = PAGE_PIXELS,
     ) -> None:
@@ -67,7 +66,7 @@ class LineColorizer(PageColorizer):
         self.pipeline = self.system.pipeline_class()(networks)
         if self.pipeline.whole_pages:
             page_pixels = WHOLE_PAGE
-        super().__init__(resolution, self.pipeline.multiple, hint_spread, blend_mode, page_pixels)
+        super().__init__(options, self.pipeline.multiple, hint_spread, page_pixels)
         self.networks = networks
         self.device = torch.device(device)
         self.takes_hints, self.samples = self.system.takes_hints, self.system.samples
@@ -78,36 +77,29 @@ class LineColorizer(PageColorizer):
     def load(
         cls,
         bundle_or_run: str | Path | None = None,
-        blend_mode: BlendMode | None = None,
         device: torch.device | str = "cpu",
-        resolution: int | None = None,
+        **changes: Any,
     ) -> "LineColorizer":
         """Load a trained system.
 
         Args:
-            bundle_or_run: the folder of a bundle or of a run that has one; None takes the weights in the box.
-            blend_mode: None takes the bundle's own.
+            bundle_or_run: the folder of a bundle or of a run that has one; None takes the bundled weights.
             device: to colour on; `auto` takes the fastest there is.
-            resolution: short side in pixels at which the networks see a page; None takes the bundle's own. A larger
-                one shows them finer detail, and less of the page's meaning.
+            changes: of `RenderingOptions`, such as blend or resolution; without them, or with None, the bundle's own.
+                A larger resolution shows the networks finer detail, and less of the page's meaning.
 
         Raises:
             FileNotFoundError: if there is no bundle.
-            ValueError: if it is damaged or of another architecture, for a device that is not there, or a resolution or
-                blend mode that cannot be.
+            ValueError: if it is damaged or of another architecture, for a device that is not there, or an option that
+                cannot be.
         """
         card, networks = load_bundle(find_bundle(bundle_or_run))
-        check_resolution(resolution)
+        options = RenderingOptions.from_mapping(card).changed(**changes)
         if isinstance(device, str):
             device = find_device(device)
         # In evaluation mode for good: pages may be coloured from several threads, and `running` leaves it as it was.
         on_device = {name: network.to(device).eval() for name, network in networks.items()}
-        side = resolution or card["resolution"]
-        colorizer = cls(on_device, side, card["hint_spread"], blend_mode or card["blend"], device)
-        colorizer.mirrored = card["mirrored"]
-        colorizer.enforce_hints = card["enforce_hints"]
-        colorizer.temperature = card["temperature"]
-        return colorizer
+        return cls(on_device, card["hint_spread"], options, device)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -122,15 +114,18 @@ class LineColorizer(PageColorizer):
             for network, training in zip(self.networks.values(), was_training, strict=True):
                 network.train(training)
 
-    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+    def color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
         """Run the networks; see `PageColorizer.color_window`."""
         line, half = (torch.from_numpy(np.ascontiguousarray(part))[None].to(self.device) for part in (page, inputs))
         options = WindowOptions(
-            draft_only=self.draft_only, seed=self.seed, temperature=self.temperature, comparisons=self.comparisons
+            draft_only=self.draft_only,
+            seed=self.seed,
+            temperature=self.options.temperature,
+            comparisons=self.comparisons,
         )
         colors = self.pipeline.color(line, half, options)
         extras = {title: _array(picture) for title, picture in colors.extras.items()}
-        return Painted(_array(colors.color), None if colors.draft is None else _array(colors.draft), extras)
+        return NetworkOutput(_array(colors.color), None if colors.draft is None else _array(colors.draft), extras)
 
 
 def _system_with(networks: Mapping[str, nn.Module]) -> System:

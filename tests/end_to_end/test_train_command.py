@@ -249,7 +249,7 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
         (["experiment=demo", "data.workers=-1"], "data.workers=-1"),
         (["experiment=demo", "data.test_share=0.0"], "raise data.test_share"),
         (["experiment=demo", "evaluation.hints=[]"], "evaluation.hints=[] must be a list"),
-        (["experiment=demo", "evaluation.blend=soft"], "use clean or paper or none"),
+        (["experiment=demo", "evaluation.blend=soft"], "use clean, paper, none"),
         (["experiment=demo", "trainer.precision=foo"], "trainer settings"),
         (["experiment=demo", "stage.draft.accumulate=3"], "accumulate=3"),
         (["experiment=demo", "model.draft.cardinality=3"], "cardinality 3 does not divide"),

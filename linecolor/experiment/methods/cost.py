@@ -53,7 +53,7 @@ def operations(colorizer: "LineColorizer") -> int:
 
     from linecolor.hints.layers import draft_channels
 
-    side = colorizer.resolution
+    side = colorizer.options.resolution
     on_meta = {name: copy.deepcopy(network).to("meta").eval() for name, network in colorizer.networks.items()}
     line = torch.empty(1, 1, side, side, device="meta")
     channels = draft_channels(colorizer.hint_spread)

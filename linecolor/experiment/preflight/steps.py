@@ -18,7 +18,7 @@ from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
-from linecolor.experiment.modules import page_resolution
+from linecolor.experiment.modules import rendering_options
 from linecolor.experiment.preflight.meter import now, on_gpu, peak_memory
 from linecolor.experiment.stage import build_stage
 from linecolor.networks.distance_features import make_feature_extractor
@@ -245,14 +245,8 @@ def seconds_a_sample(data: LineArtDataModule) -> float:
 
 
 def line_colorizer(plain: dict[str, Any], networks: dict[str, nn.Module], device: torch.device) -> LineColorizer:
-    """The whole chain around these networks, as the configuration blends."""
-    model = plain["model"]
-    blend = plain["evaluation"]["blend"]
-    colorizer = LineColorizer(networks, page_resolution(plain), model["hint_spread"], blend, device)
-    colorizer.mirrored = plain["evaluation"]["mirrored"]
-    colorizer.enforce_hints = plain["evaluation"]["enforce_hints"]
-    colorizer.temperature = plain["evaluation"]["temperature"]
-    return colorizer
+    """The whole chain around these networks, as the configuration asks."""
+    return LineColorizer(networks, plain["model"]["hint_spread"], rendering_options(plain), device)
 
 
 def extractor(plain: dict[str, Any]) -> nn.Module:
