@@ -23,7 +23,7 @@ from datamodules.sources.folder import scan_folder
 from lightning_modules.callbacks.stage_checkpoint import DAMAGED, LAST, PREVIOUS, StageCheckpoint, load_checkpoint
 from lightning_modules.stages.colorizer import Colorizer
 from lightning_modules.stages.draft import DraftGAN
-from lightning_modules.stages.schedule import learning_rate_factor
+from lightning_modules.stages.schedules import learning_rate_factor
 from lightning_modules.stages.training_stage import StageSettings, TrainingDiverged
 from linecolor.networks.discriminator import Discriminator
 from linecolor.networks.features import VGG16Relu22
