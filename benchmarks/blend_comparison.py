@@ -7,11 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.evaluation import metrics
 from linecolor.rendering.blending import BlendMode, blend
 from linecolor.samples import FullDrawing
-
-Picture = NDArray[np.uint8]
 
 FIGURES = ("psnr", "psnr_foreground", "ssim", "ssim_foreground")
 

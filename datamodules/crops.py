@@ -3,16 +3,14 @@
 import os
 
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.lineart import lines
 
 # Without it the import asks the network for a newer version and waits up to two seconds.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations
 import cv2
-
-Picture = NDArray[np.uint8]
 
 
 class PageCrop:

@@ -4,18 +4,16 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from datamodules.illustrations import Page, read_page
 from datamodules.recipe import LineSettings
 from datamodules.sources.drawing import Drawing
 from linecolor import images
+from linecolor.arrays import Mask, Picture
 from linecolor.lineart import lines, outlines
 from linecolor.samples import FullDrawing
 
-Picture = NDArray[np.uint8]
 log = logging.getLogger("linecolor")
 
 SMALLEST_SIDE = 16
@@ -99,7 +97,7 @@ class FullDrawings(Dataset[FullDrawing]):
         return FullDrawing(page.drawing.id, line, page.color, _true_foreground(page), known, ink)
 
 
-def _true_foreground(page: Page) -> NDArray[np.bool_]:
+def _true_foreground(page: Page) -> Mask:
     """What stands before the background, (H, W): by the mask where there is one, else by the page's alpha."""
     path = page.drawing.background
     if path is None:

@@ -9,16 +9,15 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from datamodules.crops import PageCrop
 from datamodules.recipe import PairSettings, SampleKey, draw, draw_company, draw_crop, keyed_generator
 from datamodules.sources.drawing import Drawing, ids_of
 from linecolor import images
+from linecolor.arrays import Picture
 from linecolor.lineart import foreground, lines
 
-Picture = NDArray[np.uint8]
 log = logging.getLogger("linecolor")
 
 

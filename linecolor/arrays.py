@@ -9,9 +9,13 @@ Picture = NDArray[np.uint8]
 """(H, W, 3) RGB, or what a docstring says of it."""
 Mask = NDArray[np.bool_]
 """(H, W)."""
+Floats = NDArray[np.float32]
+"""Numbers of any shape; the docstring gives shape and range."""
+Channels = NDArray[np.float32]
+"""(C, H, W), what a network takes or gives, in [-1, 1]."""
 
-INK = 128
-"""A line pixel below this level is ink."""
+INK, PAPER = 128, 250
+"""A line pixel below INK is ink; one from PAPER on is paper; between them lies the soft edge of a line."""
 
 
 def check_line(line: Line) -> None:

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass, fields
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from linecolor.arrays import Mask, Picture
 from linecolor.artifacts import ArtifactRecipe
-
-Picture = NDArray[np.uint8]
 
 
 @dataclass
@@ -76,6 +73,6 @@ class FullDrawing:
     name: str
     line: Picture
     color: Picture
-    foreground: NDArray[np.bool_]
+    foreground: Mask
     true_foreground: bool = False
     ink: Picture | None = None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from datamodules.curation.photographs import photograph_figures
+from linecolor.arrays import Floats, Mask, Picture
 
 VERSION = 1
 """Numbers of another version are measured again. Raise it when a figure changes."""
@@ -28,7 +29,7 @@ _SAME = 14  # levels: what JPEG leaves of an even colour
 _COLORED = 8.0  # CIELAB chroma: below it no hue is seen
 
 
-def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
+def measure(rgb: Picture) -> dict[str, float]:
     """Every figure of a picture.
 
     Args:
@@ -69,7 +70,7 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
     }
 
 
-def perceptual_hash(rgb: NDArray[np.uint8]) -> str:
+def perceptual_hash(rgb: Picture) -> str:
     """The 64-bit DCT hash of the library imagehash, as 16 hexadecimal digits."""
     from imagehash import phash
 
@@ -81,7 +82,7 @@ def _percentile(counts: NDArray[np.int64], share: float) -> float:
     return float(np.searchsorted(np.cumsum(counts), share * counts.sum()))
 
 
-def _drawing(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _drawing(rgb: Picture) -> Mask:
     """(H, W): False on an even background that touches the border; all True where there is none, or nothing else."""
     height, width = rgb.shape[:2]
     everything = np.ones((height, width), bool)
@@ -97,26 +98,24 @@ def _drawing(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return drawing if drawing.mean() >= 0.02 else everything
 
 
-def _most_frequent(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _most_frequent(colors: Picture) -> NDArray[np.float64]:
     """The most frequent colour of (H, W, 3), (3,)."""
     four = (colors >> 4).astype(np.uint16)
     key = four[..., 0] << 8 | four[..., 1] << 4 | four[..., 2]
     return colors[key == np.bincount(key.ravel()).argmax()].mean(axis=0)
 
 
-def _distance(colors: NDArray[np.uint8], color: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _distance(colors: Picture, color: NDArray[np.float64]) -> Picture:
     """Largest difference of a channel, (H, W) for (H, W, 3)."""
     red, green, blue = cv2.split(cv2.absdiff(colors, np.array([*color.round(), 0.0])))
     return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
 
 
-def _near(colors: NDArray[np.uint8], color: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _near(colors: Picture, color: NDArray[np.float64]) -> Mask:
     return _distance(colors, color) <= _SAME
 
 
-def _hue_spread(
-    a: NDArray[np.float32], b: NDArray[np.float32], chroma: NDArray[np.float32], drawing: NDArray[np.bool_]
-) -> float:
+def _hue_spread(a: Floats, b: Floats, chroma: Floats, drawing: Mask) -> float:
     seen = drawing & (chroma > _COLORED)
     total = float(chroma[seen].sum())
     if total == 0:
@@ -125,12 +124,12 @@ def _hue_spread(
     return min(360.0, math.degrees(math.sqrt(max(0.0, -2 * math.log(max(resultant, 1e-9))))))
 
 
-def _cast(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+def _cast(a: Floats, b: Floats) -> float:
     # 2: the spread that 8-bit CIELAB and JPEG give an even colour.
     return math.hypot(float(a.mean()), float(b.mean())) / (math.hypot(float(a.std()), float(b.std())) + 2)
 
 
-def _strokes(rgb: NDArray[np.uint8]) -> dict[str, float]:
+def _strokes(rgb: Picture) -> dict[str, float]:
     distance = _distance(rgb, _most_frequent(rgb))
     # Faint pencils and pale paints count as much as strong ones: what is no paper depends on the picture's contrast.
     contrast = _percentile(np.bincount(distance.ravel(), minlength=256), 0.99)

@@ -16,11 +16,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
+
 _WEIGHTS = {"texture": 18.0, "smooth_share": 9.5, "even_share": -9.0, "line_excess": -4.4, "prevalence": -6.3}
 _BIAS = -4.1
 
 
-def photograph_figures(rgb: NDArray[np.uint8]) -> dict[str, float]:
+def photograph_figures(rgb: Picture) -> dict[str, float]:
     """What speaks for a photograph, and the score that follows.
 
     Args:
@@ -57,14 +59,14 @@ def _blocks(values: NDArray[Any], side: int) -> NDArray[Any]:
     return values[:height, :width].reshape(height // rows, rows, width // columns, columns)
 
 
-def _line_excess(luma: NDArray[np.uint8]) -> float:
+def _line_excess(luma: Picture) -> float:
     kernel = np.ones((5, 5), np.uint8)
     dark = int(np.count_nonzero(cv2.morphologyEx(luma, cv2.MORPH_BLACKHAT, kernel) > 25))
     light = int(np.count_nonzero(cv2.morphologyEx(luma, cv2.MORPH_TOPHAT, kernel) > 25))
     return math.log10((dark + 20) / (light + 20))
 
 
-def _prevalence(rgb: NDArray[np.uint8]) -> float:
+def _prevalence(rgb: Picture) -> float:
     wide = rgb.astype(np.uint32)
     colors = np.sort((wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]).ravel())
     counts = np.diff(np.flatnonzero(np.diff(colors, prepend=-1, append=1 << 24)))

@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from datamodules.sources.data_set import (
@@ -30,6 +29,7 @@ from datamodules.sources.data_set import (
     pair_paths,
     to_json,
 )
+from linecolor.arrays import Picture
 from linecolor.images import UnreadableImage, image_size, write_atomically, write_png
 
 MIN_SIZE, MAX_SIZE = 16, 8192
@@ -90,9 +90,9 @@ class Pictures:
         background: (S, S) uint8, 255 = background, 0 = what stands before it; None where nobody knows.
     """
 
-    color: NDArray[np.uint8] | bytes
-    line: NDArray[np.uint8]
-    background: NDArray[np.uint8] | None = None
+    color: Picture | bytes
+    line: Picture
+    background: Picture | None = None
 
 
 DrawPictures = Callable[[Row, int], Pictures]

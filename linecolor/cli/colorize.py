@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from linecolor.cli.outcome import outcome
 
 if TYPE_CHECKING:
+    from linecolor.arrays import Picture
     from linecolor.cli.pages import PageJob
     from linecolor.hints.layers import Point
     from linecolor.rendering.blending import BlendMode
     from linecolor.rendering.page_colorizer import PageColorizer
-    from linecolor.rendering.result import Picture
 
     Hints = Picture | Sequence[Point] | None
 

@@ -226,15 +226,9 @@ def _print_summary(done: Rendered, experiment: str = "demo") -> None:
 def _preview(options: argparse.Namespace) -> None:
     if options.count < 1:
         raise ValueError(f"--count {options.count} must be 1 or more")
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
     from linecolor.experiment.preview import write_preview
 
-    try:
-        write_preview(options.output, options.overrides, options.count)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(str(error)) from error
+    write_preview(options.output, options.overrides, options.count)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,18 @@
 """linecolor-train: both stages in sequence, then the evaluation, the bundle and the report."""
 
 import sys
-from typing import TYPE_CHECKING
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.composition import configuration_folder, register_resolvers, with_new_keys
 from linecolor.experiment.errors import run_command
 from linecolor.experiment.processes import listen
 from linecolor.experiment.sweep.jobs import in_sweep, run_job, tell_unfinished
 from linecolor.experiment.sweep.plan import check_plugins
 from linecolor.experiment.training import train
-
-if TYPE_CHECKING:
-    pass
+from linecolor.runs.renamed_keys import rename_overrides
 
 
 def main() -> None:
@@ -32,6 +30,7 @@ def main() -> None:
 
 
 def _start() -> None:
+    sys.argv[1:] = rename_overrides(sys.argv[1:])
     check_plugins(sys.argv[1:])
     _hydra_main()
 
@@ -39,6 +38,7 @@ def _start() -> None:
 @hydra.main(version_base="1.3", config_path=configuration_folder(), config_name="train")
 def _hydra_main(config: DictConfig) -> float | None:
     register_resolvers()  # a launcher of sweeps may have made a new process
+    config = with_new_keys(config, HydraConfig.get().overrides.task)
     if in_sweep():
         return run_job(config, train)
     run_command(lambda: train(config))

@@ -5,17 +5,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import PAPER, Mask, Picture
 from linecolor.evaluation.metrics import psnr
 from linecolor.rendering.result import WITHOUT_BACKGROUND, Coloring
 from linecolor.samples import FullDrawing
-
-Picture = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-
-INK = 250
-"""Pixels of the line darker than this are ink, or its soft edge: they vary whatever the colour does."""
 
 
 def color_variance(picture: Picture, area: Mask) -> float:
@@ -53,7 +47,8 @@ def measure_background(drawing: FullDrawing, coloring: Coloring, found: Picture)
         return None
     height, width = truth.shape
     enlarged = cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST) >= 128
-    off_ink = truth & ((drawing.line if drawing.ink is None else drawing.ink) >= INK)
+    # Ink and its soft edge vary whatever the colour does.
+    off_ink = truth & ((drawing.line if drawing.ink is None else drawing.ink) >= PAPER)
     row = {
         "iou": intersection_over_union(enlarged, truth),
         "iou_of_everything": float(truth.mean()),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from linecolor.arrays import Picture
 from linecolor.evaluation import protocol
 from linecolor.evaluation.feature_distance import FeatureDistance
 from linecolor.evaluation.hint_adherence import obedience, permuted
@@ -19,8 +19,6 @@ from linecolor.evaluation.references import REFERENCES
 from linecolor.rendering.result import WITHOUT_BACKGROUND, Coloring
 from linecolor.samples import FullDrawing
 from linecolor.systems.line_colorizer import LineColorizer
-
-Picture = NDArray[np.uint8]
 
 
 def steps(drawing: FullDrawing, coloring: Coloring) -> dict[str, Picture]:

@@ -13,9 +13,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from linecolor.arrays import Line, Picture, check_line
 from linecolor.evaluation.fills import bare_line, times_line
 from linecolor.evaluation.protocol import Hint, paint_hints
@@ -97,7 +94,7 @@ def _run(arguments: list[str], folder: str, timeout: float) -> str:
     return words
 
 
-def _read(path: Path, shape: tuple[int, int], words: str) -> NDArray[np.uint8]:
+def _read(path: Path, shape: tuple[int, int], words: str) -> Picture:
     try:
         colors, _ = read_color(path)
     except UnreadableImage as error:

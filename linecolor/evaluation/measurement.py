@@ -5,17 +5,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from linecolor.arrays import Picture
 from linecolor.evaluation.claims import ClaimTruth, measure_claims
 from linecolor.evaluation.feature_distance import FeatureDistance
 from linecolor.evaluation.methods import WITHOUT, Hinting, Result, System
 from linecolor.evaluation.metrics import psnr, whole_and_foreground_ssim
 from linecolor.evaluation.results import QUANTITIES, MeasuredSystem
 from linecolor.samples import FullDrawing
-
-Picture = NDArray[np.uint8]
 
 VERSION = 1
 """Raised when a change makes a figure another one: what was measured before is then measured again."""

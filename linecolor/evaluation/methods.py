@@ -9,16 +9,13 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.evaluation import protocol
 from linecolor.evaluation.references import Reference
 from linecolor.images import SUFFIXES, UnreadableImage, read_color, read_hint_layer
 from linecolor.samples import FullDrawing
 from linecolor.systems.line_colorizer import LineColorizer
-
-Picture = NDArray[np.uint8]
 
 LEAST_SIDE = 16
 """Pixels of the short side of a result that can be enlarged."""

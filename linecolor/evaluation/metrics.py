@@ -17,15 +17,14 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from linecolor.arrays import Mask, Picture
+
 IDENTICAL_PSNR = 100.0
 WINDOW = 7
 # 32 rows keep the float64 maps of a band near the cache: 1.5 MB each on a picture 2,048 px wide.
 BAND_ROWS = 32
 C1 = (0.01 * 255) ** 2
 C2 = (0.03 * 255) ** 2
-
-Picture = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 
 
 def psnr(image: Picture, truth: Picture, mask: Mask | None = None) -> float:

@@ -1,8 +1,12 @@
-"""Where the configuration lies, resolvers, and how a command ends when something is wrong."""
+"""From the files of conf/ and the words of a command to a configuration."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+
+from linecolor.runs.renamed_keys import rename_keys, rename_overrides
 
 
 def configuration_folder() -> str:
@@ -12,6 +16,44 @@ def configuration_folder() -> str:
         if (folder / "train.yaml").is_file():
             return str(folder)
     raise FileNotFoundError(f"{package / 'conf'}: the configuration is missing; install linecolor again")
+
+
+def compose_training(overrides: Sequence[str]) -> DictConfig:
+    """What linecolor-train makes of these words.
+
+    Raises:
+        ValueError: for an override that does not exist.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    register_resolvers()
+    words = rename_overrides(overrides)
+    try:
+        if GlobalHydra.instance().is_initialized():
+            return with_new_keys(compose("train", words), words)
+        with initialize_config_dir(configuration_folder(), version_base="1.3"):
+            return with_new_keys(compose("train", words), words)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from None
+
+
+def with_new_keys(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """A composed configuration whose old keys, from a user's own YAML, are moved to the new ones.
+
+    Args:
+        config: composed.
+        overrides: of the command line, with new keys; they count more than YAML.
+    """
+    before: Any = OmegaConf.to_container(config, resolve=False)
+    after = rename_keys(before, {word.lstrip("+~").partition("=")[0] for word in overrides}, report=True)
+    if after == before:
+        return config
+    renamed = OmegaConf.create(after)
+    OmegaConf.set_struct(renamed, True)
+    return renamed
 
 
 def register_resolvers() -> None:

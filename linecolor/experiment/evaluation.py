@@ -32,12 +32,10 @@ def evaluate(config: DictConfig) -> Path:
 def _evaluate_one(asked: dict[str, Any]) -> Path:
     from linecolor.experiment.checks import OF_ONE_RUN, check_settings
     from linecolor.experiment.data import load_drawings
-    from linecolor.runs.run_folder import RunFolder, read_settings
+    from linecolor.runs.run_folder import RunFolder, read_config
 
     run = RunFolder(Path(asked["run"]))
-    if not (run.path / "config.yaml").is_file():
-        raise FileNotFoundError(f"run={run.path}: there is no run here; give a folder such as runs/demo")
-    plain = read_settings(run.path / "config.yaml")
+    plain = read_config(run.path)
     # Runs once had no say in all of these.
     plain["evaluation"] = {**OF_ONE_RUN, **plain["evaluation"]}
     plain["evaluation"] |= {key: value for key, value in asked["evaluation"].items() if value is not None}
@@ -62,12 +60,12 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     from linecolor.experiment.methods.entries import named_entries
     from linecolor.experiment.methods.measure import measure_systems, write_page
     from linecolor.reports.methods import Telling
-    from linecolor.runs.run_folder import read_settings
+    from linecolor.runs.run_folder import read_config
 
     entries = named_entries(asked["systems"], asked["evaluation"]["blend"])
     _check_systems(asked)
     runs = [entry.path for entry in entries if entry.kind == "run"]
-    plain = read_settings(runs[0] / "config.yaml") if runs else {"evaluation": {}, "data": {}}
+    plain = read_config(runs[0]) if runs else {"evaluation": {}, "data": {}}
     settings = {**_EVALUATION, **plain["evaluation"]}
     settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
     check_evaluation({**settings, **OF_ONE_RUN, "blend": settings["blend"] or "clean"})

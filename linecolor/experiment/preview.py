@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from datamodules.recipe import PairSettings
+    from linecolor.arrays import Picture
 
 
 def write_preview(output: Path, overrides: list[str], count: int) -> Path:
@@ -26,6 +25,7 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     Raises:
         ValueError: for an override that does not exist; FileNotFoundError for missing data.
     """
+    from omegaconf import OmegaConf
     from torch.utils.data import default_collate
 
     from datamodules.illustrations import Illustrations, KeyedBatches
@@ -33,11 +33,12 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     from datamodules.recipe import PairSettings
     from datamodules.sources.drawing import ids_of, of_split
     from linecolor.experiment.checks import check_settings
+    from linecolor.experiment.composition import compose_training
     from linecolor.experiment.data import load_drawings
     from linecolor.images import write_png
     from linecolor.images.contact_sheet import sheet
 
-    config = _compose(overrides)
+    config: Any = OmegaConf.to_container(compose_training(overrides), resolve=True)
     check_settings(config)
     drawings = of_split(load_drawings(config["data"]).drawings, "train")
     if not drawings:
@@ -54,25 +55,7 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     return output
 
 
-def _compose(overrides: list[str]) -> dict[str, Any]:
-    from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    from linecolor.experiment.composition import configuration_folder, register_resolvers
-
-    register_resolvers()
-    try:
-        with initialize_config_dir(configuration_folder(), version_base="1.3"):
-            config = OmegaConf.to_container(compose("train", overrides), resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from None
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
-
-
-def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> "dict[str, list[NDArray[np.uint8]]]":
+def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> "dict[str, list[Picture]]":
     """Pictures by the title of their column, from left to right."""
     import torch
 
@@ -106,7 +89,7 @@ def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> 
     }
 
 
-def _pictures(batch: "Tensor") -> "list[NDArray[np.uint8]]":
+def _pictures(batch: "Tensor") -> "list[Picture]":
     import torch
 
     levels = ((batch + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

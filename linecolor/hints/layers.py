@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.arrays import Channels, Floats, Picture
 from linecolor.hints.watershed import flood
 
-Picture = NDArray[np.uint8]
 Point = tuple[float, float, tuple[int, int, int] | str]
 """A hint as x, y in pixels of the line and a colour: (r, g, b) in [0, 255] or "#rrggbb"."""
 
@@ -138,7 +138,7 @@ def parse_color(color: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def to_network(grid: Picture) -> NDArray[np.float32]:
+def to_network(grid: Picture) -> Channels:
     """A grid of hints (h, w, 4) uint8 as the network reads it: (4, h, w) float32 by `CONVENTION`."""
     alpha = (grid[..., 3:] > 0).astype(np.float32)
     color = (grid[..., :3].astype(np.float32) / 127.5 - 1) * alpha
@@ -171,7 +171,7 @@ class Territories:
     """
 
     owner: NDArray[np.int32]
-    reach: NDArray[np.float32] | None
+    reach: Floats | None
 
 
 def divide(grid: Picture, line: Picture, with_reach: bool = True) -> Territories | None:
@@ -196,7 +196,7 @@ def divide(grid: Picture, line: Picture, with_reach: bool = True) -> Territories
     return Territories(basins - 1, reach)
 
 
-def spread(grid: Picture, line: Picture, way: str, territories: Territories | None = None) -> NDArray[np.float32]:
+def spread(grid: Picture, line: Picture, way: str, territories: Territories | None = None) -> Channels:
     """Spread hints over their territories.
 
     What a classical program would fill; given to the network as more channels, it learns to follow hints far sooner.

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-INK = 128
-"""A pixel of the line darker than this is ink; no hint lies on it (PROTOCOL)."""
+from linecolor.arrays import INK
+
 STROKE_TOLERANCE = 40.0
 """A stroke ends where the picture's colour leaves its own by more than this (largest channel, of 255)."""
 LARGEST_SIDE = 3

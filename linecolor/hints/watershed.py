@@ -11,18 +11,19 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
+
 try:
     from skimage.morphology import reconstruction
     from skimage.segmentation import watershed
 except ImportError:
     reconstruction = watershed = None  # type: ignore[assignment]
 
-Levels = NDArray[np.uint8]
 Labels = NDArray[np.int32]
 _STEPS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
 
 
-def flood(ink: Levels, markers: Labels, with_level: bool) -> tuple[Labels, Levels | None]:
+def flood(ink: Picture, markers: Labels, with_level: bool) -> tuple[Labels, Picture | None]:
     """Flood a relief from markers, by steps to the four neighbours.
 
     Args:
@@ -45,7 +46,7 @@ def flood(ink: Levels, markers: Labels, with_level: bool) -> tuple[Labels, Level
     return basins, reconstruction(seeds, ink, method="erosion", footprint=_STEPS).astype(np.uint8)
 
 
-def _relief(ink: Levels, markers: Labels) -> NDArray[np.float64]:
+def _relief(ink: Picture, markers: Labels) -> NDArray[np.float64]:
     """The ink, with each marker a fraction of a level lower, and no two alike.
 
     Pixels of one level are flooded in the order in which the water reaches them; which marker comes first scikit-image
@@ -56,7 +57,7 @@ def _relief(ink: Levels, markers: Labels) -> NDArray[np.float64]:
     return relief
 
 
-def flood_in_python(relief: NDArray[np.float64], markers: Labels) -> tuple[Labels, Levels]:
+def flood_in_python(relief: NDArray[np.float64], markers: Labels) -> tuple[Labels, Picture]:
     """Both results without scikit-image: a tenth of a second for a draft of 256 px."""
     height, width = relief.shape
     stride = width + 2

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from linecolor.arrays import Picture
+
 GAP = 6
 GREY = 128
 TITLE_HEIGHT = 22

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.images.files import write_atomically
 
 if TYPE_CHECKING:
     from linecolor.images.metadata import PageNotes
 
 
-def encode_png(array: NDArray[np.uint8], notes: "PageNotes | None" = None) -> bytes:
+def encode_png(array: Picture, notes: "PageNotes | None" = None) -> bytes:
     """A picture as a PNG file, without loss; compression is fast, not small.
 
     Args:
@@ -42,7 +42,7 @@ def encode_png(array: NDArray[np.uint8], notes: "PageNotes | None" = None) -> by
     return with_notes(data.tobytes(), notes if array.ndim == 3 else replace(notes, profile=None))
 
 
-def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
+def write_png(path: str | Path, array: Picture) -> None:
     """Write a PNG in one step: the file is either whole or not there. Compression is fast, not small.
 
     Args:
@@ -59,7 +59,7 @@ def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
     write_atomically(path, _pillow_or_opencv_png(np.ascontiguousarray(array)))
 
 
-def check_picture(array: NDArray[np.uint8]) -> None:
+def check_picture(array: Picture) -> None:
     """ValueError for an array that no PNG is written from."""
     pixels = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if array.dtype != np.uint8 or array.size == 0 or not pixels:
@@ -68,7 +68,7 @@ def check_picture(array: NDArray[np.uint8]) -> None:
         )
 
 
-def _pillow_or_opencv_png(array: NDArray[np.uint8]) -> bytes:
+def _pillow_or_opencv_png(array: Picture) -> bytes:
     try:
         from PIL import Image
     except ImportError:

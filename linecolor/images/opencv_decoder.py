@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.images.headers import size_and_orientation
 from linecolor.images.paper import on_white
 from linecolor.images.png_pixels import png_pixels
@@ -27,7 +27,6 @@ from linecolor.images.sources import (
     webp_size,
 )
 
-Pixels = NDArray[np.uint8]
 _STRIP_PIXELS = 1 << 16
 _LUMA = np.array([19595, 38470, 7471], np.uint32)
 """ITU-R 601 in 1/65536, as Pillow has it."""
@@ -55,7 +54,7 @@ def check_image(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[int,
     return height, width
 
 
-def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[Pixels, Pixels | None]:
+def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[Picture, Picture | None]:
     """Read a colour picture on white paper.
 
     Palette, grey, 1-bit, 16-bit and CMYK files become 8-bit RGB; of an animation the first frame is read.
@@ -72,7 +71,7 @@ def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[Pixel
     return (plain, None) if plain.shape[2] == 3 else (_on_white(plain), plain[..., 3].copy())
 
 
-def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Pixels:
+def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read line art as (H, W) uint8 grey (ITU-R 601 luma), ink dark, transparent parts white paper.
 
     Raises:
@@ -90,7 +89,7 @@ def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Pixels:
     return grey
 
 
-def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Pixels:
+def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a painted hint layer as (H, W, 4) uint8 RGBA with straight alpha (0 where there is no hint).
 
     Raises:
@@ -103,7 +102,7 @@ def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Pixels
     return plain
 
 
-def _decoded(path: PictureSource, max_pixels: int) -> Pixels:
+def _decoded(path: PictureSource, max_pixels: int) -> Picture:
     """A picture as it is seen: (H, W) grey or (H, W, 3) RGB without transparency, (H, W, 4) RGBA with it."""
     with opened_file(path) as file:
         data, kind, _, orientation = _inspected(path, file, max_pixels)
@@ -133,7 +132,7 @@ def _inspected(path: PictureSource, file: BinaryIO, max_pixels: int) -> tuple[by
     return data, kind, size, orientation
 
 
-def _turned(plain: Pixels, orientation: int) -> Pixels:
+def _turned(plain: Picture, orientation: int) -> Picture:
     if orientation >= 5:
         plain = plain.swapaxes(0, 1)
     # As 2, 3 and 4 turn a picture that stands, 6, 7 and 8 turn one that lies.
@@ -144,7 +143,7 @@ def _turned(plain: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(plain)
 
 
-def _on_white(rgba: Pixels) -> Pixels:
+def _on_white(rgba: Picture) -> Picture:
     """Composite (H, W, 4) on white, each level rounded to the nearest, in strips."""
     flat = np.empty((*rgba.shape[:2], 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // rgba.shape[1])

@@ -1,12 +1,11 @@
 """What is transparent lies on white paper. NumPy only."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from linecolor.arrays import Picture
 
 
-def on_white(pixels: Pixels) -> Pixels:
+def on_white(pixels: Picture) -> Picture:
     """Composite on white, each level rounded to the nearest; of a page strip by strip, for it takes memory.
 
     Args:

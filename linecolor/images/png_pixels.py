@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from linecolor.arrays import Mask, Picture
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _COLOR, _PALETTE, _GREY_ALPHA, _COLOR_ALPHA = 0, 2, 3, 4, 6
@@ -44,7 +44,7 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         at = end + 4
 
 
-def png_pixels(data: bytes) -> Pixels:
+def png_pixels(data: bytes) -> Picture:
     """A PNG decoded; of an animation the first frame.
 
     Returns:
@@ -92,7 +92,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 
 
-def _from_grey(raw: NDArray, depth: int, clear: bytes | None) -> Pixels:
+def _from_grey(raw: NDArray, depth: int, clear: bytes | None) -> Picture:
     if raw.dtype == np.uint8:
         grey = np.asarray(raw, np.uint8)
         level = -1 if clear is None else _levels(clear, 1)[0]
@@ -110,7 +110,7 @@ def _from_grey(raw: NDArray, depth: int, clear: bytes | None) -> Pixels:
     return _cleared(np.repeat(grey[..., None], 3, 2), raw == level)
 
 
-def _from_palette(index: NDArray, palette: bytes, clear: bytes | None) -> Pixels:
+def _from_palette(index: NDArray, palette: bytes, clear: bytes | None) -> Picture:
     colors = np.zeros((256, 4), np.uint8)
     colors[:, 3] = 255
     entries = np.frombuffer(palette[: len(palette) // 3 * 3], np.uint8).reshape(-1, 3)[:256]
@@ -129,5 +129,5 @@ def _levels(clear: bytes, count: int) -> tuple[int, ...]:
     return struct.unpack_from(f">{count}H", clear)
 
 
-def _cleared(rgb: Pixels, where: NDArray[np.bool_]) -> Pixels:
+def _cleared(rgb: Picture, where: Mask) -> Picture:
     return np.dstack([rgb, np.where(where, np.uint8(0), np.uint8(255))])

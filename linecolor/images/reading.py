@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from linecolor.arrays import Picture
 from linecolor.images.pillow_decoder import decoded, in_mode, opened, oriented_size
 from linecolor.images.sources import MAX_PIXELS, PictureSource, UnreadableImage
 
@@ -39,7 +39,7 @@ def check_image(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[int,
         return oriented_size(picture)
 
 
-def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[Picture, Picture | None]:
     """Read a colour picture on white paper.
 
     Palette, grey, 1-bit, 16-bit and CMYK files become 8-bit RGB; of an animation the first frame is read.
@@ -56,7 +56,7 @@ def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[NDArr
         return _on_white(plain, "RGB"), alpha
 
 
-def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read line art as (H, W) uint8 grey (ITU-R 601 luma), ink dark, transparent parts white paper.
 
     Raises:
@@ -66,7 +66,7 @@ def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.u
         return _on_white(decoded(picture), "L")
 
 
-def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a painted hint layer as (H, W, 4) uint8 RGBA with straight alpha (0 where there is no hint).
 
     Raises:
@@ -82,7 +82,7 @@ def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> NDArra
         return np.array(plain)
 
 
-def _on_white(picture: Image.Image, mode: Literal["L", "RGB"]) -> NDArray[np.uint8]:
+def _on_white(picture: Image.Image, mode: Literal["L", "RGB"]) -> Picture:
     """Composite on white, each level rounded to the nearest, as (H, W) grey or (H, W, 3) RGB.
 
     Pillow's `paste` is exact for every colour and alpha, in a fifth of the time of the same sums in NumPy. In

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from linecolor.arrays import Picture
 from linecolor.images.pillow_decoder import decoded, in_mode, opened, oriented_size
 from linecolor.images.sources import MAX_PIXELS, PictureSource
 
 
-def read_thumbnail(
-    path: PictureSource, area: int, max_pixels: int = MAX_PIXELS
-) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+def read_thumbnail(path: PictureSource, area: int, max_pixels: int = MAX_PIXELS) -> tuple[Picture, tuple[int, int]]:
     """Read a colour picture on white paper, reduced to about `area` pixels by area means, never enlarged.
 
     A JPEG is decoded at a half, quarter or eighth of its size where that is enough, in a fraction of the time.

@@ -2,14 +2,11 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from linecolor.arrays import Line, Mask, Picture, check_color, check_line
-
-PAPER = 250
+from linecolor.arrays import PAPER, Line, Mask, Picture, check_color, check_line
 
 
-def foreground(line: Line, color: Picture, alpha: NDArray[np.uint8] | None = None) -> Mask:
+def foreground(line: Line, color: Picture, alpha: Picture | None = None) -> Mask:
     """Where the drawing is.
 
     With alpha, wherever it is above 0. Without, everything that paper (line and all channels at least 250)

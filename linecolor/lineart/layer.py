@@ -2,11 +2,9 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.images.paper import on_white
-
-Picture = NDArray[np.uint8]
 
 COLORED = 12
 """Levels by which the channels of a stroke differ at least where it has a colour of its own; JPEG tints by less."""

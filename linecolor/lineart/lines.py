@@ -5,9 +5,8 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from linecolor.arrays import Floats, Picture
 
 XDOG_RATIO = 4.5
 """The wider Gaussian's sigma over the narrower one's (PaintsTorch; the authors' code)."""
@@ -21,7 +20,7 @@ REDUCE_STRENGTH = 0.75
 """How far a reduced line is pulled from the area mean towards the darkest pixel, at large factors."""
 
 
-def gaussian_kernel(sigma: float) -> NDArray[np.float32]:
+def gaussian_kernel(sigma: float) -> Floats:
     """A normalised Gaussian of 2 * ceil(4 sigma) + 1 taps, (n,) float32."""
     radius = max(1, int(np.ceil(TRUNCATE * sigma)))
     offsets = np.arange(-radius, radius + 1, dtype=np.float64)
@@ -29,13 +28,13 @@ def gaussian_kernel(sigma: float) -> NDArray[np.float32]:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def to_grey(color: Picture) -> NDArray[np.float32]:
+def to_grey(color: Picture) -> Floats:
     """RGB (H, W, 3) uint8 -> luma (H, W) float32 in [0, 1], by the BT.601 weights that OpenCV uses."""
-    shades: NDArray[np.float32] = color.astype(np.float32) * np.float32(1 / 255)
+    shades: Floats = color.astype(np.float32) * np.float32(1 / 255)
     return np.asarray(cv2.cvtColor(shades, cv2.COLOR_RGB2GRAY), np.float32)
 
 
-def xdog_difference(color: Picture, sigma: float) -> NDArray[np.float32]:
+def xdog_difference(color: Picture, sigma: float) -> Floats:
     """The difference of Gaussians G_sigma - 0.95 G_{4.5 sigma} of the luma.
 
     Computed in float: blurs rounded to 8 bits lose the fine lines.
@@ -130,7 +129,7 @@ def ink_outline(color: Picture, darkest: int = 72) -> Picture:
     return np.clip((grey_uint8(color).astype(np.int16) - darkest) * 4 + 128, 0, 255).astype(np.uint8)
 
 
-def _blur(grey: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+def _blur(grey: Floats, kernel: Floats) -> Floats:
     blurred = cv2.sepFilter2D(grey, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(blurred, np.float32)
 

@@ -6,11 +6,9 @@ together.
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.lineart.lines import grey_uint8
-
-Picture = NDArray[np.uint8]
 
 LOW, HIGH = 100, 180
 """Canny's thresholds (Kang et al. 2017): |dx| + |dy| of the 3x3 Sobel filters, which reaches 1,530."""

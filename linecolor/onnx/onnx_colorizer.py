@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from linecolor.arrays import Channels
 from linecolor.hints import layers
 from linecolor.onnx.card import OnnxCard
 from linecolor.onnx.reader import read_onnx
 from linecolor.rendering.blending import BlendMode
 from linecolor.rendering.options import check_resolution
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
-from linecolor.rendering.result import Channels, Painted
+from linecolor.rendering.result import Painted
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -16,10 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from linecolor.arrays import Floats, Picture
 from linecolor.lineart.lines import grey_uint8
 
-Image = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 BlendMode = Literal["clean", "paper", "none", "luma"]
 
 LEVEL = 16  # steps held per 8-bit level
@@ -41,12 +40,12 @@ FILL_DECAY = 0.05  # weight of each wider blur, so that the nearest paper decide
 
 
 def blend(
-    line: Image,
-    color: npt.NDArray[np.uint8] | npt.NDArray[np.floating],
+    line: Picture,
+    color: Picture | npt.NDArray[np.floating],
     mode: BlendMode = "clean",
     sigma: float = 0.6,
     band_rows: int = 32,
-) -> Image:
+) -> Picture:
     """Colour a full-size line drawing with the small picture a network made of it.
 
     Modes:
@@ -86,7 +85,7 @@ def blend(
     across = _Taps(small.shape[1], width, blur)
     down = _Taps(small.shape[0], height, blur)
 
-    out: Image = np.empty((height, width, 3), np.uint8)
+    out: Picture = np.empty((height, width, 3), np.uint8)
     rows: Floats = np.empty((0, 3 * width), np.float32)
     first = 0
     for top in range(0, height, band_rows):
@@ -102,7 +101,7 @@ def blend(
     return out
 
 
-def color_layer(line: Image, color: npt.NDArray[np.uint8] | npt.NDArray[np.floating], band_rows: int = 32) -> Image:
+def color_layer(line: Picture, color: Picture | npt.NDArray[np.floating], band_rows: int = 32) -> Picture:
     """The colour without the lines, at full size: times line / 255 it is what mode "clean" makes, but for rounding.
 
     Arguments, result and errors as of `blend`.
@@ -111,7 +110,7 @@ def color_layer(line: Image, color: npt.NDArray[np.uint8] | npt.NDArray[np.float
     return blend(line, inpaint_ink(line, color), "none", band_rows=band_rows)
 
 
-def inpaint_ink(line: Image, color: npt.NDArray[np.uint8] | npt.NDArray[np.floating]) -> Floats:
+def inpaint_ink(line: Picture, color: Picture | npt.NDArray[np.floating]) -> Floats:
     """Replace the colour under and beside ink with the colour of the paper around it, at the size of `color`.
 
     What a network paints near a stroke is colour times line, blurred by its own errors. So: divide by the
@@ -242,7 +241,7 @@ _LUMA = np.array([4899, 9617, 1868], np.float32) / np.float32(1 << 14)  # as in 
 _LEAST_CHROMA = np.float32(1e-3)
 
 
-def _combine(line: Image, band: Floats, mode: BlendMode, out: Image) -> None:
+def _combine(line: Picture, band: Floats, mode: BlendMode, out: Picture) -> None:
     """Put a band of line rows on its colour (consumed), rounding once, into `out`."""
     if mode == "none":
         cv2.convertScaleAbs(band, dst=out, alpha=_TO_LEVEL)
@@ -260,7 +259,7 @@ def _combine(line: Image, band: Floats, mode: BlendMode, out: Image) -> None:
     cv2.convertScaleAbs(band, dst=out)
 
 
-def _put_luma(luma: Image, band: Floats, out: Image) -> None:
+def _put_luma(luma: Picture, band: Floats, out: Picture) -> None:
     """Put the chroma of a band on its rows of luma, (n, W) uint8, into `out`."""
     # Plane by plane in NumPy, which rounds every step alike wherever a band begins.
     planes = [np.multiply(plane, np.float32(_TO_LEVEL)) for plane in cv2.split(band)]
@@ -279,7 +278,7 @@ def _put_luma(luma: Image, band: Floats, out: Image) -> None:
     cv2.convertScaleAbs(cv2.merge(planes), dst=out)
 
 
-def _check(line: Image, color: npt.NDArray, mode: str, sigma: float, band_rows: int) -> None:
+def _check(line: Picture, color: npt.NDArray, mode: str, sigma: float, band_rows: int) -> None:
     """Refuse what cannot be blended, naming the value."""
     if mode not in get_args(BlendMode):
         raise ValueError(f"blend mode {mode!r} is unknown; use one of {', '.join(get_args(BlendMode))}")

@@ -6,12 +6,10 @@ and OpenCV only.
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.hints.layers import Territories
 from linecolor.rendering.blending import inpaint_ink
-
-Picture = NDArray[np.uint8]
 
 RADIUS = 1 / 16
 """Of the short side: from the hint to where 1/e of the difference is added."""

@@ -12,13 +12,11 @@ from xml.etree import ElementTree as ET  # writes only
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.images import write_atomically
 from linecolor.images.encoding import encode_png
 from linecolor.images.metadata import PageNotes
-
-Picture = NDArray[np.uint8]
 
 MULTIPLY, NORMAL = "svg:multiply", "svg:src-over"
 THUMBNAIL = 256

@@ -15,13 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linecolor.arrays import Channels, Picture
 from linecolor.hints import layers
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending
 from linecolor.rendering.blending import BlendMode
 from linecolor.rendering.hint_enforcement import enforce_hints
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Channels, Coloring, Painted, Picture
+from linecolor.rendering.result import WITHOUT_BACKGROUND, Coloring, Painted
 
 PAGE_PIXELS = 1 << 20
 """A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from linecolor.arrays import Floats, Picture
+
 Color = tuple[int, int, int]
 
 SAMPLES = 1 << 15
@@ -58,7 +59,7 @@ def dominant_colors(picture: Picture, count: int = 12, alpha: Picture | None = N
     return _swatches(rgb, centers, labels)
 
 
-def _sampled(picture: Picture, alpha: Picture | None) -> NDArray[np.uint8]:
+def _sampled(picture: Picture, alpha: Picture | None) -> Picture:
     """(n, 3): evenly spread pixels, without the transparent ones."""
     height, width = picture.shape[:2]
     step = max(1, int(np.ceil(np.sqrt(height * width / SAMPLES))))
@@ -68,7 +69,7 @@ def _sampled(picture: Picture, alpha: Picture | None) -> NDArray[np.uint8]:
     return seen if alpha is None else seen[alpha[np.ix_(ys, xs)].ravel() >= OPAQUE]
 
 
-def _spread_out(lab: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+def _spread_out(lab: Floats, count: int) -> Floats:
     """(k, 3): where the clusters start, k <= count."""
     cells, members = np.unique(np.round(lab / _CELL).astype(np.int16), axis=0, return_counts=True)
     frequent = members >= max(1, LEAST_SHARE * len(lab))
@@ -88,14 +89,12 @@ def _spread_out(lab: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     return colors[chosen]
 
 
-def _nearest(lab: NDArray[np.float32], centers: NDArray[np.float32]) -> NDArray[np.int64]:
+def _nearest(lab: Floats, centers: Floats) -> NDArray[np.int64]:
     distances = np.stack([((lab - center) ** 2).sum(axis=1) for center in centers], axis=1)
     return np.argmin(distances, axis=1)
 
 
-def _swatches(
-    rgb: NDArray[np.uint8], centers: NDArray[np.float32], labels: NDArray[np.integer]
-) -> list[tuple[Color, float]]:
+def _swatches(rgb: Picture, centers: Floats, labels: NDArray[np.integer]) -> list[tuple[Color, float]]:
     """Clusters as colours, those nearer than `DISTINCT` to a larger one joined with it."""
     members = np.bincount(labels, minlength=len(centers))
     merged: list[list[int]] = []

@@ -2,11 +2,7 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-Picture = NDArray[np.uint8]
-Channels = NDArray[np.float32]
+from linecolor.arrays import Channels, Picture
 
 WITHOUT_BACKGROUND = "without background network"
 """Of the pictures beside a result the one that is a result itself, and blended as such."""

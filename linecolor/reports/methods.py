@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.evaluation.results import Measured, level_name
 from linecolor.evaluation.statistics import half_width
 from linecolor.html import Curve, Report, Sheet, SheetRow, write_report
@@ -20,8 +20,6 @@ from linecolor.reports.method_tables import (
     warnings,
 )
 from linecolor.runs.run_folder import versions
-
-Picture = NDArray[np.uint8]
 
 CASES = 3
 """Drawings among the best cases, and among the worst."""

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.images import UnreadableImage, read_color
-from linecolor.runs.run_folder import RunFolder, read_settings
+from linecolor.runs.run_folder import RunFolder, read_config
 from linecolor.runs.sweep_folder import JobFolder
 
 SIDE = 384
@@ -46,14 +45,13 @@ class RunResult:
             FileNotFoundError: if there is no run in the folder.
             ValueError: if its configuration or its evaluation is damaged.
         """
-        if not (path / "config.yaml").is_file():
-            raise FileNotFoundError(f"{path}: there is no run here; give a folder such as runs/demo")
+        config = read_config(path)
         evaluation = JobFolder(path).evaluation
         rows = evaluation.get("rows", [])
         whole = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
         if not whole or not all(isinstance(r.get("name"), str) and type(r.get("hints")) is int for r in rows):
             raise ValueError(f"{RunFolder(path).evaluation}: is damaged; delete it and start linecolor-evaluate again")
-        return cls(label, RunFolder(path), flat(read_settings(path / "config.yaml")), evaluation)
+        return cls(label, RunFolder(path), flat(config), evaluation)
 
     @property
     def stages(self) -> list[str]:
@@ -81,7 +79,7 @@ class RunResult:
         rows = [row for row in self.evaluation.get("rows", []) if row["hints"] == count]
         return {row["name"]: row[quantity] for row in rows if _is_finite(row.get(quantity))}
 
-    def picture(self, count: int, drawing: str) -> NDArray[np.uint8] | None:
+    def picture(self, count: int, drawing: str) -> Picture | None:
         """The coloured drawing, no larger than SIDE; None if it is not there or cannot be read."""
         folder = self.run.evaluation.parent / f"hints_{count:03d}"
         path = folder / f"{drawing}.png"
@@ -119,7 +117,7 @@ def common(lists: Sequence[Sequence[Any]]) -> list[Any]:
     return [item for item in lists[0] if all(item in others for others in lists[1:])] if lists else []
 
 
-def small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def small(picture: Picture) -> Picture:
     """A picture (H, W[, C]) reduced so that its longer side is SIDE; a smaller one as it is."""
     height, width = picture.shape[:2]
     scale = SIDE / max(height, width)

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from linecolor.images import write_atomically
+from linecolor.runs.renamed_keys import rename_keys
 
 PACKAGES = (
     "linecolor",
@@ -139,7 +140,7 @@ class RunFolder:
         path = self.stage(stage) / "settings.yaml"
         if not self.is_begun(stage) or not path.is_file():
             return
-        before, now = _flat(read_settings(path)), _flat(decisive)
+        before, now = (_flat(_with_new_keys(stage, settings)) for settings in (read_settings(path), decisive))
         changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
         if changed:
             listed = "; ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
@@ -171,6 +172,18 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: is damaged (empty or no mapping); delete {path.parent} and train anew")
     return settings
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """The configuration of a run, with today's keys.
+
+    Raises:
+        FileNotFoundError: if there is no run in the folder.
+        ValueError: if config.yaml is damaged.
+    """
+    if not (run / "config.yaml").is_file():
+        raise FileNotFoundError(f"{run}: there is no run here; give a folder such as runs/demo")
+    return rename_keys(read_settings(run / "config.yaml"))
 
 
 def versions() -> dict[str, str]:
@@ -211,6 +224,12 @@ def machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpus": gpus,
     }
+
+
+def _with_new_keys(stage: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """A stage's settings of an older build: its own are not under its name."""
+    renamed = rename_keys({**settings, "stage": {stage: settings.get("stage", {})}})
+    return {**renamed, "stage": renamed["stage"][stage]}
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from linecolor.images import write_atomically
+from linecolor.runs.renamed_keys import old_key
 from linecolor.runs.run_folder import RunFolder
 
 DONE, FAILED, STOPPED, RUNNING, INTERRUPTED = "done", "failed", "stopped", "running", "interrupted"
@@ -137,8 +138,9 @@ def job_hash(overrides: Sequence[str]) -> str:
     """Ten hexadecimal digits that stand for a set of overrides, whatever their order.
 
     Where the job lies (`runs_dir`, `name`), how it is taken up (`resume`) and the sweep's own settings are left out.
+    Keys go in by their first names: a sweep goes on though one of them was renamed.
     """
-    pairs = [key_and_value(override) for override in overrides]
+    pairs = [(old_key(key), value) for key, value in map(key_and_value, overrides)]
     own = sorted(pair for pair in pairs if pair[0] not in _ELSEWHERE and not pair[0].startswith("sweep."))
     return hashlib.sha256(json.dumps(own).encode()).hexdigest()[:10]
 

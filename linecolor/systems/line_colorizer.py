@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from linecolor.arrays import Channels
 from linecolor.rendering.blending import BlendMode
 from linecolor.rendering.options import check_resolution
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Channels, Painted
+from linecolor.rendering.result import WITHOUT_BACKGROUND, Painted
 from linecolor.systems import comic
 from linecolor.systems.bundle import find_bundle, load_bundle
 from linecolor.systems.names import whole_multiple

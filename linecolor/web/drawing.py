@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from linecolor import images
+from linecolor.arrays import Picture
 from linecolor.images.encoding import encode_png
 from linecolor.images.metadata import read_notes
 from linecolor.lineart import lines
@@ -23,8 +23,6 @@ from linecolor.rendering.blending import BlendMode
 from linecolor.rendering.options import MOST_RESOLUTION
 from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.web.strokes import Stroke, paint_strokes
-
-Picture = NDArray[np.uint8]
 
 VIEW_SIDE, STRIP_WIDTH, LONGEST_VIEW = 1600, 400, 16_000
 """The longer side of a view in pixels, at most; but a strip stays wide enough to paint on, however long it is. A page

@@ -11,11 +11,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from linecolor.arrays import Picture
 from linecolor.hints.layers import parse_color
-
-Picture = NDArray[np.uint8]
 
 MOST_STROKES = 5_000
 MOST_POINTS = 200_000

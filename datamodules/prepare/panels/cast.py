@@ -12,11 +12,11 @@ from io import BytesIO
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from PIL import Image
 
 from datamodules.prepare import characters, openmoji
 from datamodules.prepare.rendering import render_svg
+from linecolor.arrays import Picture
 
 CHARACTERS = 6000
 """DiceBear characters to choose from, 2,000 of each style, 5 % of them for the test split."""
@@ -86,19 +86,19 @@ def actor_svgs(name: str) -> tuple[str, str]:
     return characters.pair_svgs(name, CHARACTER_SEED) if is_character else openmoji.pair_svgs(name)
 
 
-def actor_pictures(name: str, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def actor_pictures(name: str, size: int) -> tuple[Picture, Picture]:
     """An actor's colour (size, size, 4) RGBA with straight alpha, and its line (size, size), paper = 255."""
     color, line = actor_svgs(name)
     return decoded(render_svg(color, size), "RGBA"), decoded(render_svg(line, size, "white"), "L")
 
 
 @lru_cache(maxsize=32)
-def actor_outline(name: str) -> NDArray[np.uint8]:
+def actor_outline(name: str) -> Picture:
     """An actor's alpha at THUMBNAIL pixels, by which it is placed: at any size of the panel in the same way."""
     return decoded(render_svg(actor_svgs(name)[0], THUMBNAIL), "RGBA")[..., 3]
 
 
-def decoded(png: bytes, mode: str) -> NDArray[np.uint8]:
+def decoded(png: bytes, mode: str) -> Picture:
     """The pixels of a PNG of our own renderer, "RGBA" or "L"."""
     with Image.open(BytesIO(png), formats=["PNG"]) as picture:
         return np.asarray(picture.convert(mode))

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from datamodules.prepare import characters, openmoji
 from datamodules.prepare.panels.backgrounds import SIDE, draw_background
@@ -25,6 +24,7 @@ from datamodules.prepare.panels.layout import Figure, Layout, draw_frame, draw_l
 from datamodules.prepare.rendering import Licence, Origin, Pictures, Rendered, Row, render_pictures, render_svg
 from datamodules.recipe import keyed_generator
 from datamodules.sources.data_set import RenderingRefused
+from linecolor.arrays import Floats, Picture
 
 MAX_COUNT = 1_000_000
 BACKGROUND_SHARE = (0.22, 0.76)
@@ -32,8 +32,6 @@ BACKGROUND_SHARE = (0.22, 0.76)
 ATTEMPTS = 12
 SKETCH = 96
 """Side in pixels at which the share of the background is measured before a panel is drawn."""
-
-Canvas = NDArray[np.float32]
 
 
 def panel_rows(count: int, test_count: int) -> list[Row]:
@@ -136,7 +134,7 @@ def _background_share(layout: Layout, row: Row, seed: int) -> float:
     return float(seen.mean())
 
 
-def _stand(figure: Figure, color: Canvas, line: Canvas, seen: Canvas) -> None:
+def _stand(figure: Figure, color: Floats, line: Floats, seen: Floats) -> None:
     """Put a figure before what is there, in place: its paint covers paint and ink, then comes its own ink."""
     side, left, top = _in_pixels(figure, len(line))
     on_canvas, on_figure = _overlap(left, top, side, len(line))
@@ -173,13 +171,13 @@ def _overlap(left: int, top: int, side: int, size: int) -> tuple[tuple[slice, sl
     return (slice(y0, y1), slice(x0, x1)), (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
 
 
-def _turned(picture: NDArray[np.uint8], figure: Figure) -> NDArray[np.uint8]:
+def _turned(picture: Picture, figure: Figure) -> Picture:
     return picture[:, ::-1] if figure.mirrored else picture
 
 
-def _coverage(picture: NDArray[np.uint8]) -> Canvas:
+def _coverage(picture: Picture) -> Floats:
     return np.divide(picture[..., 3], 255, dtype=np.float32)
 
 
-def _rounded(canvas: Canvas) -> NDArray[np.uint8]:
+def _rounded(canvas: Floats) -> Picture:
     return np.rint(canvas).clip(0, 255).astype(np.uint8)

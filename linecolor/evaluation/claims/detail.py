@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from linecolor.arrays import INK, Line, Mask, Picture, check_color, check_line
-from linecolor.evaluation.claims.planes import Floats, blurred, reduced
+from linecolor.arrays import INK, Floats, Line, Mask, Picture, check_color, check_line
+from linecolor.evaluation.claims.planes import blurred, reduced
 from linecolor.evaluation.claims.saturation import CHROMA_SIDE
 
 DETAIL_SIGMA = 2 / 1500  # in short sides, as the two below

@@ -4,9 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linecolor.arrays import Mask, Picture
+from linecolor.arrays import Floats, Mask, Picture
 
-Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linecolor.arrays import INK, Line, Mask, Picture, check_color, check_line
-from linecolor.evaluation.claims.planes import Floats, Indices, check_picture, distance, nearest_pixels, reduced
+from linecolor.arrays import INK, Floats, Line, Mask, Picture, check_color, check_line
+from linecolor.evaluation.claims.planes import Indices, check_picture, distance, nearest_pixels, reduced
 
 REGION_SIDE = 768
 LEAST_REGION = 1 / 64  # side of the smallest region, in short sides as all lengths below

@@ -8,7 +8,8 @@ from linecolor.experiment.methods.entries import picture_folder
 
 if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
-    from linecolor.evaluation.methods import Hinting, LayerHints, Picture, ProtocolHints, System
+    from linecolor.arrays import Picture
+    from linecolor.evaluation.methods import Hinting, LayerHints, ProtocolHints, System
     from linecolor.samples import FullDrawing
 
 

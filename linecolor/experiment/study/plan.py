@@ -4,13 +4,12 @@ import copy
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import OmegaConf
 
-if TYPE_CHECKING:
-    pass
-
+from linecolor.experiment.composition import compose_training
+from linecolor.runs.renamed_keys import rename_overrides
 
 TrainingKey = tuple[str, tuple[str, ...], int]
 """Experiment, further overrides, seed."""
@@ -48,18 +47,6 @@ def planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
     Raises:
         ValueError: if an override names nothing.
     """
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        return _planned(plain, folder)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(str(error)) from None
-
-
-def _planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
-    from hydra import compose
-
     of_seed_0: dict[TrainingKey, tuple[list[str], dict[str, Any]]] = {}
     found: dict[TrainingKey, Training] = {}
     for seed in plain["seeds"]:
@@ -70,12 +57,13 @@ def _planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]
                 own = [f"data={data.pop('kind')}"] if "kind" in data else []
                 own += [f"experiment={experiment}", *plain["budget"]["overrides"]]
                 own += [f"data.{name}={_quoted(value)}" for name, value in data.items()]
-                first: Any = OmegaConf.to_container(compose("train", [*own, *plain["train"]]), resolve=False)
+                first = compose_training([*own, *plain["train"]])
                 for group, values in (("stage", plain["budget"]["stages"]), ("model", plain["budget"]["models"])):
-                    own += _of_budget(group, values, first["stages"])
+                    own += _of_budget(group, values, first.stages)
                 own += [*overrides, f"runs_dir={_quoted(str(folder))}", "evaluation.enabled=false"]
                 own += [*plain["train"], f"resume={plain['resume']}"]
-                resolved: Any = OmegaConf.to_container(compose("train", own), resolve=True)
+                own = rename_overrides(own)
+                resolved: Any = OmegaConf.to_container(compose_training(own), resolve=True)
                 of_seed_0[_key(of, 0)] = own, resolved
             words, composed = of_seed_0[_key(of, 0)]
             name = "+".join(part.split("/")[-1] for part in experiment.strip("[]").split(","))

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from linecolor.experiment.errors import run_command
 from linecolor.experiment.processes import RunStopped, is_first_process
 from linecolor.experiment.sweep.plan import ONE_PROCESS, check_devices, machines, planned_jobs
+from linecolor.runs.renamed_keys import new_key
 
 
 def in_sweep() -> bool:
@@ -93,6 +94,7 @@ def tell_unfinished() -> None:
 def _begin(config: DictConfig) -> None:
     from linecolor.runs.sweep_folder import SweepFolder
 
+    _rename_search_space(config)
     jobs = planned_jobs(config)
     sweep = SweepFolder.named(str(config.runs_dir), str(config.sweep.name))
     if config.preflight.enabled:
@@ -124,6 +126,14 @@ def _begin(config: DictConfig) -> None:
         f"Sweep {sweep.path}: {count} job{'s' * (count != 1)}, ranked by {objective.figure} ({objective.direction})",
         flush=True,
     )
+
+
+def _rename_search_space(config: DictConfig) -> None:
+    """Old keys of a user's own hydra.sweeper.params."""
+    params = config.hydra.sweeper.get("params") or {}
+    with read_write(config.hydra), open_dict(config.hydra):
+        for key in [str(key) for key in params if new_key(str(key))]:
+            params[new_key(key)] = params.pop(key)
 
 
 def _end(config: DictConfig) -> None:
