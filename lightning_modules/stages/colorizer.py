@@ -24,8 +24,8 @@ class Colorizer(TrainingStage):
     name = "colorizer"
 
     def __init__(self, draft: nn.Module, generator: nn.Module | None = None, **stepping: Any) -> None:
-        small = {"width": 8, "levels": 3, "blocks": 1, "cardinality": 4}
-        super().__init__(generator or ResNeXtUNet(in_channels=4, **small, residual=True), {"draft": draft}, **stepping)
+        generator = generator or ResNeXtUNet(in_channels=4, width=8, levels=3, blocks=1, cardinality=4, residual=True)
+        super().__init__(generator, {"draft": draft}, **stepping)
 
     def loss(self, batch: LineArtBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """The difference between colorized drafts and the truth."""

@@ -29,6 +29,9 @@ MOST_SKIPPED = 20
 NEVER = 10**12
 """Batches: more than any stage has."""
 
+ADAM = partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.9))
+"""The paper's optimizer."""
+
 
 class TrainingDiverged(RuntimeError):
     """A loss became NaN or infinite, or a network died; the message names the term and the step.
@@ -61,7 +64,7 @@ class StageSettings:
 
     steps: int | None = None
     micro_batches: int = 1
-    optimizer: Callable[..., Optimizer] = partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.9))
+    optimizer: Callable[..., Optimizer] = ADAM
     schedule: Callable[[Optimizer], LRScheduler] = schedules.constant
     ema_half_life: float = 0
     max_grad_norm: float = 0.0

@@ -10,7 +10,7 @@ import pytest
 from linecolor.runs.record import read_record
 
 STAGES = ("draft", "colorizer")
-CONSTANT = ("schedule.warmup=0", "schedule.cosine_steps=0", "batch_size=4", "checkpoint_every=2", "validate_every=3")
+CONSTANT = ("schedule.warmup=0", "schedule.cosine_steps=0", "batch_size=4", "checkpoint_every=2", "val_every_n_steps=3")
 
 
 def arguments(pictures: Path, steps: int, *more: str) -> list[str]:

@@ -186,7 +186,7 @@ def test_a_job_below_the_median_of_its_siblings_is_stopped_and_not_run_again(pic
 
 
 def test_ctrl_c_stops_the_whole_sweep_and_says_how_to_go_on(picture_folder, tmp_path):
-    words = [*TINY, *data(picture_folder), "stage.draft.steps=2000", "stage.draft.validate_every=2000", "seed=1,2"]
+    words = [*TINY, *data(picture_folder), "stage.draft.steps=2000", "stage.draft.val_every_n_steps=2000", "seed=1,2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (tmp_path / "told").open("w") as told:
         process = subprocess.Popen(line(*words), cwd=tmp_path, env=environment, stdout=told, stderr=told)
