@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA := data/openmoji
 PANELS := data/panels
 budget := demo
@@ -12,7 +13,7 @@ STUDY_ROOT := $(if $(filter demo,$(budget)),$(DATA),data/openmoji-all)
 STUDY_DATA = $(BIN)/linecolor-data prepare openmoji --out $(STUDY_ROOT) $(if $(filter demo,$(budget)),--limit 600 --test-limit 24)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo comic preview test soak lint format overfit table2 ablations bench release blends test-gimp clean
+.PHONY: help install demo comic preview check test unit-tests all-tests soak lint format overfit table2 ablations bench release blends test-gimp clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +45,18 @@ preview: $(VENV)/.user  ## preview.png: a sheet of what training sees
 	@$(BIN)/linecolor-data prepare openmoji --out $(DATA) --limit 600 --test-limit 24
 	@$(BIN)/linecolor-data preview -o preview.png experiment=demo data.root=$(DATA)
 
-test: lint  ## lint, types, import rules and the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+# Two jobs: the types are checked beside the first tests.
+check test: $(VENV)/.developer
+	@$(MAKE) --no-print-directory --jobs=2 lint $(if $(filter check,$@),unit-tests,all-tests)
+
+check:  ## lint, types, import rules and the unit tests, in two minutes
+test:  ## lint, types, import rules and the whole test suite, in a quarter of an hour
+
+unit-tests: $(VENV)/.developer
+	@$(PYTEST) -m "not slow"
+
+all-tests: $(VENV)/.developer
+	@$(PYTEST)
 
 soak: $(VENV)/.developer  ## kill a training run a hundred times; it must end as if nothing had happened
 	@LINECOLOR_KILLS=100 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/end_to_end/test_resume.py

@@ -34,7 +34,7 @@ def main(data: str, bundle: str | None = None) -> int:
     if not len(drawings) or min(drawings[0].line.shape) < LEAST_SIDE:
         raise SystemExit(f"{data}: needs held-out drawings of {LEAST_SIDE} px and more")
     colorizer = LineColorizer.load(bundle)
-    side = colorizer.resolution
+    side = colorizer.options.resolution
     found: dict[str, BlendComparison] = {
         f"truth at {side} px": compare_blends(tqdm(drawings), lambda drawing: reduced_truth(drawing, side)),
         f"model, {HINTS} hints": compare_blends(

@@ -62,7 +62,6 @@ class PairSynthesizer:
             draft_color=_signed(draft_color),
             hint=torch_hints.to_network(hint),
             spread=self._spread(hint, draft_line),
-            foreground=alpha.float().div_(255),
             artifacts=ArtifactRecipe(**{f.name: recipe[f.name] for f in fields(ArtifactRecipe)}),
             sample_id=batch["sample_id"],
         )

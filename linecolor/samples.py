@@ -19,7 +19,6 @@ class LineArtBatch:
         draft_color: (B, 3, S/2, S/2).
         hint: (B, 4, S/2, S/2) by `hints.CONVENTION`.
         spread: (B, c, S/2, S/2) hints spread over the drawing; c by `hints.SPREAD_CHANNELS`, 0 in the paper.
-        foreground: (B, 1, S, S) in [0, 1], the drawing without its paper; all of it where nothing changes the paper.
         artifacts: the recipe of the draft's simulated faults.
         sample_id: names of the samples.
     """
@@ -30,7 +29,6 @@ class LineArtBatch:
     draft_color: Tensor
     hint: Tensor
     spread: Tensor
-    foreground: Tensor
     artifacts: ArtifactRecipe
     sample_id: list[str]
 

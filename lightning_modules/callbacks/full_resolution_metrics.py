@@ -1,6 +1,6 @@
 """Quality at full size during training: the whole chain on held-out drawings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning as L
@@ -8,9 +8,11 @@ import lightning as L
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
 from linecolor.networks.distance_features import ExtractorName, make_feature_extractor
-from linecolor.rendering.blending import BlendMode
+from linecolor.rendering.options import RenderingOptions
 from linecolor.samples import FullDrawing
 from linecolor.systems.line_colorizer import LineColorizer
+
+Rendering = RenderingOptions | Mapping[str, Any]
 
 
 class FullResolutionMetrics(L.Callback):
@@ -22,12 +24,12 @@ class FullResolutionMetrics(L.Callback):
     Args:
         hints: numbers of hints to colour with, by the protocol.
         features: extractor of FID and KID; see `make_feature_extractor`.
-        blend: how the result is blended at full size.
+        rendering: how pages are coloured: `RenderingOptions`, or a mapping of them as in a configuration.
     """
 
-    def __init__(self, hints: Sequence[int], features: ExtractorName, blend: BlendMode) -> None:
+    def __init__(self, hints: Sequence[int], features: ExtractorName, rendering: Rendering) -> None:
         self.evaluation = FullSizeEvaluation(hints, make_feature_extractor(features))
-        self.blend = blend
+        self.rendering = rendering
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Forget the last validation."""
@@ -43,7 +45,7 @@ class FullResolutionMetrics(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Colour one drawing with each number of hints."""
-        self.evaluation.to(pl_module.device).add(live_colorizer(trainer, pl_module, self.blend), batch)
+        self.evaluation.to(pl_module.device).add(live_colorizer(trainer, pl_module, self.rendering), batch)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Gather over the devices and record."""
@@ -52,9 +54,10 @@ class FullResolutionMetrics(L.Callback):
         pl_module.record({f"full_size/{name}": value for name, value in values.items()})
 
 
-def live_colorizer(trainer: L.Trainer, module: L.LightningModule, blend: BlendMode) -> LineColorizer:
-    """The whole chain around the networks that are in training."""
+def live_colorizer(trainer: L.Trainer, module: L.LightningModule, rendering: Rendering) -> LineColorizer:
+    """The whole chain around the networks that are in training, as the evaluation of the run colours with them."""
     assert isinstance(module, TrainingStage)
     data = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit()
-    spread = data.synthesizer.hint_spread
-    return LineColorizer(module.inference_networks, data.resolution, spread, blend, module.device)
+    if not isinstance(rendering, RenderingOptions):
+        rendering = RenderingOptions.from_mapping(rendering, data.resolution)
+    return LineColorizer(module.inference_networks, data.synthesizer.hint_spread, rendering, module.device)

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import lightning as L
 
-from lightning_modules.callbacks.full_resolution_metrics import live_colorizer
+from lightning_modules.callbacks.full_resolution_metrics import Rendering, live_colorizer
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import color_by_protocol, steps
 from linecolor.images import write_png
 from linecolor.images.contact_sheet import sheet
-from linecolor.rendering.blending import BlendMode
 
 
 class SampleSheet(L.Callback):
@@ -21,15 +20,15 @@ class SampleSheet(L.Callback):
         folder: where the sheets go.
         drawings: how many held-out drawings.
         hints: number of hints, by the protocol.
-        blend: how the result is blended at full size.
+        rendering: how pages are coloured: `RenderingOptions`, or a mapping of them as in a configuration.
         side: pixels of a picture on the sheet.
     """
 
-    def __init__(self, folder: str, drawings: int, hints: int, blend: BlendMode, side: int = 256) -> None:
+    def __init__(self, folder: str, drawings: int, hints: int, rendering: Rendering, side: int = 256) -> None:
         self.folder = Path(folder)
         self.drawings = drawings
         self.hints = hints
-        self.blend = blend
+        self.rendering = rendering
         self.side = side
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -38,7 +37,7 @@ class SampleSheet(L.Callback):
         if not trainer.is_global_zero:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit()
-        colorizer = live_colorizer(trainer, pl_module, self.blend)
+        colorizer = live_colorizer(trainer, pl_module, self.rendering)
         rows = []
         for drawing in data.sample_drawings(self.drawings):
             coloring = color_by_protocol(colorizer, drawing, self.hints)

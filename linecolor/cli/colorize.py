@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from linecolor.arrays import Picture
     from linecolor.cli.pages import PageJob
     from linecolor.hints.layers import Point
-    from linecolor.rendering.blending import BlendMode
     from linecolor.rendering.page_colorizer import PageColorizer
 
     Hints = Picture | Sequence[Point] | None
@@ -61,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Colour the pages that the command line names."""
     from linecolor.cli.pages import plan
+    from linecolor.rendering.blending import BLENDS
 
     points = [parse_point(text) for text in options.hint]
     if options.jobs < 1:
@@ -85,12 +85,14 @@ def run(options: argparse.Namespace) -> int:
             f"hints are given as points and as a layer ({layer}); leave --hint out, or move the layer away"
         )
     colorizer = _colorizer(options)
-    if options.layers is not None and colorizer.blend_mode != "clean":
+    blend = BLENDS[colorizer.options.blend]
+    if options.layers is not None and not blend.as_layers:
+        instead = " or ".join(row.name for row in BLENDS.values() if row.as_layers)
         raise ValueError(
-            f"--layers with --blend {colorizer.blend_mode}: programs multiply line and colour, as the clean "
-            "blend does; add --blend clean"
+            f"--layers with --blend {blend.name}: programs multiply line and colour, as the {instead} blend does; "
+            f"add --blend {instead}"
         )
-    if options.color_only and colorizer.blend_mode == "luma":
+    if options.color_only and blend.for_grey_pages:
         raise ValueError("--color-only: a grey page and its colour cannot be taken apart; leave it out")
     failed = 0
     with ThreadPoolExecutor(min(options.jobs, len(jobs))) as pool:
@@ -140,7 +142,8 @@ def parse_point(text: str) -> Point:
 def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point], options: argparse.Namespace) -> str:
     from linecolor import images
     from linecolor.images.encoding import encode_png
-    from linecolor.images.metadata import read_notes, signed
+    from linecolor.images.formats import read_metadata
+    from linecolor.images.metadata import signed
     from linecolor.rendering import blending, openraster
 
     started = time.perf_counter()
@@ -149,7 +152,7 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
     hints: Hints = (points or None) if layer is None else layer
     coloring = colorizer.candidate(job.seed).color(line, hints)
     layers = job.layers(options.layers)
-    notes = read_notes(job.page)
+    notes = read_metadata(job.page)
     height, width = coloring.full.shape[:2]
     picture = coloring.full
     if layers or options.color_only:
@@ -183,7 +186,8 @@ def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
 def _colorizer(options: argparse.Namespace) -> PageColorizer:
     if options.no_blend and options.blend not in (None, "none"):
         raise ValueError(f"--no-blend and --blend {options.blend} contradict each other; give one of them")
-    blend: BlendMode | None = "none" if options.no_blend else options.blend
+    blend = "none" if options.no_blend else options.blend
+    changes = {"blend": blend, "resolution": options.resolution, "temperature": options.temperature}
     if options.onnx is not None:
         if options.bundle is not None:
             raise ValueError("--bundle and --onnx are two ways to name the networks; give one of them")
@@ -191,22 +195,18 @@ def _colorizer(options: argparse.Namespace) -> PageColorizer:
             raise ValueError(f"--onnx runs on the CPU, not on {options.device}; leave --device out")
         from linecolor.onnx.onnx_colorizer import OnnxColorizer
 
-        colorizer: PageColorizer = OnnxColorizer.load(options.onnx, blend, options.resolution)
+        colorizer: PageColorizer = OnnxColorizer.load(options.onnx, **changes)
     else:
         from linecolor.systems.line_colorizer import LineColorizer
 
-        colorizer = LineColorizer.load(options.bundle, blend, options.device, options.resolution)
+        colorizer = LineColorizer.load(options.bundle, options.device, **changes)
     colorizer.draft_only = options.draft
-    _set_sampling(colorizer, options)
+    _check_sampling(colorizer, options)
     return colorizer
 
 
-def _set_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None:
-    """How colours are sampled, by a system that samples; others colour a page in one way."""
-    from linecolor.rendering.options import is_temperature
-
-    if options.temperature is not None and not is_temperature(options.temperature):
-        raise ValueError(f"--temperature {options.temperature} must be from 0 to 2")
+def _check_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None:
+    """Refuse what is for systems that sample their colours where this one colours a page in one way."""
     asked = {"--candidates": options.candidates > 1, "--seed": options.seed > 0}
     asked["--temperature"] = options.temperature is not None
     if any(asked.values()) and not colorizer.samples:
@@ -217,9 +217,7 @@ def _set_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None
         )
     if options.draft and colorizer.samples:
         raise ValueError("--draft: the comic colorizer has no draft to stop at; leave it out")
-    if options.temperature is not None:
-        colorizer.temperature = options.temperature
-    if options.candidates > 1 and colorizer.temperature == 0:
+    if options.candidates > 1 and colorizer.options.temperature == 0:
         raise ValueError(
             f"--candidates {options.candidates}: at temperature 0 the likeliest colours are taken, whatever the seed; "
             "give --temperature 0.5 or more"
@@ -236,6 +234,8 @@ def _with_progress(begun: list) -> Iterator:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from linecolor.rendering.blending import BLENDS
+
     raw: Callable = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=raw
@@ -253,9 +253,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--color-only", action="store_true", help="write the colour without the lines")
     parser.add_argument("--draft", action="store_true", help="stop after the first of the two stages")
-    parser.add_argument(
-        "--blend", choices=("clean", "paper", "none", "luma"), help="how colour and line are joined (the bundle's way)"
-    )
+    blends = "; ".join(f"{blend.name}: {blend.summary}" for blend in BLENDS.values())
+    parser.add_argument("--blend", choices=BLENDS, help=f"how colour and line are joined (the bundle's way); {blends}")
     parser.add_argument("--no-blend", action="store_true", help="the networks' colour alone: --blend none")
     parser.add_argument("--bundle", metavar="DIR", help="a run or a bundle (the weights in the box)")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="an exported system, run without torch")

@@ -16,20 +16,20 @@ from linecolor.evaluation.feature_distance import FeatureDistance
 from linecolor.evaluation.hint_adherence import obedience, permuted
 from linecolor.evaluation.metrics import FullSizePSNR, FullSizeSSIM
 from linecolor.evaluation.references import REFERENCES
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Coloring
+from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
 from linecolor.samples import FullDrawing
 from linecolor.systems.line_colorizer import LineColorizer
 
 
-def steps(drawing: FullDrawing, coloring: Coloring) -> dict[str, Picture]:
+def steps(drawing: FullDrawing, coloring: ColorizationResult) -> dict[str, Picture]:
     """The pictures on the way from the line to the result, and the truth beside it: one row of a sheet.
 
     Of the comic colorizer the columns of Kang et al. 2017, figure 2.
     """
-    if coloring.beside:
-        last = "with background network" if WITHOUT_BACKGROUND in coloring.beside else "result"
+    if coloring.extras:
+        last = "with background network" if WITHOUT_BACKGROUND in coloring.extras else "result"
         kind = "outline" if drawing.ink is None else "grey page"
-        return {kind: drawing.line, **coloring.beside, last: coloring.full, "truth": drawing.color}
+        return {kind: drawing.line, **coloring.extras, last: coloring.full, "truth": drawing.color}
     found = {"line": drawing.line, "hints": coloring.hint}
     if coloring.draft is not None:
         found["draft"] = coloring.draft
@@ -42,7 +42,7 @@ def drawing_hints(drawing: FullDrawing, count: int, seed: int = 0) -> list[proto
     return protocol.protocol_hints(drawing.line, drawing.color, name, count, seed) if count else []
 
 
-def color_by_protocol(colorizer: LineColorizer, drawing: FullDrawing, count: int, seed: int = 0) -> Coloring:
+def color_by_protocol(colorizer: LineColorizer, drawing: FullDrawing, count: int, seed: int = 0) -> ColorizationResult:
     """Colour a drawing with the first `count` hints of the protocol; what is sampled is keyed by its name.
 
     Drawings that all got the same noise would be one sample of it.
@@ -83,7 +83,7 @@ class FullSizeEvaluation:
         for metric in self._metrics():
             metric.reset()
 
-    def add(self, colorizer: LineColorizer, drawing: FullDrawing) -> dict[int, Coloring]:
+    def add(self, colorizer: LineColorizer, drawing: FullDrawing) -> dict[int, ColorizationResult]:
         """Colour a drawing with each number of hints and measure the results.
 
         Returns:
@@ -170,7 +170,7 @@ def measure_obedience(
         shape = drawing.line.shape
         own = colorizer(drawing.line, protocol.paint_hints(hints, shape))
         other = colorizer(drawing.line, protocol.paint_hints(exchanged, shape))
-        scale = 2 * min(shape) / colorizer.resolution
+        scale = 2 * min(shape) / colorizer.options.resolution
         judged = obedience(own, other, hints, exchanged, drawing.line, scale)
         followed.extend(judged.obeyed[judged.counted].tolist())
     return {"obeyed": float(np.mean(followed)) if followed else float("nan"), "hints": len(followed)}

@@ -34,11 +34,6 @@ class Obedience:
         """Obeyed among counted hints, 0 to 1; NaN if none counts."""
         return float(self.obeyed[self.counted].mean()) if self.counted.any() else float("nan")
 
-    @property
-    def left_out(self) -> int:
-        """How many hints do not count."""
-        return int((~self.counted).sum())
-
 
 def permuted(hints: Sequence[Hint], rng: np.random.Generator) -> list[Hint]:
     """The same boxes with their colours exchanged, to see whether a program follows its hints.

@@ -153,7 +153,7 @@ class TrainedSystem:
     kind = "trained"
 
     def __init__(self, name: str, member: str, colorizer: LineColorizer) -> None:
-        self.uses_hints = colorizer.takes_hints or colorizer.enforce_hints
+        self.uses_hints = colorizer.takes_hints or colorizer.options.enforce_hints
         self.name = name
         self.member = member
         self.colorizer = colorizer
@@ -164,8 +164,8 @@ class TrainedSystem:
         coloring = self.colorizer.color(drawing.line, hinting.layer)
         seconds = time.perf_counter() - started
         # Of a draft alone `colorized` is the draft enlarged, in which no pattern of its pixels is left.
-        last = coloring.draft if coloring.draft is not None and "colorizer" not in self.colorizer.networks else None
-        return Result(coloring.full, coloring.colorized if last is None else last, seconds)
+        last = coloring.draft if self.colorizer.pipeline.ends_with_draft else coloring.colorized
+        return Result(coloring.full, last, seconds)
 
 
 class ForeignSystem:

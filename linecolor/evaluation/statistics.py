@@ -26,11 +26,6 @@ class Interval:
     high: float
     n: int
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
-
 
 def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
     """The mean of values over drawings with its bootstrap interval (bias-corrected and accelerated).

@@ -1,11 +1,13 @@
 """Wrong settings, told before anything is read, built or written."""
 
 import os
-from collections.abc import Sequence
-from typing import Any, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
-from linecolor.systems.names import COMIC
-from linecolor.systems.registry import NETWORKS, system_of
+from linecolor.systems.registry import System, system_of
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # Whole numbers of each section and the least they may be.
 _STAGE_NUMBERS = {
@@ -19,14 +21,6 @@ _STAGE_NUMBERS = {
 }
 _EVALUATION_NUMBERS = {"drawings": 1, "sheet": 0}
 MOST_HINTS = 999
-OF_ONE_RUN: dict[str, Any] = {
-    "blend": "clean",
-    "resolution": None,
-    "mirrored": False,
-    "enforce_hints": False,
-    "temperature": 1.0,
-}
-"""How one run's pages are coloured; of systems side by side each has its own."""
 _DATA_NUMBERS = {"workers": 0, "overfit": 0}
 
 
@@ -38,7 +32,7 @@ def check_settings(plain: dict[str, Any]) -> None:
     """
     stages = plain["stages"]
     system = system_of(stages)
-    for group, names in (("stage", stages), ("model", system)):
+    for group, names in (("stage", stages), ("model", system.names)):
         missing = [name for name in names if name not in plain[group]]
         if missing:
             raise ValueError(
@@ -58,9 +52,13 @@ def check_settings(plain: dict[str, Any]) -> None:
             raise ValueError(f"stage.{stage}.checkpoint_minutes={minutes} must be a number of minutes, or 0 for none")
         _check_batch(stage, settings, devices)
     check_evaluation(plain["evaluation"])
-    _check_model(plain["model"], system)
-    if system == COMIC:
-        _check_comic(plain)
+    _numbers("model.", plain["model"], {"resolution": 32})
+    for part in system.stages:
+        _numbers(f"model.{part.name}.", plain["model"][part.name], part.least)
+    if system.samples and plain["evaluation"]["mirrored"]:
+        raise ValueError("evaluation.mirrored=true: the mean of two samples is neither; use false")
+    if not system.takes_hints:
+        _check_no_hints(system, plain["evaluation"], plain["callbacks"])
     if not isinstance(plain["data"]["root"], str):
         raise ValueError(f"data.root={plain['data']['root']} is no folder: give the folder of your pictures")
 
@@ -131,114 +129,94 @@ def check_buildable(plain: dict[str, Any], config: Any) -> None:
     """Build every network without memory, and the pair settings: a wrong width shows before the first stage.
 
     Raises:
-        ValueError: what the constructors say.
+        ValueError: what the constructors and the system's pipeline say.
     """
-    import torch
-    from hydra.utils import instantiate
+    from hydra.utils import get_class
 
     from datamodules.pairs import PairSynthesizer
     from datamodules.recipe import PairSettings
+    from linecolor.networks.features import FrozenFeatures
 
-    PairSynthesizer(PairSettings.from_config(plain["pairs"]), plain["model"]["hint_spread"])
+    model, line = plain["model"], plain["pairs"]["line"]
+    PairSynthesizer(PairSettings.from_config(plain["pairs"]), model["hint_spread"])
+    system = system_of(plain["stages"])
+    networks = _without_memory(config, system.names)
+    pipeline = system.pipeline_class()
+    for stage in system.stages:
+        if type(networks[stage.name]) is not stage.generator_class():
+            raise ValueError(
+                f"model.{stage.name}._target_={model[stage.name]['_target_']}: the {system.name} system has a "
+                f"{stage.generator} there; register a system of your own for another network"
+            )
+    try:
+        pipeline.check_architectures({name: arguments_of(model[name]) for name in system.names}, model["hint_spread"])
+    except ValueError as error:
+        raise ValueError(f"model.{error}") from None
+    if model["resolution"] % pipeline(networks).multiple:
+        raise ValueError(
+            f"model.resolution={model['resolution']} cannot be halved as often as the networks need: "
+            f"use a multiple of {pipeline(networks).multiple}"
+        )
+    pipeline(networks).check_lines(bool(line["grey"]), any(line[way] for way in ("xdog", "dilate", "outline", "real")))
+    # What else a stage trains with, such as a discriminator. What is frozen has no width that could be wrong.
+    others = {name: node["_target_"] for name, node in model.items() if isinstance(node, dict) and "_target_" in node}
+    _without_memory(
+        config,
+        [n for n, path in others.items() if n not in networks and not issubclass(get_class(path), FrozenFeatures)],
+    )
+
+
+def _without_memory(config: Any, names: Iterable[str]) -> "dict[str, nn.Module]":
+    import torch
+    from hydra.utils import instantiate
+
     with torch.device("meta"):
-        for stage in system_of(plain["stages"]):
-            for network in NETWORKS[stage]:
-                instantiate(config.model[network])
+        return {name: instantiate(config.model[name]) for name in names}
+
+
+def arguments_of(node: dict[str, Any]) -> dict[str, Any]:
+    """The constructor arguments of a network, without its class."""
+    return {key: value for key, value in node.items() if key != "_target_"}
 
 
 def check_evaluation(settings: dict[str, Any]) -> None:
-    """Refuse hints, a blend mode or features that are not known.
+    """Refuse hints, rendering options or features that cannot be.
 
     Raises:
         ValueError: naming the option, its value and what to use instead.
     """
     from linecolor.networks.distance_features import ExtractorName
-    from linecolor.rendering.blending import BlendMode
-    from linecolor.rendering.options import check_resolution, is_temperature
+    from linecolor.rendering.options import MOST_RESOLUTION, RenderingOptions
 
     _numbers("evaluation.", settings, _EVALUATION_NUMBERS)
     hints = settings["hints"]
     if not isinstance(hints, list) or not hints or not all(type(n) is int and 0 <= n <= MOST_HINTS for n in hints):
         raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0 to {MOST_HINTS}, such as [0,8,32]")
     try:
-        check_resolution(settings["resolution"])
+        RenderingOptions.from_mapping(settings, MOST_RESOLUTION)
     except ValueError as error:
         raise ValueError(f"evaluation.{error}") from None
-    for option in ("mirrored", "enforce_hints"):
-        if type(settings[option]) is not bool:
-            raise ValueError(f"evaluation.{option}={settings[option]} must be true or false")
-    if not is_temperature(settings["temperature"]):
-        raise ValueError(f"evaluation.temperature={settings['temperature']} must be a number from 0 to 2")
-    for option, known in (("blend", get_args(BlendMode)), ("features", get_args(ExtractorName))):
-        if settings[option] not in known:
-            raise ValueError(f"evaluation.{option}={settings[option]} is unknown: use {' or '.join(known)}")
+    if settings["features"] not in get_args(ExtractorName):
+        known = " or ".join(get_args(ExtractorName))
+        raise ValueError(f"evaluation.features={settings['features']} is unknown: use {known}")
 
 
-def _check_model(model: dict[str, Any], system: Sequence[str]) -> None:
-    _numbers("model.", model, {"resolution": 32})
-    if "draft" in system:
-        for network in ("draft", "colorizer"):
-            _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 1, "blocks": 0, "cardinality": 1})
-        # The draft has half the resolution, and the discriminator halves four times.
-        multiple = 2 ** (1 + max(model["draft"]["levels"], model["colorizer"]["levels"] - 1, 4))
-    elif system == COMIC:
-        numbers = {"depth": 1, "width": 1, "features": 1, "layers": 1, "kernel": 3, "mixtures": 1, "grid": 1}
-        _numbers("model.low_resolution.", model["low_resolution"], numbers)
-        for network in COMIC[1:]:
-            _numbers(f"model.{network}.", model[network], {"width": 1, "levels": 4})
-        _no_spread(model, "the comic colorizer takes no hints")
-        multiple = 2
-    else:
-        name = system[0]
-        least = {"pix2pix": {"width": 1, "levels": 4}, "alacgan": {"width": 2, "deep_blocks": 0, "cardinality": 1}}
-        _numbers(f"model.{name}.", model[name], least[name])
-        _no_spread(model, f"{name} takes the hints alone")
-        if model[name].get("local_features") == "illustration2vec":
-            raise ValueError(
-                "model.alacgan.local_features=illustration2vec: its weights are not to be had; use vgg or none"
-            )
-        multiple = 2 ** model[name]["levels"] if name == "pix2pix" else 64
-    if model["resolution"] % multiple:
-        raise ValueError(
-            f"model.resolution={model['resolution']} cannot be halved as often as the networks need: "
-            f"use a multiple of {multiple}"
-        )
-
-
-def _no_spread(model: dict[str, Any], why: str) -> None:
-    if model["hint_spread"] != "none":
-        raise ValueError(f"model.hint_spread={model['hint_spread']}: {why}; use none")
-
-
-def _check_comic(plain: dict[str, Any]) -> None:
-    """Refuse what has no meaning without hints, and with sampled colours."""
-    from linecolor.rendering.options import is_temperature
-
-    evaluation = plain["evaluation"]
-    if evaluation["mirrored"]:
-        raise ValueError("evaluation.mirrored=true: the mean of two samples is neither; use false")
-    callbacks = {name: callback for name, callback in plain["callbacks"].items() if callback and "hints" in callback}
-    asked = {f"callbacks.{name}.hints": callback["hints"] for name, callback in callbacks.items()}
+def _check_no_hints(system: System, evaluation: dict[str, Any], callbacks: dict[str, Any]) -> None:
+    """Refuse hints for networks that read none, unless they are enforced."""
+    requested = {
+        f"callbacks.{name}.hints": callback["hints"]
+        for name, callback in callbacks.items()
+        if callback and "hints" in callback
+    }
     if not evaluation["enforce_hints"]:
-        asked["evaluation.hints"] = evaluation["hints"]
-    for option, hints in asked.items():
+        requested["evaluation.hints"] = evaluation["hints"]
+    for option, hints in requested.items():
         if any(hints if isinstance(hints, list) else [hints]):
             zero = "[0]" if isinstance(hints, list) else "0"
-            raise ValueError(f"{option}={hints}: the comic colorizer takes no hints; use {option}={zero}")
-    temperature = plain["stage"].get("background", {}).get("temperature", 1.0)
-    if not is_temperature(temperature) or temperature == 0:
-        raise ValueError(f"stage.background.temperature={temperature} must be a number above 0 and up to 2")
-    line = plain["pairs"]["line"]
-    others = any(line[way] for way in ("xdog", "dilate", "outline", "real"))
-    chroma = plain["model"]["low_resolution"]["channels"] == "chroma"
-    if chroma != bool(line["grey"]) or (chroma and others):
-        raise ValueError(
-            "model.low_resolution.channels=chroma colours grey pictures, rgb outlines: use pairs=comic_grey with the "
-            "one and pairs=comic with the other"
-        )
+            raise ValueError(f"{option}={hints}: the {system.name} system takes no hints; use {option}={zero}")
 
 
-def _numbers(prefix: str, settings: dict[str, Any], least: dict[str, int]) -> None:
+def _numbers(prefix: str, settings: dict[str, Any], least: Mapping[str, int]) -> None:
     for name, smallest in least.items():
         value = settings[name]
         if type(value) is not int or value < smallest:

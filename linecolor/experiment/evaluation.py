@@ -1,6 +1,5 @@
 """Held-out drawings coloured at full size and measured: of one run, or of several methods side by side."""
 
-import copy
 import hashlib
 import json
 import time
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
     from datamodules.recipe import LineSettings
     from datamodules.sources.folder import FolderScan
-    from linecolor.rendering.result import Coloring
+    from linecolor.rendering.result import ColorizationResult
     from linecolor.runs.run_folder import RunFolder
     from linecolor.samples import FullDrawing
     from linecolor.systems.line_colorizer import LineColorizer
@@ -30,14 +29,15 @@ def evaluate(config: DictConfig) -> Path:
 
 
 def _evaluate_one(asked: dict[str, Any]) -> Path:
-    from linecolor.experiment.checks import OF_ONE_RUN, check_settings
+    from linecolor.experiment.checks import check_settings
     from linecolor.experiment.data import load_drawings
+    from linecolor.experiment.modules import rendering_options
     from linecolor.runs.run_folder import RunFolder, read_config
 
     run = RunFolder(Path(asked["run"]))
     plain = read_config(run.path)
-    # Runs once had no say in all of these.
-    plain["evaluation"] = {**OF_ONE_RUN, **plain["evaluation"]}
+    # What runs of earlier builds lack.
+    plain["evaluation"] = {**rendering_options(plain).to_mapping(), **plain["evaluation"]}
     plain["evaluation"] |= {key: value for key, value in asked["evaluation"].items() if value is not None}
     plain["data"] |= _given(asked["data"])
     check_settings(plain)
@@ -55,7 +55,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     from datamodules.held_out import full_drawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.evaluation.methods import LayerHints, ProtocolHints
-    from linecolor.experiment.checks import OF_ONE_RUN, check_evaluation
+    from linecolor.experiment.checks import check_evaluation
     from linecolor.experiment.data import data_licence, load_drawings
     from linecolor.experiment.methods.entries import named_entries
     from linecolor.experiment.methods.measure import measure_systems, write_page
@@ -68,7 +68,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     plain = read_config(runs[0]) if runs else {"evaluation": {}, "data": {}}
     settings = {**_EVALUATION, **plain["evaluation"]}
     settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
-    check_evaluation({**settings, **OF_ONE_RUN, "blend": settings["blend"] or "clean"})
+    check_evaluation(settings)
     data = {**_DATA, **plain["data"], **_given(asked["data"])}
     if data["root"] is None:
         raise ValueError("data.root is not given, and no run among the systems has one: give data.root=FOLDER")
@@ -113,13 +113,14 @@ def _check_systems(asked: dict[str, Any]) -> None:
         ValueError: naming the option.
     """
     from linecolor.evaluation.references import REFERENCES
+    from linecolor.rendering.options import OPTIONS
 
     if type(asked["pictures"]) is not bool:
         raise ValueError(f"pictures={asked['pictures']} must be true or false")
     if asked["evaluation"]["must_reach_psnr"] is not None:
         raise ValueError("evaluation.must_reach_psnr is for one run (run=...), not for systems side by side")
-    for option in ("resolution", "mirrored", "enforce_hints", "temperature"):
-        if asked["evaluation"][option] is not None:
+    for option in OPTIONS:
+        if option != "blend" and asked["evaluation"][option] is not None:
             raise ValueError(f"evaluation.{option} is for one run (run=...); systems side by side keep their own")
     if not str(asked["out"]).strip() or (Path(str(asked["out"])).expanduser() / "config.yaml").is_file():
         raise ValueError(f"out={asked['out']} must be a folder of its own, not that of a run")
@@ -176,7 +177,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
 
     from datamodules.held_out import full_drawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.experiment.modules import page_resolution
+    from linecolor.experiment.modules import rendering_options
     from linecolor.images import write_atomically
     from linecolor.reports.run import write_run_report
     from linecolor.systems.bundle import WEIGHTS
@@ -205,11 +206,8 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
         print("Evaluation: complete; nothing to do")
     else:
         device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
-        colorizer = LineColorizer.load(run.bundle, settings["blend"], device, page_resolution(plain))
-        colorizer.mirrored = settings["mirrored"]
-        colorizer.enforce_hints = settings["enforce_hints"]
-        colorizer.temperature = settings["temperature"]
-        colorizer.with_plain = True
+        colorizer = LineColorizer.load(run.bundle, device, **rendering_options(plain).to_mapping())
+        colorizer.comparisons = True
         lined = full_drawings(drawings, _line_settings(plain))
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, lined, settings)
@@ -223,7 +221,7 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
 
 
 def _write_sheet(
-    path: Path, pages: "list[FullDrawing]", colorings: "dict[str, dict[int, Coloring]]", hints: int
+    path: Path, pages: "list[FullDrawing]", colorings: "dict[str, dict[int, ColorizationResult]]", hints: int
 ) -> None:
     """The drawings of the report with the most hints on one picture, to show around."""
     from linecolor.evaluation.full_size import steps
@@ -257,17 +255,17 @@ def _check_reached(figures: dict[str, float], settings: dict[str, Any], run: "Ru
 
 def _measure(
     run: "RunFolder", colorizer: "LineColorizer", drawings: "FullDrawings", settings: dict[str, Any]
-) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "Coloring"]]]:
+) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "ColorizationResult"]]]:
     from tqdm import tqdm
 
     from linecolor.evaluation.background_metrics import measure_background, summarise_backgrounds
     from linecolor.evaluation.full_size import FullSizeEvaluation, measure_obedience, measure_references
     from linecolor.images import write_png
     from linecolor.networks.distance_features import make_feature_extractor
-    from linecolor.systems.line_colorizer import BACKGROUND
+    from linecolor.systems.comic import BACKGROUND
 
     evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
-    colorings: dict[str, dict[int, Coloring]] = {}
+    colorings: dict[str, dict[int, ColorizationResult]] = {}
     pages: list[FullDrawing] = []
     backgrounds: list[dict[str, Any]] = []
     for drawing in tqdm(drawings, desc="Colouring held-out drawings", unit="drawing"):
@@ -275,15 +273,14 @@ def _measure(
         for count, coloring in colored.items():
             write_png(run.evaluation.parent / f"hints_{count:03d}" / f"{drawing.name}.png", coloring.full)
         without_hints = colored.get(0)
-        if without_hints and BACKGROUND in without_hints.beside:
-            measured = measure_background(drawing, without_hints, without_hints.beside[BACKGROUND])
+        if without_hints and BACKGROUND in without_hints.extras:
+            measured = measure_background(drawing, without_hints, without_hints.extras[BACKGROUND])
             backgrounds += [{"name": drawing.name, **measured}] if measured else []
         if len(pages) < settings["sheet"]:
             pages.append(drawing)
             colorings[drawing.name] = colored
     most = max(settings["hints"])
-    networks = copy.copy(colorizer)
-    networks.enforce_hints = False  # enforced hints are followed whatever was learnt
+    networks = colorizer.with_options(enforce_hints=False)  # enforced hints are followed whatever was learnt
     result = {
         "figures": evaluation.compute(),
         "references": measure_references(tqdm(drawings, desc="Measuring references", unit="drawing")),

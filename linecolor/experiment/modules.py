@@ -1,8 +1,13 @@
-"""What a run's settings say of the module of a stage."""
+"""What a run's settings say of its networks in use."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from linecolor.rendering.options import RenderingOptions
 
 
-def page_resolution(plain: dict[str, Any]) -> int:
-    """The short side in pixels at which whole pages are seen: as asked for, or that of the training crops."""
-    return plain["evaluation"]["resolution"] or plain["model"]["resolution"]
+def rendering_options(plain: dict[str, Any]) -> "RenderingOptions":
+    """How the run's pages are coloured; where no resolution is named, at that of the training crops."""
+    from linecolor.rendering.options import RenderingOptions
+
+    return RenderingOptions.from_mapping(plain["evaluation"], plain["model"]["resolution"])

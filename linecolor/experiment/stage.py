@@ -14,7 +14,7 @@ from omegaconf import DictConfig, open_dict
 from linecolor.experiment.checks import world_size
 from linecolor.experiment.processes import RunStopped, is_first_process
 from linecolor.experiment.tracking import finish_loggers, make_loggers
-from linecolor.systems.registry import EARLIER, WITH_BATCH_NORM, system_of
+from linecolor.systems.registry import stage_of, system_of
 
 if TYPE_CHECKING:
     import lightning as L
@@ -88,10 +88,10 @@ def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan:
     """
     settings = plain["stage"][stage]
     own = _decisive_of_stage(settings)
-    system = system_of(plain["stages"])
+    system = system_of(plain["stages"]).names
     later = system[system.index(stage) + 1 :]
     model = {key: value for key, value in plain["model"].items() if key not in later}
-    if stage in WITH_BATCH_NORM:
+    if stage_of(stage).batch_norm:
         # BatchNorm sees the pictures of one device and one micro-batch.
         own["batch_norm_sees"] = settings["batch_size"] // settings["micro_batches"] // world_size(plain["trainer"])
     # Ways to draw a line that came later and are not used: a run begun without them is the same run.
@@ -103,7 +103,7 @@ def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan:
         "model": model,
         "stage": own,
     }
-    for name in EARLIER.get(stage, ()):
+    for name in stage_of(stage).needs:
         weights = run.stage(name) / "generator.safetensors"
         if weights.is_file():
             trained, asked = run.facts(name).get("steps"), plain["stage"][name]["steps"]
@@ -147,7 +147,7 @@ def _fit(
     from linecolor.runs.record import cut_back
 
     # A number a stage, so that its first weights are not those of another stage, nor of another seed.
-    system = system_of(plain["stages"])
+    system = system_of(plain["stages"]).names
     L.seed_everything(plain["seed"] * max(2, len(system)) + system.index(stage), verbose=False)
     settings = plain["stage"][stage]
     folder = run.stage(stage)
@@ -232,7 +232,7 @@ def _told_to_people(
 
 def _less_memory(stage: str) -> str:
     """What to do first; BatchNorm would see fewer pictures at a time, and learn something else."""
-    return "" if stage in WITH_BATCH_NORM else f"raise stage.{stage}.micro_batches (same result, less memory), or "
+    return "" if stage_of(stage).batch_norm else f"raise stage.{stage}.micro_batches (same result, less memory), or "
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -315,7 +315,7 @@ def build_stage(
     from hydra.utils import instantiate
 
     make = instantiate(_of_module(config, stage), _partial_=True, _convert_="all")
-    earlier = {name: networks[name] for name in EARLIER.get(stage, ())}
+    earlier = {name: networks[name] for name in stage_of(stage).needs}
     module: TrainingStage = make(**earlier, seed=plain["seed"])
     for network in [*module.trained_networks().values(), *networks.values()]:
         if plain["trainer"]["channels_last"]:

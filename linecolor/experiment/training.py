@@ -81,30 +81,24 @@ def _leave_process_group() -> None:
 
 
 def _bundle_is_current(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"]) -> bool:
-    """Whether the bundle holds these stages, to be blended so; a run may have been killed before, or trained on."""
-    from linecolor.experiment.modules import page_resolution
+    """Whether the bundle holds these stages, to be coloured so; a run may have been killed before, or trained on."""
+    from linecolor.experiment.modules import rendering_options
+    from linecolor.rendering.options import RenderingOptions
     from linecolor.systems.bundle import read_card
 
     try:
         card = read_card(run.bundle)
-        held = [card["provenance"]["stages"], card.get("precision", "float32")]
-        held += [card[name] for name in ("blend", "resolution", "mirrored", "enforce_hints", "temperature")]
+        held = [card["provenance"]["stages"], card.get("precision", "float32"), RenderingOptions.from_mapping(card)]
     except (FileNotFoundError, ValueError, KeyError):
         return False
-    asked: list[Any] = [
-        {name: run.facts(name) for name in networks},
-        "float16" if plain["bundle"]["half"] else "float32",
-    ]
-    coloring = plain["evaluation"]
-    asked += [coloring["blend"], page_resolution(plain), coloring["mirrored"], coloring["enforce_hints"]]
-    asked += [coloring["temperature"]]
-    return held == asked
+    precision = "float16" if plain["bundle"]["half"] else "float32"
+    return held == [{name: run.facts(name) for name in networks}, precision, rendering_options(plain)]
 
 
 def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
     from datamodules.sources.drawing import of_split
     from linecolor.experiment.data import data_licence
-    from linecolor.experiment.modules import page_resolution
+    from linecolor.experiment.modules import rendering_options
     from linecolor.experiment.stage import architecture
     from linecolor.runs.run_folder import commit, versions
     from linecolor.systems.bundle import save_bundle
@@ -126,12 +120,8 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
         run.bundle,
         networks,
         architectures,
-        page_resolution(plain),
+        rendering_options(plain),
         plain["model"]["hint_spread"],
         provenance,
-        plain["evaluation"]["blend"],
         plain["bundle"]["half"],
-        plain["evaluation"]["mirrored"],
-        plain["evaluation"]["enforce_hints"],
-        plain["evaluation"]["temperature"],
     )

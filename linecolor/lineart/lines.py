@@ -121,14 +121,6 @@ def reduce_pull(factor: float) -> float:
     return REDUCE_STRENGTH * (1 - 1 / factor)
 
 
-def ink_outline(color: Picture, darkest: int = 72) -> Picture:
-    """The ink that a drawing already has, as line art: pixels darker than `darkest` of 255, anti-aliased edge.
-
-    For cartoons whose outlines are part of the colour picture (FACTS: the ink layer is what is darker than 72).
-    """
-    return np.clip((grey_uint8(color).astype(np.int16) - darkest) * 4 + 128, 0, 255).astype(np.uint8)
-
-
 def _blur(grey: Floats, kernel: Floats) -> Floats:
     blurred = cv2.sepFilter2D(grey, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(blurred, np.float32)

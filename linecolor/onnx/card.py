@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from linecolor.hints import layers
-from linecolor.rendering.blending import BlendMode
-from linecolor.rendering.options import LEAST_RESOLUTION, MOST_RESOLUTION, is_resolution
-from linecolor.systems.names import COMIC, SYSTEMS
+from linecolor.rendering.options import RenderingOptions
+from linecolor.systems.registry import system_of
 
 FORMAT = 1
 COLOR_ORDER, RANGE = "RGB", "[-1, 1], paper = 1"
@@ -29,12 +28,9 @@ class OnnxCard:
     Attributes:
         part: `linecolor`, the whole system, or `draft` or `colorizer` alone.
         networks: the training stages whose networks are in the system.
-        resolution: short side in pixels at which the networks see a page.
+        rendering: how its pages are coloured, unless whoever loads it asks for something else.
         multiple: what the sides of this file's first input must be multiples of.
         hint_spread: one of `layers.SPREAD_CHANNELS`.
-        blend: how its pictures are meant to be blended at full size.
-        mirrored: whether pages are coloured mirrored too; see `PageColorizer.mirrored`.
-        enforce_hints: whether hints rule over what the networks paint; see `PageColorizer.enforce_hints`.
         precision: of weights and computation; inputs and outputs are float32.
         versions: of linecolor and torch, by their names.
         provenance: where it comes from, in short.
@@ -42,12 +38,9 @@ class OnnxCard:
 
     part: FileName
     networks: tuple[str, ...]
-    resolution: int
+    rendering: RenderingOptions
     multiple: int
     hint_spread: str
-    blend: BlendMode
-    mirrored: bool
-    enforce_hints: bool
     precision: Precision
     versions: dict[str, str]
     provenance: dict[str, Any]
@@ -58,12 +51,12 @@ class OnnxCard:
             "linecolor.format": str(FORMAT),
             "linecolor.part": self.part,
             "linecolor.networks": ",".join(self.networks),
-            "linecolor.resolution": str(self.resolution),
+            "linecolor.resolution": str(self.rendering.resolution),
             "linecolor.multiple": str(self.multiple),
             "linecolor.hint_spread": self.hint_spread,
-            "linecolor.blend": self.blend,
-            "linecolor.mirrored": str(int(self.mirrored)),
-            "linecolor.enforce_hints": str(int(self.enforce_hints)),
+            "linecolor.blend": self.rendering.blend,
+            "linecolor.mirrored": str(int(self.rendering.mirrored)),
+            "linecolor.enforce_hints": str(int(self.rendering.enforce_hints)),
             "linecolor.hints": layers.CONVENTION,
             "linecolor.color_order": COLOR_ORDER,
             "linecolor.range": RANGE,
@@ -87,12 +80,9 @@ class OnnxCard:
             card = cls(
                 cast(FileName, notes["linecolor.part"]),
                 tuple(notes["linecolor.networks"].split(",")),
-                _number(notes["linecolor.resolution"]),
+                _rendering(notes),
                 _number(notes["linecolor.multiple"]),
                 notes["linecolor.hint_spread"],
-                cast(BlendMode, notes["linecolor.blend"]),
-                bool(_number(notes["linecolor.mirrored"])),
-                bool(_number(notes.get("linecolor.enforce_hints", "0"))),  # files had no say in it once
                 cast(Precision, notes["linecolor.precision"]),
                 _mapping(notes["linecolor.versions"]),
                 _mapping(notes["linecolor.provenance"]),
@@ -108,23 +98,20 @@ class OnnxCard:
         return card
 
     def _check(self) -> None:
+        try:
+            system = system_of(self.networks)
+        except ValueError as error:
+            raise ValueError(f"describes a system this version of linecolor does not know ({error})") from None
         known = (
             self.part in get_args(FileName)
-            and self.networks in SYSTEMS
-            and COMIC[0] not in self.networks
+            and not system.samples
             and self.hint_spread in layers.SPREAD_CHANNELS
-            and self.blend in get_args(BlendMode)
             and self.precision in get_args(Precision)
         )
         if not known:
             raise ValueError("describes a system this version of linecolor does not know; export it again")
-        if "draft" not in self.networks and self.hint_spread != "none":
+        if not system.drafts and self.hint_spread != "none":
             raise ValueError(f"spreads hints ({self.hint_spread}) for a network that takes none; export it again")
-        if not is_resolution(self.resolution):
-            raise ValueError(
-                f"names a resolution of {self.resolution}, not one of {LEAST_RESOLUTION} to {MOST_RESOLUTION}; "
-                "export it again"
-            )
         # The draft sees half of the page.
         even = self.part != "linecolor" or self.multiple % 2 == 0
         if not (even and 1 <= self.multiple <= MOST_MULTIPLE):
@@ -137,6 +124,17 @@ def _in_short(provenance: dict[str, Any]) -> dict[str, Any]:
     if len(json.dumps(short, default=str)) > MOST_PROVENANCE_BYTES:
         return {key: value for key, value in short.items() if isinstance(value, (str, int)) and len(str(value)) < 200}
     return short
+
+
+def _rendering(notes: Mapping[str, str]) -> RenderingOptions:
+    """The options; the temperature is that of sampled colours, which no exported network has."""
+    named = {
+        "resolution": _number(notes["linecolor.resolution"]),
+        "blend": notes["linecolor.blend"],
+        "mirrored": bool(_number(notes["linecolor.mirrored"])),
+        "enforce_hints": bool(_number(notes.get("linecolor.enforce_hints", "0"))),  # older files lack it
+    }
+    return RenderingOptions.from_mapping(named)
 
 
 def _number(text: str) -> int:

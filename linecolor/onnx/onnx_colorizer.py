@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,10 +10,9 @@ from linecolor.arrays import Channels
 from linecolor.hints import layers
 from linecolor.onnx.card import OnnxCard
 from linecolor.onnx.reader import read_onnx
-from linecolor.rendering.blending import BlendMode
-from linecolor.rendering.options import check_resolution
+from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
-from linecolor.rendering.result import Painted
+from linecolor.rendering.result import NetworkOutput
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -27,8 +26,7 @@ class OnnxColorizer(PageColorizer):
     Args:
         session: of a `linecolor.onnx`.
         card: what that file says of itself, checked.
-        blend_mode: `clean`, `paper`, `none` or `luma`; see `blending.blend`. None takes the export's own.
-        resolution: short side in pixels at which the networks see a page; None takes the export's own.
+        options: how pages are coloured; None takes the export's own.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
     Attributes:
@@ -39,40 +37,28 @@ class OnnxColorizer(PageColorizer):
         self,
         session: "InferenceSession",
         card: OnnxCard,
-        blend_mode: BlendMode | None = None,
-        resolution: int | None = None,
+        options: RenderingOptions | None = None,
         page_pixels: int = PAGE_PIXELS,
     ) -> None:
-        side = resolution or card.resolution
-        super().__init__(side, card.multiple, card.hint_spread, blend_mode or card.blend, page_pixels)
-        self.mirrored = card.mirrored
-        self.enforce_hints = card.enforce_hints
+        super().__init__(options or card.rendering, card.multiple, card.hint_spread, page_pixels)
         self.card = card
         self._session = session
 
     @classmethod
-    def load(
-        cls,
-        path: str | Path,
-        blend_mode: BlendMode | None = None,
-        resolution: int | None = None,
-        threads: int | None = None,
-    ) -> "OnnxColorizer":
+    def load(cls, path: str | Path, threads: int | None = None, **changes: Any) -> "OnnxColorizer":
         """Load an exported system.
 
         Args:
             path: a `linecolor.onnx` as `linecolor-export` writes it.
-            blend_mode: None takes the export's own.
-            resolution: short side in pixels at which the networks see a page; None takes the export's own.
             threads: to compute with; None takes one for each core this process may use.
+            changes: of `RenderingOptions`, such as blend or resolution; without them, or with None, the export's own.
 
         Raises:
             FileNotFoundError: if there is no such file.
             ImportError: if onnxruntime is not installed.
-            ValueError: if it is no such file, damaged, or of another kind or format; or for a resolution below 16
+            ValueError: if it is no such file, damaged, or of another kind or format; or for an option that cannot be
                 or threads below 1.
         """
-        check_resolution(resolution)
         if threads is not None and threads < 1:
             raise ValueError(f"threads={threads} must be 1 or more")
         path = Path(path).expanduser()
@@ -85,11 +71,12 @@ class OnnxColorizer(PageColorizer):
             raise ValueError(
                 f"{path}: is the {card.part} network alone; give linecolor.onnx, which is exported beside it"
             )
+        options = card.rendering.changed(**changes)
         session = start_session(path, file.data, threads)
         _check_inputs(path, session, card)
-        return cls(session, card, blend_mode, resolution)
+        return cls(session, card, options)
 
-    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+    def color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
         """Run the networks; see `PageColorizer.color_window`."""
         _, height, width = page.shape
         line = np.ascontiguousarray(page[None], np.float32)
@@ -108,7 +95,7 @@ class OnnxColorizer(PageColorizer):
             draft is not None and draft.shape != (1, 3, height // 2, width // 2)
         ):
             raise ValueError(f"the ONNX file makes a picture of {color.shape} of a page of {(height, width)}")
-        return Painted(color[0], None if draft is None else draft[0])
+        return NetworkOutput(color[0], None if draft is None else draft[0])
 
     def _infer(self, outputs: list[str], inputs: dict[str, Channels]) -> list[Channels]:
         try:

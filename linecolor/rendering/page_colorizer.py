@@ -9,7 +9,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import get_args
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -20,9 +20,9 @@ from linecolor.hints import layers
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending
-from linecolor.rendering.blending import BlendMode
 from linecolor.rendering.hint_enforcement import enforce_hints
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Coloring, Painted
+from linecolor.rendering.options import RenderingOptions
+from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult, NetworkOutput
 
 PAGE_PIXELS = 1 << 20
 """A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
@@ -42,21 +42,18 @@ class PageColorizer(ABC):
     longer side, none of them shorter than wide.
 
     Args:
-        resolution: side S of a training crop in pixels.
+        options: how pages are coloured.
         multiple: what the sides of a page must be multiples of, even.
         hint_spread: one of `layers.SPREAD_CHANNELS`, as the draft was trained.
-        blend_mode: `clean`, `paper`, `none` or `luma`; see `blending.blend`.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
     Attributes:
-        mirrored: colour the mirrored page too and take the mean: twice the networks' time for a tenth or two of a dB.
-        enforce_hints: where the networks painted another colour than a hint says, add the difference around the hint.
+        options: as given; assign another object to change them.
         draft_only: stop after the first of two stages: the enlarged draft takes the place of the second's colour.
         takes_hints: whether the networks read hints; those that do not can only have them enforced.
         grey_pages: whether pages are grey pictures and no lines: they are reduced by their mean.
         samples: whether the networks sample their colours, so that a page has candidates.
         seed: of what is sampled: another one, another candidate.
-        temperature: of the same: 1 as learned, less keeps to what is likely, 0 takes it.
     """
 
     takes_hints = True
@@ -64,23 +61,17 @@ class PageColorizer(ABC):
     samples = False
 
     def __init__(
-        self, resolution: int, multiple: int, hint_spread: str, blend_mode: BlendMode, page_pixels: int = PAGE_PIXELS
+        self, options: RenderingOptions, multiple: int, hint_spread: str, page_pixels: int = PAGE_PIXELS
     ) -> None:
-        if blend_mode not in get_args(BlendMode):
-            raise ValueError(f"blend mode {blend_mode!r} is unknown; use one of {', '.join(get_args(BlendMode))}")
-        self.resolution = resolution
+        self.options = options
         self.multiple = multiple
         self.hint_spread = hint_spread
-        self.blend_mode = blend_mode
         self.page_pixels = page_pixels
-        self.mirrored = False
-        self.enforce_hints = False
         self.draft_only = False
         self.seed = 0
-        self.temperature = 1.0
 
     @abstractmethod
-    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+    def color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
         """Run the networks.
 
         Args:
@@ -95,10 +86,16 @@ class PageColorizer(ABC):
         """What is held while a page is coloured."""
         return nullcontext()
 
-    def candidate(self, seed: int) -> "PageColorizer":
+    def candidate(self, seed: int) -> Self:
         """The same with another seed, around the same networks; another thread may use it at the same time."""
         other = copy.copy(self)
         other.seed = seed
+        return other
+
+    def with_options(self, **changes: Any) -> Self:
+        """The same with other options, around the same networks; None keeps what is."""
+        other = copy.copy(self)
+        other.options = self.options.changed(**changes)
         return other
 
     def colorize(self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None) -> Picture:
@@ -122,7 +119,7 @@ class PageColorizer(ABC):
         """Colour a line drawing; see `colorize`."""
         return self.color(line, hint_layer).full
 
-    def color(self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None) -> Coloring:
+    def color(self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None) -> ColorizationResult:
         """Colour a line drawing and keep what happened on the way; arguments and errors as of `colorize`."""
         drawn = LineLayer(line)
         size = self.network_size(drawn.grey.shape)
@@ -130,25 +127,25 @@ class PageColorizer(ABC):
         reduced = self._reduced(drawn.grey, size)
         draft_line = self._reduced(reduced, half)
         grid = _on_grid(hints, drawn.grey.shape, half)
-        if not (self.takes_hints or self.enforce_hints) and grid[..., 3].any():
+        if not (self.takes_hints or self.options.enforce_hints) and grid[..., 3].any():
             raise ValueError("these networks take no hints; leave them out, or have them enforced (enforce_hints)")
         # A grey picture has no lines that could hold up a hint's colour.
         walls = np.full_like(draft_line, 255) if self.grey_pages else draft_line
         territories = self._territories(grid, walls)
-        draft, colorized, beside = self._run(reduced, draft_line, grid, territories)
+        draft, colorized, extras = self._run(reduced, draft_line, grid, territories)
         if self.draft_only:
             if draft is None:
                 raise ValueError("this system has one stage, and no draft to stop at")
             colorized = np.asarray(cv2.resize(draft, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
-        if self.enforce_hints and territories is not None:
+        if self.options.enforce_hints and territories is not None:
             paper = np.full_like(reduced, 255) if self.grey_pages else reduced
             colorized = enforce_hints(colorized, paper, grid, territories)
-            if WITHOUT_BACKGROUND in beside:
-                beside[WITHOUT_BACKGROUND] = enforce_hints(beside[WITHOUT_BACKGROUND], paper, grid, territories)
-        full = blending.blend(drawn.ink, colorized, self.blend_mode)
-        if WITHOUT_BACKGROUND in beside:
-            beside[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, beside[WITHOUT_BACKGROUND], self.blend_mode)
-        return Coloring(full, colorized, draft, reduced, grid, drawn.ink, beside)
+            if WITHOUT_BACKGROUND in extras:
+                extras[WITHOUT_BACKGROUND] = enforce_hints(extras[WITHOUT_BACKGROUND], paper, grid, territories)
+        full = blending.blend(drawn.ink, colorized, self.options.blend)
+        if WITHOUT_BACKGROUND in extras:
+            extras[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, extras[WITHOUT_BACKGROUND], self.options.blend)
+        return ColorizationResult(full, colorized, draft, reduced, grid, drawn.ink, extras)
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:
         """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S.
@@ -161,7 +158,7 @@ class PageColorizer(ABC):
                 f"the page is {size[1]:,} x {size[0]:,} pixels, more than {LONGEST_SIDE:,} times as long as wide; "
                 "cut it into pieces"
             )
-        scale = min(self.resolution / min(size), LONGEST_SIDE / max(size))
+        scale = min(self.options.resolution / min(size), LONGEST_SIDE / max(size))
         height, width = (max(2, 2 * round(side * scale / 2)) for side in size)
         return height, width
 
@@ -170,9 +167,9 @@ class PageColorizer(ABC):
 
     def _territories(self, hint: Picture, line: Picture) -> layers.Territories | None:
         """Once for all that needs them: a flood takes as long as small networks do."""
-        if self.hint_spread == "none" and not self.enforce_hints:
+        if self.hint_spread == "none" and not self.options.enforce_hints:
             return None
-        return layers.divide(hint, line, self.hint_spread == "reach" or self.enforce_hints)
+        return layers.divide(hint, line, self.hint_spread == "reach" or self.options.enforce_hints)
 
     def _run(
         self, line: Picture, draft_line: Picture, hint: Picture, territories: layers.Territories | None
@@ -185,36 +182,36 @@ class PageColorizer(ABC):
         draft = np.zeros((3, *inputs.shape[1:]), np.float32)
         colorized = np.zeros((3, *page.shape[1:]), np.float32)
         total = np.zeros((1, *page.shape[1:]), np.float32)
-        beside: dict[str, Channels] = {}
+        extras: dict[str, Channels] = {}
         drafts = False
         with self.running():
             for rows, columns, weight in self._windows(page.shape[1], page.shape[2]):
                 half_rows, half_columns = (slice(s.start // 2, s.stop // 2) for s in (rows, columns))
-                painted = self._color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
-                if painted.draft is not None:
+                output = self._color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
+                if output.draft is not None:
                     drafts = True
-                    draft[:, half_rows, half_columns] += painted.draft * weight[:, ::2, ::2]
-                colorized[:, rows, columns] += painted.color * weight
-                for name, picture in painted.beside.items():
-                    whole = beside.setdefault(name, np.zeros((len(picture), *page.shape[1:]), np.float32))
+                    draft[:, half_rows, half_columns] += output.draft * weight[:, ::2, ::2]
+                colorized[:, rows, columns] += output.color * weight
+                for name, picture in output.extras.items():
+                    whole = extras.setdefault(name, np.zeros((len(picture), *page.shape[1:]), np.float32))
                     whole[:, rows, columns] += picture * weight
                 total[:, rows, columns] += weight
         draft /= total[:, ::2, ::2]
         height, width = line.shape
         drafted = _levels(draft[:, : height // 2, : width // 2]) if drafts else None
-        levels = {name: _levels((picture / total)[:, :height, :width]) for name, picture in beside.items()}
+        levels = {name: _levels((picture / total)[:, :height, :width]) for name, picture in extras.items()}
         flat = {name: picture[..., 0] if picture.shape[2] == 1 else picture for name, picture in levels.items()}
         return drafted, _levels((colorized / total)[:, :height, :width]), flat
 
-    def _color_window(self, page: Channels, inputs: Channels) -> Painted:
-        painted = self.color_window(page, inputs)
-        if not self.mirrored:
-            return painted
-        turned = self.color_window(page[:, :, ::-1].copy(), inputs[:, :, ::-1].copy())
-        draft = painted.draft
-        if draft is not None and turned.draft is not None:
-            draft = (draft + turned.draft[:, :, ::-1]) * _HALF
-        return Painted((painted.color + turned.color[:, :, ::-1]) * _HALF, draft, painted.beside)
+    def _color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
+        output = self.color_window(page, inputs)
+        if not self.options.mirrored:
+            return output
+        mirrored = self.color_window(page[:, :, ::-1].copy(), inputs[:, :, ::-1].copy())
+        draft = output.draft
+        if draft is not None and mirrored.draft is not None:
+            draft = (draft + mirrored.draft[:, :, ::-1]) * _HALF
+        return NetworkOutput((output.color + mirrored.color[:, :, ::-1]) * _HALF, draft, output.extras)
 
     def _windows(self, height: int, width: int) -> Iterator[tuple[slice, slice, Channels]]:
         """Windows along the longer side with weights (1, h or 1, w or 1) that fade over where they overlap."""

@@ -11,7 +11,7 @@ import yaml
 from linecolor.evaluation.full_size import steps
 from linecolor.evaluation.metrics import psnr
 from linecolor.html import Cell, Curve, Report, Sheet, SheetRow, Table, write_report
-from linecolor.rendering.result import Coloring
+from linecolor.rendering.result import ColorizationResult
 from linecolor.runs.record import read_record
 from linecolor.runs.run_folder import RunFolder
 from linecolor.samples import FullDrawing
@@ -23,7 +23,7 @@ def write_run_report(
     config: dict[str, Any],
     evaluation: dict[str, Any],
     drawings: Sequence[FullDrawing],
-    colorings: Mapping[str, Mapping[int, Coloring]],
+    colorings: Mapping[str, Mapping[int, ColorizationResult]],
 ) -> Path:
     """Write report.html of a run.
 
@@ -195,7 +195,9 @@ def _curves(records: dict[str, list[dict[str, Any]]]) -> list[Curve]:
     return found
 
 
-def _sheet(count: int, drawings: Sequence[FullDrawing], colorings: Mapping[str, Mapping[int, Coloring]]) -> Sheet:
+def _sheet(
+    count: int, drawings: Sequence[FullDrawing], colorings: Mapping[str, Mapping[int, ColorizationResult]]
+) -> Sheet:
     rows = []
     for drawing in drawings:
         coloring = colorings[drawing.name][count]

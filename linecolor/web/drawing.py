@@ -4,7 +4,6 @@ The networks see a page reduced, whatever its size. So they run once for a set o
 with the view after each stroke, and with the page at its own size when it is downloaded: both show the same colours.
 """
 
-import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 from linecolor import images
 from linecolor.arrays import Picture
 from linecolor.images.encoding import encode_png
-from linecolor.images.metadata import read_notes
+from linecolor.images.formats import read_metadata
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending, openraster
@@ -38,9 +37,8 @@ def at_details(colorizer: PageColorizer) -> dict[int, PageColorizer]:
     found: dict[int, PageColorizer] = {}
     for detail in DETAILS:
         # Even: a page brought to this size then stays as it is when it is brought there again.
-        resolution = min(2 * round(colorizer.resolution * detail / 2), MOST_RESOLUTION)
-        found[resolution] = copy.copy(colorizer)
-        found[resolution].resolution = resolution
+        resolution = min(2 * round(colorizer.options.resolution * detail / 2), MOST_RESOLUTION)
+        found[resolution] = colorizer.with_options(resolution=resolution)
     return found
 
 
@@ -110,7 +108,7 @@ class Drawing:
 
     def full_png(self, colorized: Picture, blend: BlendMode) -> bytes:
         """What `color` returned, at the page's own size, as a PNG file with the page's DPI and colour profile."""
-        return encode_png(blending.blend(self._drawn().ink, colorized, blend), read_notes(self.path))
+        return encode_png(blending.blend(self._drawn().ink, colorized, blend), read_metadata(self.path))
 
     def layers(self, colorized: Picture, strokes: Sequence[Stroke], scratch: Path) -> bytes:
         """Hints, line and colour as layers of the page's own size, in an OpenRaster file.
@@ -125,7 +123,7 @@ class Drawing:
         hints = paint_strokes(strokes, self.size, self.size) if strokes else None
         layers = openraster.drawing_layers(ink, color, hints)
         try:
-            openraster.write_openraster(scratch, layers, openraster.flattened(ink, color), read_notes(self.path))
+            openraster.write_openraster(scratch, layers, openraster.flattened(ink, color), read_metadata(self.path))
             return scratch.read_bytes()
         finally:
             scratch.unlink(missing_ok=True)

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 from linecolor.images import PictureBytes, UnreadableImage
+from linecolor.images.formats import MEDIA_TYPES
 from linecolor.images.thumbnails import read_thumbnail
-from linecolor.rendering.blending import BlendMode
+from linecolor.rendering.blending import BLENDS, BlendMode, check_blend
 from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.rendering.palette import dominant_colors
 from linecolor.web.drawing import Drawing, at_details
@@ -113,9 +114,11 @@ class WebApp:
         least = min(self.colorizers)
         details = [{"value": side, "times": round(side / least, 1)} for side in self.colorizers]
         limits = {"bytes": self.limits.file_bytes, "pixels": self.limits.pixels}
+        own = self.colorizer.options.blend
         # A page of lines has no greys of its own to keep.
-        blends = [mode for mode in get_args(BlendMode) if mode != "luma" or mode == self.colorizer.blend_mode]
-        return json_answer({"details": details, "blends": blends, "blend": self.colorizer.blend_mode, "limits": limits})
+        rows = [row for row in BLENDS.values() if not row.for_grey_pages or row.name == own]
+        blends = [{"name": row.name, "summary": row.summary} for row in rows]
+        return json_answer({"details": details, "blends": blends, "blend": own, "limits": limits})
 
     async def upload(self, request: Request) -> Response:
         """Take in a drawing."""
@@ -193,15 +196,14 @@ class WebApp:
                 given = json.loads(data)
             strokes = read_strokes(given["strokes"], drawing.size)
             resolution, blend = given["detail"], given["blend"]
+            check_blend(blend)
         except (KeyError, TypeError, RecursionError):
             raise Refused(400, "a request names strokes, detail and blend as JSON") from None
         except ValueError as error:
             raise Refused(400, str(error)) from None
         if type(resolution) is not int or resolution not in self.colorizers:
             raise Refused(400, f"detail is one of {', '.join(map(str, self.colorizers))}")
-        if blend not in get_args(BlendMode):
-            raise Refused(400, f"blend is one of {', '.join(get_args(BlendMode))}")
-        return Order(strokes, resolution, cast(BlendMode, blend))
+        return Order(strokes, resolution, blend)
 
     async def _colored(self, request: Request, drawing: Drawing, order: Order) -> Any:
         coloring = partial(drawing.color, order.strokes, order.resolution)
@@ -243,6 +245,7 @@ def make_app(
     ]
     for file, kind in PAGE_FILES.items():
         data = files("linecolor.web").joinpath("page", file).read_bytes()
+        data = data.replace(b"{picture formats}", ",".join(MEDIA_TYPES).encode())
         routes.append(Route("/" if file == "index.html" else f"/{file}", always(data, kind)))
     answers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
         HTTPException: error_answer(lambda error: (error.status_code, error.detail)),

@@ -42,7 +42,7 @@ def samples(drawings, workers: int, batch_size: int, stage: str = "draft", name:
         made = synthesizer(batch)
         for index, name_ in enumerate(made.sample_id):
             number = sum(1 for known in found if known[0] == name_)
-            fields = ("line", "color", "draft_line", "draft_color", "hint", "spread", "foreground")
+            fields = ("line", "color", "draft_line", "draft_color", "hint", "spread")
             found[name_, number] = [getattr(made, field)[index] for field in fields] + [made.artifacts.paste[index]]
     return found
 

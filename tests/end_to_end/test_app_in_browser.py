@@ -18,6 +18,7 @@ from PIL import Image
 
 from linecolor.images import write_png
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -45,9 +46,9 @@ def bundle(tmp_path_factory) -> Path:
         state["to_color.weight"][channel, channel, 1, 1] = 20
         state["to_color.weight"][channel, channel + 3, 1, 1] = -20
     network.load_state_dict(state)
-    return save_bundle(
-        tmp_path_factory.mktemp("bundle"), {"draft": network}, {"draft": architecture}, 128, "watershed", {}
-    )
+    options = RenderingOptions(resolution=128)
+    folder = tmp_path_factory.mktemp("bundle")
+    return save_bundle(folder, {"draft": network}, {"draft": architecture}, options, "watershed", {})
 
 
 @pytest.fixture(scope="module")

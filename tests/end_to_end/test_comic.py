@@ -135,9 +135,8 @@ def test_hints_rule_although_the_networks_read_none(run):
     line = np.full((128, 128), 255, np.uint8)
     picture = colorizer.colorize(line, [(64, 64, "#c01040")])
     assert np.abs(picture[64, 64].astype(int) - (0xC0, 0x10, 0x40)).max() <= 12
-    colorizer.enforce_hints = False
     with pytest.raises(ValueError, match="take no hints"):
-        colorizer.colorize(line, [(64, 64, "#c01040")])
+        colorizer.with_options(enforce_hints=False).colorize(line, [(64, 64, "#c01040")])
 
 
 @pytest.mark.parametrize("options", [["--candidates", "2", "--temperature", "0"], ["--draft"], ["--seed", "-1"]])

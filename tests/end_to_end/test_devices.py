@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from linecolor.runs.record import read_record
+from tests.lightning_modules.brief_training import growth_allowed
 
 STAGES = ("draft", "colorizer")
 CONSTANT = ("schedule.warmup=0", "schedule.cosine_steps=0", "batch_size=4", "checkpoint_every=2", "val_every_n_steps=3")
@@ -36,14 +37,28 @@ def losses(home: Path, stage: str) -> list[dict]:
     return [line for line in record if "reconstruction" in line]
 
 
-def assert_same_losses(one: Path, other: Path, stage: str, steps: int) -> None:
+def assert_same_losses(one: Path, other: Path, stage: str, steps: int, before: int = 0) -> None:
+    """The same batches at every step, and losses as near as rounding lets them be.
+
+    Two devices add gradients in another order: up to 2e-7 of the draft's losses is seen, and 4e-5 of the colorizer's at
+    step 6. Other samples, or weights that were not stepped, would show: these losses change by 2e-2 and more at most
+    steps, and at most 2e-3 is allowed. That the devices' weights are the same bits, training itself checks.
+
+    Args:
+        one: the folder of a run.
+        other: that of another.
+        stage: which to compare.
+        steps: of the stage.
+        before: steps of an earlier stage, after which this one's input differs in more than its last bits.
+    """
     ours, theirs = losses(one, stage), losses(other, stage)
     assert [line["step"] for line in ours] == [line["step"] for line in theirs] == list(range(1, steps + 1))
     for here, there in zip(ours, theirs, strict=True):
         assert here["images_seen"] == there["images_seen"]
         for name in ("reconstruction", "adversarial", "discriminator_loss"):
             if name in here:
-                assert here[name] == pytest.approx(there[name], abs=1e-5), f"{stage} step {here['step']}: {name}"
+                allowed = growth_allowed(max(before, int(here["step"])))
+                assert here[name] == pytest.approx(there[name], rel=allowed), f"{stage} step {here['step']}: {name}"
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +81,7 @@ def test_a_checkpoint_of_two_processes_continues_on_one_and_on_two_of_torchruns(
 def test_trainer_ddp_cpu_runs_both_stages_in_one_launch(alone, picture_folder, tmp_path):
     train(picture_folder, tmp_path, 6, "trainer=ddp_cpu", "stages=[draft,colorizer]")
     assert_same_losses(alone, tmp_path, "draft", 6)
-    # The second stage gets a draft that differs in its last bits.
-    assert_same_losses(alone, tmp_path, "colorizer", 6)
+    assert_same_losses(alone, tmp_path, "colorizer", 6, before=6)
     looks = [line for line in read_record(tmp_path / "runs/tiny/draft/metrics.jsonl") if "full_size/n" in line]
     assert [line["full_size/n"] for line in looks] == [2, 2], "each held-out drawing counts once"
 

@@ -11,9 +11,11 @@ import torch
 from linecolor.cli.export import main
 from linecolor.images import read_color, write_png
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
 
+SMALL = RenderingOptions(resolution=32)
 DRAFT = {"in_channels": 9, "width": 4, "levels": 1, "blocks": 1, "cardinality": 2}
 
 
@@ -21,7 +23,7 @@ DRAFT = {"in_channels": 9, "width": 4, "levels": 1, "blocks": 1, "cardinality": 
 def bundle(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("run") / "bundle"
-    return save_bundle(folder, {"draft": ResNeXtUNet(**DRAFT)}, {"draft": DRAFT}, 32, "reach", {})
+    return save_bundle(folder, {"draft": ResNeXtUNet(**DRAFT)}, {"draft": DRAFT}, SMALL, "reach", {})
 
 
 def test_a_run_is_exported_told_of_and_colours(bundle, tmp_path, monkeypatch, capsys):

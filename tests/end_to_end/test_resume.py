@@ -133,7 +133,9 @@ def test_a_run_killed_at_random_moments_equals_the_undisturbed_one_to_the_bit(un
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_with_all_its_workers_it_saves_the_step_it_is_at(picture_folder, tmp_path, kind):
     """Ctrl-C in a terminal and a cluster's signals reach the loader's processes, too."""
-    far = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("checkpoint_every=1000", "val_every_n_steps=7")]
+    far = [
+        f"stage.{stage}.{setting}" for stage in STAGES for setting in ("checkpoint_every=1000", "val_every_n_steps=7")
+    ]
     line = arguments(picture_folder, "asked", *far, "stage.draft.checkpoint_minutes=0")
     run = tmp_path / "runs" / "asked"
     process = start(line, tmp_path)

@@ -12,6 +12,7 @@ import torch
 from linecolor.images import read_color, write_png
 from linecolor.networks.unet import ResNeXtUNet
 from linecolor.onnx.export import export_bundle
+from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
 
@@ -62,7 +63,7 @@ def system(tmp_path_factory) -> tuple[Path, Path]:
     networks = {name: ResNeXtUNet(**architecture) for name, architecture in NETWORKS.items()}
     with torch.no_grad():
         networks["draft"].to_color.weight.mul_(4)
-    bundle = save_bundle(folder / "bundle", networks, NETWORKS, 64, "reach", {})
+    bundle = save_bundle(folder / "bundle", networks, NETWORKS, RenderingOptions(resolution=64), "reach", {})
     export_bundle(bundle, folder / "onnx")
     return bundle, folder / "onnx" / "linecolor.onnx"
 

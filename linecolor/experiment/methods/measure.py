@@ -195,13 +195,10 @@ def _of_card(bundle: Path) -> dict[str, float]:
 def _notes(bundle: Path) -> str:
     """What a reader has to know of a system before comparing it."""
     from linecolor.systems.bundle import read_card
+    from linecolor.systems.registry import system_of
 
     card = read_card(bundle)
-    told = []
-    if "alacgan" in card["networks"]:
-        local = card["networks"]["alacgan"]["local_features"]
-        instead = "without local features" if local == "none" else "with VGG16's relu2_2 as local features"
-        told.append(f"{instead}, for Illustration2Vec's weights are not to be had")
+    told = system_of(tuple(card["networks"])).pipeline_class().notes(card["networks"])
     if card["hint_spread"] != "none":
         more = {"watershed": "three", "reach": "four"}[card["hint_spread"]]
         told.append(f"is given hints spread by a watershed as {more} more channels, which the others are not")
@@ -236,7 +233,7 @@ def _system(entry: Entry, device: str) -> "System":
 
     if entry.kind == "foreign":
         return ForeignSystem(entry.name, entry.path, entry.member)
-    colorizer = LineColorizer.load(entry.bundle, entry.blend, device)  # type: ignore[arg-type]
+    colorizer = LineColorizer.load(entry.bundle, device, blend=entry.blend)
     return TrainedSystem(entry.name, entry.member, colorizer)
 
 

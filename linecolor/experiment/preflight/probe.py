@@ -35,7 +35,7 @@ from linecolor.experiment.preflight.meter import (
     resident_memory,
 )
 from linecolor.experiment.preflight.steps import ENOUGH_S, extractor, line_colorizer, measure_stage
-from linecolor.rendering.result import Coloring
+from linecolor.rendering.result import ColorizationResult
 from linecolor.samples import FullDrawing
 
 
@@ -127,7 +127,7 @@ def measure_evaluation(plain: dict[str, Any], drawing: FullDrawing, networks: di
     if most:
         measure_obedience(colorizer, [drawing], most)
     seconds = now() - started
-    pictures: list[FullDrawing | Coloring] = [drawing, *colorings.values()]
+    pictures: list[FullDrawing | ColorizationResult] = [drawing, *colorings.values()]
     arrays = [getattr(picture, field.name) for picture in pictures for field in fields(picture)]
     return {
         "peak": peak_memory(device),

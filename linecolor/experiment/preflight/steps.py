@@ -18,13 +18,13 @@ from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
-from linecolor.experiment.modules import page_resolution
+from linecolor.experiment.modules import rendering_options
 from linecolor.experiment.preflight.meter import now, on_gpu, peak_memory
 from linecolor.experiment.stage import build_stage
 from linecolor.networks.distance_features import make_feature_extractor
 from linecolor.samples import FullDrawing, LineArtBatch
 from linecolor.systems.line_colorizer import LineColorizer
-from linecolor.systems.registry import EARLIER
+from linecolor.systems.registry import stage_of
 
 SLOW_STEP_S = 20.0
 """On a CPU a step that takes longer is measured by one of its parts only."""
@@ -179,7 +179,7 @@ def measure_stage(
     """
     config = OmegaConf.create(plain)
     settings = plain["stage"][stage]
-    for earlier in EARLIER.get(stage, ()):
+    for earlier in stage_of(stage).needs:
         if earlier not in networks:
             networks[earlier] = instantiate(config.model[earlier])
     module = build_stage(stage, config, plain, networks)
@@ -245,14 +245,8 @@ def seconds_a_sample(data: LineArtDataModule) -> float:
 
 
 def line_colorizer(plain: dict[str, Any], networks: dict[str, nn.Module], device: torch.device) -> LineColorizer:
-    """The whole chain around these networks, as the configuration blends."""
-    model = plain["model"]
-    blend = plain["evaluation"]["blend"]
-    colorizer = LineColorizer(networks, page_resolution(plain), model["hint_spread"], blend, device)
-    colorizer.mirrored = plain["evaluation"]["mirrored"]
-    colorizer.enforce_hints = plain["evaluation"]["enforce_hints"]
-    colorizer.temperature = plain["evaluation"]["temperature"]
-    return colorizer
+    """The whole chain around these networks, as the configuration asks."""
+    return LineColorizer(networks, plain["model"]["hint_spread"], rendering_options(plain), device)
 
 
 def extractor(plain: dict[str, Any]) -> nn.Module:

@@ -18,7 +18,7 @@ def study(config: DictConfig) -> Path:
     from datamodules.held_out import FullDrawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.evaluation.methods import ProtocolHints
-    from linecolor.experiment.checks import OF_ONE_RUN, check_evaluation, check_settings
+    from linecolor.experiment.checks import check_evaluation, check_settings
     from linecolor.experiment.data import data_licence, load_drawings
     from linecolor.experiment.methods.measure import chosen_references, measure_systems, write_page
     from linecolor.experiment.study.launch import run_training
@@ -28,7 +28,7 @@ def study(config: DictConfig) -> Path:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     _check(plain)
     settings = plain["evaluation"]
-    check_evaluation({**settings, **OF_ONE_RUN})
+    check_evaluation(settings)
     folder = RunFolder.named(plain["runs_dir"], plain["name"]).path
     trainings = planned(plain, folder)
     # Whatever can be refused is refused before hours have gone into the first training.

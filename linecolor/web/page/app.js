@@ -8,7 +8,6 @@ import { BASIC, Colors } from "./swatches.js";
 import { Zoom } from "./zoom.js";
 
 const get = (id) => document.getElementById(id);
-const BLENDS = { clean: "clean", paper: "as in the paper", none: "colour only", luma: "its own greys" };
 const SAMPLE = "Sample: from “Adventurer” by Lisa Wischofsky, CC BY 4.0";
 const RETRY = 800; // milliseconds, while the server is busy
 
@@ -281,7 +280,7 @@ try {
   limits = given;
   const told = (times) => (times === 1 ? "normal" : `${times} × finer`);
   get("detail").append(...details.map(({ value, times }, i) => choice(value, told(times), i === 0)));
-  get("blend").append(...blends.map((name) => choice(name, BLENDS[name] ?? name, name === blend)));
+  get("blend").append(...blends.map(({ name, summary }) => choice(name, `${name}: ${summary}`, name === blend)));
   const { file, strokes } = await server.sample();
   if (!drawing) await open(file, strokes);
 } catch (error) {

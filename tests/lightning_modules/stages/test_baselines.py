@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -12,7 +11,15 @@ from lightning_modules.stages.pix2pix import Pix2Pix
 from linecolor.networks.alacgan import AlacCritic, AlacGenerator
 from linecolor.networks.features import VGG16Relu22
 from linecolor.networks.pix2pix import PatchDiscriminator, Pix2PixUNet
-from tests.lightning_modules.brief_training import PAIRS, SIDE, STEPPING, assert_continues, train, weights
+from tests.lightning_modules.brief_training import (
+    PAIRS,
+    SIDE,
+    STEPPING,
+    assert_continues,
+    assert_golden,
+    train,
+    weights,
+)
 
 
 def pix2pix(**changes) -> Pix2Pix:
@@ -56,8 +63,7 @@ GOLDEN = {
 def test_golden_losses(make, picture_folder, tmp_path):
     record = fit(make(), picture_folder, tmp_path, 6)
     for name, golden in GOLDEN[make.__name__].items():
-        found = [record[i][name] for i in (0, 5)]
-        np.testing.assert_allclose(found, golden, rtol=2e-3, atol=1e-5, err_msg=name)
+        assert_golden([line[name] for line in record], dict(zip((1, 6), golden, strict=True)), name)
 
 
 def test_pix2pix_weighs_the_l1_a_hundred_times(picture_folder, tmp_path):

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,7 +13,15 @@ from lightning_modules.stages.low_resolution import LowResolutionColorizer
 from lightning_modules.stages.polishing import Polishing
 from lightning_modules.stages.seeding import seed_step
 from linecolor.networks import comic, low_resolution
-from tests.lightning_modules.brief_training import PAIRS, SIDE, STEPPING, assert_continues, train, weights
+from tests.lightning_modules.brief_training import (
+    PAIRS,
+    SIDE,
+    STEPPING,
+    assert_continues,
+    assert_golden,
+    train,
+    weights,
+)
 
 OUTLINES = PAIRS | {
     "line": PAIRS["line"] | {"xdog": 0.0, "dilate": 0.0, "outline": 1.0},
@@ -63,8 +70,7 @@ GOLDEN: dict[str, dict[str, tuple[float, float]]] = {
 def test_golden_losses(make, picture_folder, tmp_path):
     record = fit(make(), picture_folder, tmp_path, 4)
     for name, golden in GOLDEN[make.__name__].items():
-        found = [record[i][name] for i in (0, 3)]
-        np.testing.assert_allclose(found, golden, rtol=2e-3, atol=1e-5, err_msg=name)
+        assert_golden([line[name] for line in record], dict(zip((1, 4), golden, strict=True)), name)
 
 
 @ALL

@@ -19,6 +19,7 @@ from linecolor.evaluation.methods import (
 )
 from linecolor.evaluation.references import REFERENCES
 from linecolor.images import write_png
+from linecolor.rendering.options import RenderingOptions
 from linecolor.samples import FullDrawing
 from linecolor.systems.line_colorizer import LineColorizer
 
@@ -153,7 +154,7 @@ def test_a_trained_system_shows_what_its_network_left():
             assert hint.shape[-2:] == (line.shape[-2] // 2, line.shape[-1] // 2)
             return line.new_zeros((len(line), 3, *line.shape[-2:]))
 
-    colorizer = LineColorizer({"grey": Grey()}, 32, "none", "none")
+    colorizer = LineColorizer({"grey": Grey()}, "none", RenderingOptions(resolution=32, blend="none"))
     result = TrainedSystem("grey", "", colorizer).color(drawing(), ProtocolHints([4]).of(drawing())[0])
     assert result.network.shape == (32, 42, 3)
     assert (result.full == 128).all()

@@ -147,11 +147,3 @@ def test_reduce_agrees_between_opencv_and_torch(factor):
 def test_reduce_refuses_what_is_no_line():
     with pytest.raises(ValueError, match="uint8"):
         lines.reduce(np.zeros((4, 4, 3), np.uint8), (2, 2))
-
-
-def test_ink_outline_keeps_dark_paint_only():
-    color = np.full((4, 4, 3), 255, np.uint8)
-    color[0], color[1] = 10, 200
-    outline = lines.ink_outline(color)
-    assert (outline[0] == 0).all()
-    assert (outline[1:] == 255).all()

@@ -15,8 +15,10 @@ from linecolor.hints import layers
 from linecolor.onnx import export
 from linecolor.onnx.export import MOST_DIFFERENCE, export_bundle
 from linecolor.onnx.onnx_colorizer import OnnxColorizer, start_session
-from linecolor.systems.bundle import NETWORKS, save_bundle
+from linecolor.rendering.options import RenderingOptions
+from linecolor.systems.bundle import save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
+from linecolor.systems.registry import stage_of
 
 FLOAT, FLOAT16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 
@@ -35,14 +37,16 @@ ARTIST = {"run": "mine", "seed": 3, "versions": {"torch": "1"}}
 
 def bundle_of(system: str, folder: Path) -> Path:
     torch.manual_seed(0)
-    networks = {name: NETWORKS[name](**architecture) for name, architecture in SYSTEMS[system].items()}
+    networks = {
+        name: stage_of(name).generator_class()(**architecture) for name, architecture in SYSTEMS[system].items()
+    }
     for network in networks.values():
         if hasattr(network, "to_color"):
             # Colours far from grey, as a trained network has them.
             with torch.no_grad():
                 network.to_color.weight.mul_(3)
     spread = "reach" if "draft" in networks else "none"
-    return save_bundle(folder, networks, SYSTEMS[system], 32, spread, ARTIST, "clean")
+    return save_bundle(folder, networks, SYSTEMS[system], RenderingOptions(resolution=32), spread, ARTIST)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +79,7 @@ def page(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 def test_the_export_colours_as_pytorch_does_at_any_size(exported, system):
     bundle, out, _ = exported(system)
     ours, theirs = OnnxColorizer.load(out / "linecolor.onnx", threads=1), LineColorizer.load(bundle)
-    assert (ours.resolution, ours.multiple) == (theirs.resolution, theirs.multiple)
+    assert (ours.options, ours.multiple) == (theirs.options, theirs.multiple)
     for shape in ((40, 40), (31, 90), (150, 37), (300, 33)):
         ours.page_pixels = theirs.page_pixels = 4 * 32 * 32 if max(shape) == 300 else 1 << 20
         a, b = ours.color(*page(*shape)), theirs.color(*page(*shape))

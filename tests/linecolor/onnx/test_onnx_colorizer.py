@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,10 @@ from onnx import TensorProto, helper
 from linecolor.onnx import reader
 from linecolor.onnx.card import OnnxCard
 from linecolor.onnx.onnx_colorizer import OnnxColorizer
+from linecolor.rendering.options import RenderingOptions
 
-CARD = OnnxCard(
-    "linecolor", ("draft",), 32, 4, "none", "clean", False, False, "float32", {"linecolor": "0.1.0"}, {"run": "mine"}
-)
+SMALL = RenderingOptions(resolution=32)
+CARD = OnnxCard("linecolor", ("draft",), SMALL, 4, "none", "float32", {"linecolor": "0.1.0"}, {"run": "mine"})
 FLOAT = TensorProto.FLOAT
 
 
@@ -95,33 +96,31 @@ def test_white_paper_stays_white(colorizer):
 
 
 def test_the_metadata_sets_what_is_not_asked_for(colorizer, tmp_path):
-    assert (colorizer.resolution, colorizer.multiple, colorizer.blend_mode) == (32, 4, "clean")
-    other = OnnxColorizer.load(saved(two_stages(), tmp_path), "none", 64, 1)
-    assert (other.resolution, other.blend_mode) == (64, "none")
+    assert (colorizer.options, colorizer.multiple) == (SMALL, 4)
+    other = OnnxColorizer.load(saved(two_stages(), tmp_path), threads=1, blend="none", resolution=64)
+    assert other.options == RenderingOptions(resolution=64, blend="none")
     assert other.card.provenance == {"run": "mine"}
 
 
 def test_one_network_of_line_and_hint_colours_without_a_draft(tmp_path):
-    card = OnnxCard("linecolor", ("pix2pix",), 32, 4, "none", "clean", False, False, "float32", {}, {})
+    card = OnnxCard("linecolor", ("pix2pix",), SMALL, 4, "none", "float32", {}, {})
     # The line in three channels, whatever the hint.
     nodes = [helper.make_node("Concat", ["line"] * 3, ["color"], axis=1)]
     path = saved(model(nodes, [value("line", 1), value("hint", 4)], [value("color", 3)], card), tmp_path)
-    colored = OnnxColorizer.load(path, "none", threads=1).color(page(64, 64))
+    colored = OnnxColorizer.load(path, threads=1, blend="none").color(page(64, 64))
     assert colored.draft is None
     assert np.array_equal(colored.colorized[..., 0], colored.line)
 
 
 def test_the_card_is_read_back_as_it_was_written():
     assert OnnxCard.from_notes(CARD.notes()) == CARD
-    for told in ("mirrored", "enforce_hints"):
-        other = OnnxCard(**{**vars(CARD), told: True})
+    for changed in ({"mirrored": True}, {"enforce_hints": True}, {"blend": "paper"}, {"resolution": 64}):
+        other = replace(CARD, rendering=SMALL.changed(**changed))
         assert OnnxCard.from_notes(other.notes()) == other
 
 
 def test_a_long_provenance_is_shortened_and_stays_readable():
-    long = OnnxCard(
-        **{**vars(CARD), "provenance": {"run": "mine", "seed": 3, "story": "x" * 20_000, "list": [1] * 9999}}
-    )
+    long = replace(CARD, provenance={"run": "mine", "seed": 3, "story": "x" * 20_000, "list": [1] * 9999})
     assert OnnxCard.from_notes(long.notes()).provenance == {"run": "mine", "seed": 3}
 
 
@@ -132,14 +131,14 @@ def test_a_long_provenance_is_shortened_and_stays_readable():
         ("part", "upscaler", "does not know"),
         ("networks", "draft,draft", "does not know"),
         ("networks", "colorizer", "does not know"),
-        ("resolution", "100000", "resolution of 100000"),
+        ("resolution", "100000", "resolution=100000"),
         ("resolution", "-16", "no number"),
         ("resolution", "٣٢", "no number"),
         ("multiple", "0", "multiple"),
         ("multiple", "3", "multiple"),
         ("multiple", "999999999", "multiple"),
         ("hint_spread", "../../etc", "does not know"),
-        ("blend", "multiply", "does not know"),
+        ("blend", "multiply", "blend=multiply"),
         ("hints", "alpha 0 = hint", "other conventions"),
         ("color_order", "BGR", "other conventions"),
         ("range", "[0, 255]", "other conventions"),
@@ -171,7 +170,7 @@ def test_missing_metadata_is_refused(name):
 def test_any_metadata_is_a_sane_card_or_refused(changed):
     with suppress(ValueError):
         card = OnnxCard.from_notes({**CARD.notes(), **changed})
-        assert 16 <= card.resolution <= 4096
+        assert 16 <= card.rendering.resolution <= 2048
         assert 1 <= card.multiple <= 4096
 
 
@@ -258,12 +257,12 @@ def test_other_inputs_than_the_metadata_promises_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"takes x .* where the system it names has line, draft_input"):
         OnnxColorizer.load(saved(made, tmp_path))
     with pytest.raises(ValueError, match=r"takes line .* of 1, 9 channels"):
-        OnnxColorizer.load(saved(two_stages(card=OnnxCard(**{**vars(CARD), "hint_spread": "reach"})), tmp_path))
+        OnnxColorizer.load(saved(two_stages(card=replace(CARD, hint_spread="reach")), tmp_path))
 
 
 def test_one_stage_alone_points_to_the_whole(tmp_path):
     with pytest.raises(ValueError, match=r"is the draft network alone; give linecolor\.onnx"):
-        OnnxColorizer.load(saved(two_stages(card=OnnxCard(**{**vars(CARD), "part": "draft"})), tmp_path))
+        OnnxColorizer.load(saved(two_stages(card=replace(CARD, part="draft")), tmp_path))
 
 
 def test_a_network_that_answers_in_another_size_is_refused(tmp_path):

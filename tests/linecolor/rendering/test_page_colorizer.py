@@ -3,8 +3,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from linecolor.rendering.page_colorizer import PageColorizer
-from linecolor.rendering.result import Painted
+from linecolor.rendering.options import RenderingOptions
+from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
+from linecolor.rendering.result import NetworkOutput
 
 RED = (220, 30, 30)
 
@@ -12,8 +13,8 @@ RED = (220, 30, 30)
 class Painter(PageColorizer):
     """No networks: the hints spread by the watershed, and the line seen."""
 
-    def __init__(self, **settings) -> None:
-        super().__init__(32, 4, "watershed", **{"blend_mode": "clean", **settings})
+    def __init__(self, page_pixels: int = PAGE_PIXELS, **options) -> None:
+        super().__init__(RenderingOptions(resolution=32, **options), 4, "watershed", page_pixels)
         self.windows: list[tuple[int, int]] = []
         self.held = 0
 
@@ -26,7 +27,7 @@ class Painter(PageColorizer):
         self.windows.append(page.shape[1:])
         spread = inputs[5:8]
         fill = spread if spread.any() else np.ones_like(spread)
-        return Painted(np.repeat(np.repeat(fill, 2, axis=1), 2, axis=2), fill)
+        return NetworkOutput(np.repeat(np.repeat(fill, 2, axis=1), 2, axis=2), fill)
 
 
 def page(height: int = 64, width: int = 96) -> np.ndarray:
@@ -104,7 +105,7 @@ class Stubborn(Painter):
     """Networks that paint grey whatever the hints say."""
 
     def color_window(self, page, inputs):
-        return Painted(np.zeros((3, *page.shape[1:]), np.float32), np.zeros((3, *inputs.shape[1:]), np.float32))
+        return NetworkOutput(np.zeros((3, *page.shape[1:]), np.float32), np.zeros((3, *inputs.shape[1:]), np.float32))
 
 
 @pytest.mark.parametrize("spread", ["none", "watershed", "reach"])
@@ -114,10 +115,10 @@ def test_enforced_hints_rule_and_others_do_not(spread, draft_only):
     painter.hint_spread, painter.draft_only = spread, draft_only
     hint = [(20, 30, RED)]
     assert np.abs(painter.colorize(page(), hint)[30, 20].astype(int) - 128).max() <= 1
-    painter.enforce_hints = True
+    enforcing = painter.with_options(enforce_hints=True)
     # A hint of one cell, twice enlarged from a grid of 16: the peak is lowered, its colour is not another.
-    assert np.abs(painter.colorize(page(), hint)[30, 20].astype(int) - RED).max() <= 40
-    np.testing.assert_array_equal(painter.colorize(page()), Stubborn().colorize(page()))
+    assert np.abs(enforcing.colorize(page(), hint)[30, 20].astype(int) - RED).max() <= 40
+    np.testing.assert_array_equal(enforcing.colorize(page()), Stubborn().colorize(page()))
 
 
 class Slanted(Painter):
@@ -125,11 +126,10 @@ class Slanted(Painter):
 
     def color_window(self, page, inputs):
         ramp = np.broadcast_to(np.linspace(-1, 1, page.shape[2], dtype=np.float32), (3, *page.shape[1:]))
-        return Painted(ramp, ramp[:, ::2, ::2])
+        return NetworkOutput(ramp, ramp[:, ::2, ::2])
 
 
 def test_the_mean_with_the_mirrored_page_favours_no_side():
-    painter = Slanted(blend_mode="none")
-    painter.mirrored = True
+    painter = Slanted(blend="none", mirrored=True)
     result = painter.colorize(page())
     np.testing.assert_array_equal(result, result[:, ::-1])

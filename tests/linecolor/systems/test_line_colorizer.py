@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import CARD, WEIGHTS, read_card, save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
 
+SMALL = RenderingOptions(resolution=32)
+UNBLENDED = replace(SMALL, blend="none")
 ARCHITECTURES = {
     "draft": {"in_channels": 5, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
     "colorizer": {"in_channels": 4, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
@@ -49,7 +53,7 @@ def page(height: int, width: int) -> np.ndarray:
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_any_size_in_the_same_size_out(height, width):
     made = networks()
-    colored = LineColorizer(made, 32, "none").color(page(height, width))
+    colored = LineColorizer(made, "none", SMALL).color(page(height, width))
     assert colored.full.shape == (height, width, 3)
     assert colored.full.dtype == np.uint8
     assert colored.colorized.shape[:2] == colored.line.shape
@@ -61,7 +65,7 @@ def test_a_hint_is_painted_where_it_was_put(shape):
     layer = np.zeros((*shape, 4), np.uint8)
     y, x = shape[0] * 2 // 3, shape[1] // 4
     layer[y - 4 : y + 4, x - 4 : x + 4] = (250, 0, 0, 255)
-    result = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, 32, "none")(
+    result = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, "none", SMALL)(
         np.full(shape, 255, np.uint8), layer
     )
     ys, xs = np.nonzero(result[..., 1] < 128)
@@ -71,7 +75,7 @@ def test_a_hint_is_painted_where_it_was_put(shape):
 
 
 def test_white_stays_white_through_the_whole_chain():
-    result = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, 32, "none")(
+    result = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, "none", SMALL)(
         np.full((77, 301), 255, np.uint8)
     )
     assert (result == 255).all()
@@ -81,7 +85,7 @@ def test_overlapping_windows_leave_no_seam():
     """A network that looks at single pixels must give the same picture with windows as in one piece."""
     line = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (320, 1))
     networks = {"draft": PaintsTheHints(), "colorizer": GreyLine()}
-    whole = LineColorizer(networks, 32, "none", "none", page_pixels=2 * 32 * 32).color(line)
+    whole = LineColorizer(networks, "none", UNBLENDED, page_pixels=2 * 32 * 32).color(line)
     assert whole.colorized.shape == (160, 32, 3)
     np.testing.assert_array_equal(whole.colorized[..., 0], whole.line)
 
@@ -93,7 +97,7 @@ def test_a_long_strip_in_windows_has_no_seam_of_more_than_two_levels(lying):
     strip[::37, 5:20] = 0
     strip = np.ascontiguousarray(strip.T) if lying else strip
     made = networks()
-    whole, windowed = (LineColorizer(made, 32, "none", "none", page_pixels=pixels) for pixels in (1 << 20, 32 * 512))
+    whole, windowed = (LineColorizer(made, "none", UNBLENDED, page_pixels=pixels) for pixels in (1 << 20, 32 * 512))
     edges = {edge for rows, columns, _ in windowed._windows(*strip.shape) for edge in _ends(columns if lying else rows)}
     assert len(edges) > 6
     colored = [
@@ -132,7 +136,7 @@ class OnePage(nn.Module):
 
 @pytest.mark.parametrize("length", range(128, 1100, 50))
 def test_windows_overlap_however_coarse_the_multiple(length):
-    colorizer = LineColorizer({"page": OnePage()}, 64, "none", "none", page_pixels=2 * 64 * 64)
+    colorizer = LineColorizer({"page": OnePage()}, "none", replace(UNBLENDED, resolution=64), page_pixels=2 * 64 * 64)
     padded = -(-length // 64) * 64
     windows = [(rows.start, rows.stop) for rows, _, _ in colorizer._windows(padded, 64)]
     assert windows[0][0] == 0
@@ -144,7 +148,7 @@ def test_windows_overlap_however_coarse_the_multiple(length):
 def test_a_multiple_beyond_the_resolution_still_colours():
     network = OnePage()
     network.multiple = 256
-    result = LineColorizer({"page": network}, 64, "none", "none").color(page(300, 64))
+    result = LineColorizer({"page": network}, "none", replace(UNBLENDED, resolution=64)).color(page(300, 64))
     assert result.colorized.shape == (300, 64, 3)
 
 
@@ -152,7 +156,7 @@ def test_colouring_leaves_live_networks_in_training_mode():
     made = networks()
     made["draft"].train()
     made["colorizer"].eval()
-    LineColorizer(made, 32, "none")(page(32, 32))
+    LineColorizer(made, "none", SMALL)(page(32, 32))
     assert made["draft"].training
     assert not made["colorizer"].training
 
@@ -162,14 +166,18 @@ def test_a_spread_draft_gets_three_more_channels():
     draft = ResNeXtUNet(8, 4, 2, 1, 2)
     layer = np.zeros((40, 40, 4), np.uint8)
     layer[30, 30] = (0, 200, 0, 255)
-    assert LineColorizer({"draft": draft}, 32, "watershed")(page(40, 40), layer).shape == (40, 40, 3)
+    assert LineColorizer({"draft": draft}, "watershed", SMALL)(page(40, 40), layer).shape == (
+        40,
+        40,
+        3,
+    )
 
 
 def test_a_bundle_colours_as_the_live_networks_do(tmp_path):
     made = networks()
-    save_bundle(tmp_path, made, ARCHITECTURES, 32, "none", {"run": "test"})
+    save_bundle(tmp_path, made, ARCHITECTURES, SMALL, "none", {"run": "test"})
     loaded = LineColorizer.load(tmp_path)
-    live = LineColorizer(made, 32, "none")
+    live = LineColorizer(made, "none", SMALL)
     np.testing.assert_array_equal(loaded(page(50, 70)), live(page(50, 70)))
     assert read_card(tmp_path)["provenance"] == {"run": "test"}
 
@@ -177,7 +185,8 @@ def test_a_bundle_colours_as_the_live_networks_do(tmp_path):
 def test_a_bundle_in_half_precision_is_half_as_large_and_colours_alike(tmp_path):
     made = networks()
     whole, half = (
-        save_bundle(tmp_path / name, made, ARCHITECTURES, 32, "none", {}, half=name == "half") for name in ("1", "half")
+        save_bundle(tmp_path / name, made, ARCHITECTURES, SMALL, "none", {}, half=name == "half")
+        for name in ("1", "half")
     )
     assert (half / WEIGHTS).stat().st_size < 0.6 * (whole / WEIGHTS).stat().st_size
     difference = LineColorizer.load(half)(page(50, 70)).astype(int) - LineColorizer.load(whole)(page(50, 70))
@@ -185,12 +194,12 @@ def test_a_bundle_in_half_precision_is_half_as_large_and_colours_alike(tmp_path)
 
 
 def test_a_run_stands_for_its_bundle(tmp_path):
-    save_bundle(tmp_path / "bundle", networks(), ARCHITECTURES, 32, "none", {})
-    assert LineColorizer.load(tmp_path).resolution == 32
+    save_bundle(tmp_path / "bundle", networks(), ARCHITECTURES, SMALL, "none", {})
+    assert LineColorizer.load(tmp_path).options.resolution == 32
 
 
 def test_pages_may_be_seen_in_finer_detail(tmp_path):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
     assert LineColorizer.load(tmp_path, resolution=48).color(page(96, 96)).line.shape == (48, 48)
     with pytest.raises(ValueError, match="resolution=8"):
         LineColorizer.load(tmp_path, resolution=8)
@@ -203,7 +212,7 @@ def test_a_missing_bundle_is_named(tmp_path):
 
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 100, b"not weights"])
 def test_damaged_weights_are_named(tmp_path, damage):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
     (tmp_path / WEIGHTS).write_bytes(damage)
     with pytest.raises(ValueError, match=WEIGHTS):
         LineColorizer.load(tmp_path)
@@ -211,7 +220,7 @@ def test_damaged_weights_are_named(tmp_path, damage):
 
 def test_weights_of_another_architecture_are_named(tmp_path):
     other = {**ARCHITECTURES, "draft": {**ARCHITECTURES["draft"], "levels": 3}}
-    save_bundle(tmp_path, networks(), other, 32, "none", {})
+    save_bundle(tmp_path, networks(), other, SMALL, "none", {})
     with pytest.raises(ValueError, match="does not hold the draft network"):
         LineColorizer.load(tmp_path)
 
@@ -242,7 +251,7 @@ def test_weights_of_another_architecture_are_named(tmp_path):
     ],
 )
 def test_a_hostile_card_is_refused_before_anything_is_built(tmp_path, change):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
     card = yaml.safe_load((tmp_path / CARD).read_text())
     (tmp_path / CARD).write_text(yaml.safe_dump(card | change))
     with pytest.raises(ValueError, match=CARD):
@@ -252,12 +261,12 @@ def test_a_hostile_card_is_refused_before_anything_is_built(tmp_path, change):
 def test_what_is_no_line_is_refused():
     made = networks()
     with pytest.raises(ValueError, match="a line is"):
-        LineColorizer({"draft": made["draft"]}, 32, "none")(np.zeros((4, 4, 5), np.uint8))
+        LineColorizer({"draft": made["draft"]}, "none", SMALL)(np.zeros((4, 4, 5), np.uint8))
 
 
 @pytest.mark.parametrize("card", ["resolution: .inf", "resolution: '256'", "resolution: 32.7", "a: " + "[" * 5000])
 def test_a_hostile_card_is_told_not_thrown(tmp_path, card):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
     text = (tmp_path / CARD).read_text()
     (tmp_path / CARD).write_text(card if card[0] == "a" else text.replace("resolution: 32", card))
     with pytest.raises(ValueError, match=r"bundle\.yaml: (describes a bundle|is no description)"):
@@ -265,7 +274,7 @@ def test_a_hostile_card_is_told_not_thrown(tmp_path, card):
 
 
 def test_merge_keys_that_name_each_other_are_refused_at_once(tmp_path):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
     bomb = "m0: &m0 {a: 1}\n"
     for number in range(1, 20):
         bomb += f"m{number}: &m{number} {{<<: [{', '.join([f'*m{number - 1}'] * 6)}]}}\n"
@@ -277,21 +286,21 @@ def test_merge_keys_that_name_each_other_are_refused_at_once(tmp_path):
 @pytest.mark.parametrize("hints", [5, "x", {"a": 1}, True])
 def test_what_are_no_hints_is_refused(hints):
     with pytest.raises(ValueError, match="hints are an RGBA array or a list"):
-        LineColorizer(networks(), 32, "none").colorize(page(40, 40), hints)
+        LineColorizer(networks(), "none", SMALL).colorize(page(40, 40), hints)
 
 
 def test_a_device_that_is_not_there_and_an_unknown_blend_are_refused_at_once(tmp_path):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, 32, "none", {})
+    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
     assert LineColorizer.load(tmp_path, device="auto").device.type in ("cpu", "cuda", "mps")
     with pytest.raises(ValueError, match="quantum is not to be had"):
         LineColorizer.load(tmp_path, device="quantum")
-    with pytest.raises(ValueError, match="blend mode 'multiply'"):
-        LineColorizer.load(tmp_path, "multiply")
+    with pytest.raises(ValueError, match="blend=multiply"):
+        LineColorizer.load(tmp_path, blend="multiply")
 
 
 def test_the_draft_alone_does_not_pay_for_the_second_network():
     made = networks()
-    colorizer = LineColorizer(made, 32, "none")
+    colorizer = LineColorizer(made, "none", SMALL)
     colorizer.draft_only = True
     made["colorizer"].forward = None  # would be called
     assert colorizer.colorize(page(40, 40)).shape == (40, 40, 3)

@@ -98,9 +98,7 @@ def test_hints_are_followed_whatever_their_colours(colorizer):
             line = read_line(PictureBytes(stem, render_svg(line_svg, 512, background="white")))
             yield FullDrawing(stem, line, truth, np.ones(line.shape, bool))
 
-    alone = copy.copy(colorizer)
-    alone.enforce_hints = False
-    for asked, system in ((0.95, colorizer), (0.8, alone)):
+    for asked, system in ((0.95, colorizer), (0.8, colorizer.with_options(enforce_hints=False))):
         found = measure_obedience(system, drawings(), 32)
         assert found["hints"] > 200
         assert found["obeyed"] >= asked

@@ -13,22 +13,23 @@ import numpy as np
 import pytest
 
 from linecolor.images.encoding import encode_png
+from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PageColorizer
-from linecolor.rendering.result import Painted
+from linecolor.rendering.result import NetworkOutput
 
 
 class PaintsTheHints(PageColorizer):
     """Spreads hints by the watershed and tints them by the line, so that what came out tells what went in."""
 
     def __init__(self, resolution: int = 64) -> None:
-        super().__init__(resolution, 4, "watershed", "clean")
+        super().__init__(RenderingOptions(resolution=resolution), 4, "watershed")
         self.runs = 0
 
     def color_window(self, page, inputs):
         self.runs += 1
         self.seen = page
         spread = inputs[5:8] * 0.9 + 0.1 * inputs[0]
-        return Painted(spread.repeat(2, axis=1).repeat(2, axis=2), spread)
+        return NetworkOutput(spread.repeat(2, axis=1).repeat(2, axis=2), spread)
 
 
 class Client:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -28,8 +29,8 @@ def app(*arguments: str, code: str = "from linecolor.cli.app import main; sys.ex
 def bundle(tmp_path) -> Path:
     architecture = {"in_channels": 5, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False}
     torch.manual_seed(0)
-    network = ResNeXtUNet(**architecture)
-    return save_bundle(tmp_path / "bundle", {"draft": network}, {"draft": architecture}, 32, "none", {})
+    network, options = ResNeXtUNet(**architecture), RenderingOptions(resolution=32)
+    return save_bundle(tmp_path / "bundle", {"draft": network}, {"draft": architecture}, options, "none", {})
 
 
 def test_help_has_examples_and_loads_neither_torch_nor_a_server():

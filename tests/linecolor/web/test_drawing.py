@@ -148,9 +148,9 @@ def test_a_page_above_the_limit_is_refused(opened):
 def test_details_share_the_networks_and_are_even(painter):
     colorizer = painter(67)
     found = at_details(colorizer)
-    assert all(resolution % 2 == 0 and found[resolution].resolution == resolution for resolution in found)
+    assert all(resolution % 2 == 0 and found[resolution].options.resolution == resolution for resolution in found)
     assert len(found) == 3
-    assert colorizer.resolution == 67
+    assert colorizer.options.resolution == 67
 
 
 def test_a_webtoon_strip_stays_wide_enough_to_paint_on(opened):

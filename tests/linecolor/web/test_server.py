@@ -66,7 +66,7 @@ def test_blend_and_detail_are_chosen(client):
     hints = [dot(RED, 20, 20), dot(GREEN, 60, 90)]
     pictures = {
         (blend, side): client.order(name, "color.png", hints, blend=blend, detail=side)[2]
-        for blend in settings["blends"]
+        for blend in (row["name"] for row in settings["blends"])
         for side in sides
     }
     assert sorted({blend for blend, _ in pictures}) == ["clean", "none", "paper"]
@@ -85,7 +85,7 @@ def test_a_stroke_on_a_page_of_1024_px_shows_within_two_seconds(serve):
     took = []
     for x in (100, 200, 300):  # the first is the slowest; a busy machine is not to be taken for a slow app
         started = time.perf_counter()
-        status, _, data = client.order(name, "color.png", [dot(RED, x, 500)], detail=colorizer.resolution)
+        status, _, data = client.order(name, "color.png", [dot(RED, x, 500)], detail=colorizer.options.resolution)
         took.append(time.perf_counter() - started)
         assert (status, rgb(data).shape) == (200, (1024, 1024, 3))
     assert min(took) < 2

@@ -18,16 +18,19 @@ from linecolor.experiment.methods.progress import Progress
 from linecolor.images import read_color, write_png
 from linecolor.networks.pix2pix import Pix2PixUNet
 from linecolor.networks.unet import ResNeXtUNet
+from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
 
+SMALL = RenderingOptions(resolution=32)
 PIX2PIX = {"in_channels": 5, "width": 4, "levels": 5}
 
 
 def bundle_of(folder: Path, seed: int = 0, blend: str = "none") -> Path:
     torch.manual_seed(seed)
     provenance = {"stages": {"pix2pix": {"images_seen": 1000 + seed}}}
-    return save_bundle(folder, {"pix2pix": Pix2PixUNet(**PIX2PIX)}, {"pix2pix": PIX2PIX}, 32, "none", provenance, blend)
+    options = RenderingOptions(resolution=32, blend=blend)
+    return save_bundle(folder, {"pix2pix": Pix2PixUNet(**PIX2PIX)}, {"pix2pix": PIX2PIX}, options, "none", provenance)
 
 
 @pytest.fixture
@@ -146,7 +149,7 @@ def test_operations_are_those_of_a_convolution_counted_by_hand():
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.mix(x)
 
-    assert operations(LineColorizer({"draft": Draft()}, 32, "none")) == 2 * 5 * 3 * 16 * 16
+    assert operations(LineColorizer({"draft": Draft()}, "none", SMALL)) == 2 * 5 * 3 * 16 * 16
 
 
 def test_the_cost_of_a_bundle_is_measured_in_a_process_of_its_own(tmp_path):
@@ -159,7 +162,7 @@ def test_the_cost_of_a_bundle_is_measured_in_a_process_of_its_own(tmp_path):
 
 def test_what_a_reader_must_know_of_a_system_is_noted(tmp_path):
     spread = {"in_channels": 8, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2}
-    save_bundle(tmp_path, {"draft": ResNeXtUNet(**spread)}, {"draft": spread}, 32, "watershed", {})
+    save_bundle(tmp_path, {"draft": ResNeXtUNet(**spread)}, {"draft": spread}, SMALL, "watershed", {})
     assert "hints spread by a watershed" in _notes(tmp_path)
     assert _notes(bundle_of(tmp_path / "plain")) == ""
 
