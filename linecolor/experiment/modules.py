@@ -10,14 +10,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lightning_modules.stages.training_stage import StageSettings, TrainingStage
-    from linecolor.rendering.options import RenderingOptions
-
-
-def rendering_options(plain: dict[str, Any]) -> "RenderingOptions":
-    """How the run's pages are coloured; where no resolution is named, at that of the training crops."""
-    from linecolor.rendering.options import RenderingOptions
-
-    return RenderingOptions.from_mapping(plain["evaluation"], plain["model"]["resolution"])
 
 
 def build_module(
