@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from datamodules.curation.duplicates import near_duplicates
 from datamodules.curation.measures import FIGURES, PIXELS
 from datamodules.curation.thresholds import Thresholds
+from linecolor.images.formats import names
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 REASONS = {
-    "unreadable": "broken, truncated, or no PNG, JPEG or WebP",
+    "unreadable": f"broken, truncated, or no {names()}",
     "short_side": "the short side has too few pixels",
     "greyscale": "no colour",
     "high_key": "nearly everything is very light",

@@ -24,7 +24,7 @@ from datamodules.curation.manifest import (
 from datamodules.curation.measures import PIXELS, measure, perceptual_hash
 from datamodules.curation.processes import in_processes
 from datamodules.prepare.rendering import data_package
-from linecolor.images import UnreadableImage, find_images
+from linecolor.images import SUFFIXES, UnreadableImage, find_images
 from linecolor.images.thumbnails import read_thumbnail
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds
 
     entries = _entries(root)
     if not entries:
-        raise ValueError(f"{root}: holds no picture (.png .jpg .jpeg .webp)")
+        raise ValueError(f"{root}: holds no picture ({' '.join(SUFFIXES)})")
     tables = _earlier_tables(entries, root, out)
     places = _places(entries, tables)
     missing = [entry for entry in entries if entry.name not in places]

@@ -1,6 +1,6 @@
 """The index of a sharded data set: where each drawing lies, in one Parquet file beside the shards.
 
-A shard is a plain tar. A drawing's members follow each other: KEY.color.(png|jpg|webp), KEY.line.(...) if it has a
+A shard is a plain tar. A drawing's members follow each other: KEY.color.(png|jpg|...), KEY.line.(...) if it has a
 line, KEY.json; KEY is the drawing's number, so it holds no dot and sorts as the shards do. The index has a row for
 each drawing, sorted by id, and says in its metadata which shards there are, how long each is, and the licence.
 

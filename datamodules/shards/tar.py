@@ -12,10 +12,8 @@ from datamodules.shards.index import BLOCK
 from datamodules.shards.plan import Planned
 from datamodules.shards.rows import ShardedDrawing
 from linecolor.images import MAX_PIXELS, EncodedPicture, UnreadableImage, encoded
+from linecolor.images.formats import HEAD_BYTES, format_of
 from linecolor.images.pillow_decoder import opened, oriented_size
-
-SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
-"""Of members, by what a file is, whatever its own name says."""
 
 Member = tuple[str, bytes]
 """A member's suffix and its bytes."""
@@ -70,7 +68,9 @@ def _read(path: Path | EncodedPicture, decode: bool) -> tuple[Member, tuple[int,
     with opened(source, MAX_PIXELS) as picture:
         if decode:
             picture.load()
-        return (SUFFIXES[str(picture.format)], source.data), oriented_size(picture)
+        # The suffix tells what a file is, whatever its own name says.
+        suffix = format_of(source, source.data[:HEAD_BYTES]).suffixes[0].lstrip(".")
+        return (suffix, source.data), oriented_size(picture)
 
 
 def add(tar: tarfile.TarFile, shard: int, one: Checked) -> ShardedDrawing:

@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Colour the pages that the command line names."""
     from linecolor.cli.pages import plan
+    from linecolor.rendering.blends import BLENDS
 
     points = [parse_point(text) for text in options.hint]
     if options.jobs < 1:
@@ -84,13 +85,14 @@ def run(options: argparse.Namespace) -> int:
             f"hints are given as points and as a layer ({layer}); leave --hint out, or move the layer away"
         )
     colorizer = _colorizer(options)
-    blend = colorizer.options.blend
-    if options.layers is not None and blend != "clean":
+    blend = BLENDS[colorizer.options.blend]
+    if options.layers is not None and not blend.as_layers:
+        instead = " or ".join(row.name for row in BLENDS.values() if row.as_layers)
         raise ValueError(
-            f"--layers with --blend {blend}: programs multiply line and colour, as the clean "
-            "blend does; add --blend clean"
+            f"--layers with --blend {blend.name}: programs multiply line and colour, as the {instead} blend does; "
+            f"add --blend {instead}"
         )
-    if options.color_only and blend == "luma":
+    if options.color_only and blend.for_grey_pages:
         raise ValueError("--color-only: a grey page and its colour cannot be taken apart; leave it out")
     failed = 0
     with ThreadPoolExecutor(min(options.jobs, len(jobs))) as pool:
@@ -140,7 +142,8 @@ def parse_point(text: str) -> Point:
 def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point], options: argparse.Namespace) -> str:
     from linecolor import images
     from linecolor.images.encoding import encode_png
-    from linecolor.images.metadata import read_notes, signed
+    from linecolor.images.formats import read_metadata
+    from linecolor.images.metadata import signed
     from linecolor.rendering import blending, openraster
 
     started = time.perf_counter()
@@ -149,7 +152,7 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
     hints: Hints = (points or None) if layer is None else layer
     coloring = colorizer.candidate(job.seed).color(line, hints)
     layers = job.layers(options.layers)
-    notes = read_notes(job.page)
+    notes = read_metadata(job.page)
     height, width = coloring.full.shape[:2]
     picture = coloring.full
     if layers or options.color_only:
@@ -231,6 +234,8 @@ def _with_progress(begun: list) -> Iterator:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from linecolor.rendering.blends import BLENDS
+
     raw: Callable = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=raw
@@ -248,9 +253,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--color-only", action="store_true", help="write the colour without the lines")
     parser.add_argument("--draft", action="store_true", help="stop after the first of the two stages")
-    parser.add_argument(
-        "--blend", choices=("clean", "paper", "none", "luma"), help="how colour and line are joined (the bundle's way)"
-    )
+    blends = "; ".join(f"{blend.name}: {blend.summary}" for blend in BLENDS.values())
+    parser.add_argument("--blend", choices=BLENDS, help=f"how colour and line are joined (the bundle's way); {blends}")
     parser.add_argument("--no-blend", action="store_true", help="the networks' colour alone: --blend none")
     parser.add_argument("--bundle", metavar="DIR", help="a run or a bundle (the weights in the box)")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="an exported system, run without torch")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linecolor.images import SUFFIXES, find_images
+from linecolor.images.formats import TRANSPARENT
 
 HINTS = ".hints"
 COLORED = ".color"
@@ -135,9 +136,9 @@ def _hints_of(page: Path, below: Path, hints: Path | None, single: bool) -> Path
     # As the pages lie below their folder, so do their hints: two chapters may both have a page 1.
     folder = page.parent if hints is None else hints / below.parent
     for name in (f"{page.stem}{HINTS}", *([] if hints is None else [page.stem])):
-        for suffix in (".png", ".webp"):
-            if (folder / f"{name}{suffix}").is_file():
-                return folder / f"{name}{suffix}"
+        for path in (folder / f"{name}{suffix}" for row in TRANSPARENT for suffix in row.suffixes):
+            if path.is_file():
+                return path
     if hints is not None and single:
         raise FileNotFoundError(f"{folder}: no hint layer {page.stem}.png or {page.stem}{HINTS}.png here")
     return None

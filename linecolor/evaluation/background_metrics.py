@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from linecolor.arrays import PAPER, Mask, Picture
-from linecolor.evaluation.metrics import psnr
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Coloring
+from linecolor.evaluation.metrics.psnr import psnr
+from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
 from linecolor.samples import FullDrawing
 
 
@@ -29,7 +29,7 @@ def intersection_over_union(found: Mask, truth: Mask) -> float:
     return int((found & truth).sum()) / union if union else math.nan
 
 
-def measure_background(drawing: FullDrawing, coloring: Coloring, found: Picture) -> dict[str, float] | None:
+def measure_background(drawing: FullDrawing, coloring: ColorizationResult, found: Picture) -> dict[str, float] | None:
     """The figures of one drawing; None where its true background is not known, or there is none.
 
     Args:
@@ -58,8 +58,8 @@ def measure_background(drawing: FullDrawing, coloring: Coloring, found: Picture)
         "foreground_psnr": psnr(coloring.full, drawing.color, drawing.foreground),
         "psnr": psnr(coloring.full, drawing.color),
     }
-    if WITHOUT_BACKGROUND in coloring.beside:
-        plain = coloring.beside[WITHOUT_BACKGROUND]
+    if WITHOUT_BACKGROUND in coloring.extras:
+        plain = coloring.extras[WITHOUT_BACKGROUND]
         row["variance_without"] = color_variance(plain, off_ink)
         row["foreground_psnr_without"] = psnr(plain, drawing.color, drawing.foreground)
         row["psnr_without"] = psnr(plain, drawing.color)

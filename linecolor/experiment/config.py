@@ -1,6 +1,6 @@
 """The configuration of a run as typed objects: made once from Hydra's result, each part checked where it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from datamodules.recipe import LineSettings, PairSettings
+from datamodules.pair_settings import LineSettings, PairSettings
 from linecolor.experiment.composition import compose_training
 from linecolor.experiment.config_sections import (
     DataConfig,
@@ -20,10 +20,8 @@ from linecolor.experiment.config_sections import (
     own_values,
 )
 from linecolor.experiment.trainer_config import TrainerConfig
-from linecolor.rendering.options import is_temperature
 from linecolor.runs.run_folder import read_config
-from linecolor.systems.names import COMIC
-from linecolor.systems.registry import system_of
+from linecolor.systems.registry import System, system_of
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ class RunConfig:
             ValueError: as `from_hydra`.
         """
         stages = mapping["stages"]
-        for group, names in (("stage", stages), ("model", system_of(stages))):
+        for group, names in (("stage", stages), ("model", system_of(stages).names)):
             missing = [name for name in names if name not in mapping[group]]
             if missing:
                 raise ValueError(
@@ -140,8 +138,8 @@ class RunConfig:
         return config
 
     @property
-    def system(self) -> tuple[str, ...]:
-        """The stages of the whole system, of which the run trains the first ones."""
+    def system(self) -> System:
+        """The system whose first stages the run trains."""
         return system_of(list(self.stages))
 
     def with_stages(self, stages: Mapping[str, StageConfig]) -> "RunConfig":
@@ -183,79 +181,25 @@ def check_system(config: RunConfig) -> None:
     Raises:
         ValueError: naming the option, its value and what to use instead.
     """
-    _check_model(config.model, config.system)
-    if config.system == COMIC:
-        _check_comic(config)
-
-
-def _check_model(model: ModelConfig, system: Sequence[str]) -> None:
-    settings = model.settings
-    if "draft" in system:
-        for network in ("draft", "colorizer"):
-            _check_numbers(
-                f"model.{network}.", settings[network], {"width": 1, "levels": 1, "blocks": 0, "cardinality": 1}
-            )
-        # The draft has half the resolution, and the discriminator halves four times.
-        multiple = 2 ** (1 + max(settings["draft"]["levels"], settings["colorizer"]["levels"] - 1, 4))
-    elif system == COMIC:
-        numbers = {"depth": 1, "width": 1, "features": 1, "layers": 1, "kernel": 3, "mixtures": 1, "grid": 1}
-        _check_numbers("model.low_resolution.", settings["low_resolution"], numbers)
-        for network in COMIC[1:]:
-            _check_numbers(f"model.{network}.", settings[network], {"width": 1, "levels": 4})
-        _no_spread(model, "the comic colorizer takes no hints")
-        multiple = 2
-    else:
-        name = system[0]
-        least = {"pix2pix": {"width": 1, "levels": 4}, "alacgan": {"width": 2, "deep_blocks": 0, "cardinality": 1}}
-        _check_numbers(f"model.{name}.", settings[name], least[name])
-        _no_spread(model, f"{name} takes the hints alone")
-        if settings[name].get("local_features") == "illustration2vec":
-            raise ValueError(
-                "model.alacgan.local_features=illustration2vec: its weights are not to be had; use vgg or none"
-            )
-        multiple = 2 ** settings[name]["levels"] if name == "pix2pix" else 64
-    if model.resolution % multiple:
-        raise ValueError(
-            f"model.resolution={model.resolution} cannot be halved as often as the networks need: "
-            f"use a multiple of {multiple}"
-        )
-
-
-def _no_spread(model: ModelConfig, why: str) -> None:
-    if model.hint_spread != "none":
-        raise ValueError(f"model.hint_spread={model.hint_spread}: {why}; use none")
-
-
-def _check_comic(config: RunConfig) -> None:
-    """Refuse what has no meaning without hints, and with sampled colours."""
-    if config.evaluation.rendering.mirrored:
+    for stage in config.system.stages:
+        for name, least in stage.least.items():
+            check_whole_number(f"model.{stage.name}.{name}", config.model.settings[stage.name][name], least)
+    rendering = config.evaluation.rendering
+    if config.system.samples and rendering.mirrored:
         raise ValueError("evaluation.mirrored=true: the mean of two samples is neither; use false")
+    if config.system.takes_hints:
+        return
     requested = {
         f"callbacks.{name}.hints": callback["hints"]
         for name, callback in config.callbacks.items()
-        if callback and "hints" in callback
+        if "hints" in callback
     }
-    if not config.evaluation.rendering.enforce_hints:
+    if not rendering.enforce_hints:
         requested["evaluation.hints"] = config.evaluation.hints
     for option, hints in requested.items():
         if any(hints if isinstance(hints, list) else [hints]):
             zero = "[0]" if isinstance(hints, list) else "0"
-            raise ValueError(f"{option}={hints}: the comic colorizer takes no hints; use {option}={zero}")
-    temperature = config.mapping["stage"].get("background", {}).get("temperature", 1.0)
-    if not is_temperature(temperature) or temperature == 0:
-        raise ValueError(f"stage.background.temperature={temperature} must be a number above 0 and up to 2")
-    line = config.pairs.line
-    chroma = config.model.settings["low_resolution"]["channels"] == "chroma"
-    if chroma != bool(line.grey) or (chroma and any((line.xdog, line.dilate, line.outline, line.real))):
-        raise ValueError(
-            "model.low_resolution.channels=chroma colours grey pictures, rgb outlines: use pairs=comic_grey with the "
-            "one and pairs=comic with the other"
-        )
-
-
-def _check_numbers(prefix: str, settings: Mapping[str, Any], least: Mapping[str, int]) -> None:
-    for name, smallest in least.items():
-        check_whole_number(f"{prefix}{name}", settings[name], smallest)
+            raise ValueError(f"{option}={hints}: the {config.system.name} system takes no hints; use {option}={zero}")
 
 
 def _pairs(mapping: Mapping[str, Any]) -> PairSettings:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from linecolor.rendering.options import MOST_RESOLUTION, RenderingOptions
+from linecolor.rendering.options import MAX_RESOLUTION, RenderingOptions
 from linecolor.runs.renamed_keys import old_key
 
 if TYPE_CHECKING:
@@ -69,6 +69,12 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check_whole_number("model.resolution", self.resolution, 32)
+
+    @property
+    def networks(self) -> dict[str, Mapping[str, Any]]:
+        """The networks as conf/model describes them, by name."""
+        described = {name: node for name, node in self.settings.items() if isinstance(node, Mapping)}
+        return {name: node for name, node in described.items() if "_target_" in node}
 
     def architecture(self, network: str) -> dict[str, Any]:
         """The constructor arguments of a network."""
@@ -194,7 +200,7 @@ class EvaluationConfig:
             raise ValueError(f"evaluation.features={self.features} is unknown: use {known}")
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any], resolution: int = MOST_RESOLUTION) -> "EvaluationConfig":
+    def from_mapping(cls, mapping: Mapping[str, Any], resolution: int = MAX_RESOLUTION) -> "EvaluationConfig":
         """From the section of conf/train.yaml.
 
         Args:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datamodules.sources.folder import FolderScan
     from linecolor.experiment.config import RunConfig
     from linecolor.experiment.config_sections import EvaluationConfig
-    from linecolor.rendering.result import Coloring
+    from linecolor.rendering.result import ColorizationResult
     from linecolor.runs.run_folder import RunFolder
     from linecolor.samples import FullDrawing
     from linecolor.systems.line_colorizer import LineColorizer
@@ -49,7 +49,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
 
     from datamodules.held_out import full_drawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.evaluation.methods import LayerHints, ProtocolHints
+    from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
     from linecolor.experiment.config import RunConfig, default_data, default_line, default_mapping
     from linecolor.experiment.config_sections import EvaluationConfig
     from linecolor.experiment.data import data_licence, load_drawings
@@ -173,7 +173,7 @@ def evaluate_run(run: "RunFolder", config: "RunConfig", scan: "FolderScan") -> P
     else:
         device = "cuda" if torch.cuda.is_available() and config.trainer.on_gpu else "cpu"
         colorizer = LineColorizer.load(run.bundle, device, **settings.rendering.to_mapping())
-        colorizer.with_plain = True
+        colorizer.comparisons = True
         lined = full_drawings(drawings, config.pairs.line)
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, lined, settings)
@@ -187,14 +187,14 @@ def evaluate_run(run: "RunFolder", config: "RunConfig", scan: "FolderScan") -> P
 
 
 def _write_sheet(
-    path: Path, pages: "list[FullDrawing]", colorings: "dict[str, dict[int, Coloring]]", hints: int
+    path: Path, pages: "list[FullDrawing]", colorings: "dict[str, dict[int, ColorizationResult]]", hints: int
 ) -> None:
     """The drawings of the report with the most hints on one picture, to show around."""
-    from linecolor.evaluation.full_size import steps
     from linecolor.images import write_png
     from linecolor.images.contact_sheet import sheet
+    from linecolor.reports.figure_row import figure_row
 
-    rows = [steps(drawing, colorings[drawing.name][hints]) for drawing in pages]
+    rows = [figure_row(drawing, colorings[drawing.name][hints]) for drawing in pages]
     write_png(path, sheet([list(row.values()) for row in rows], _SHEET_SIDE, list(rows[0])))
 
 
@@ -221,26 +221,29 @@ def _check_reached(figures: dict[str, float], settings: "EvaluationConfig", run:
 
 def _measure(
     run: "RunFolder", colorizer: "LineColorizer", drawings: "FullDrawings", settings: "EvaluationConfig"
-) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "Coloring"]]]:
+) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "ColorizationResult"]]]:
     from tqdm import tqdm
 
     from linecolor.evaluation.background_metrics import measure_background, summarise_backgrounds
-    from linecolor.evaluation.full_size import FullSizeEvaluation, measure_obedience, measure_references
+    from linecolor.evaluation.full_size import FullSizeEvaluation, measure_hint_adherence, measure_references
+    from linecolor.evaluation.methods import TrainedMethod
     from linecolor.images import write_png
     from linecolor.networks.distance_features import make_feature_extractor
-    from linecolor.systems.line_colorizer import BACKGROUND
+    from linecolor.systems.comic import BACKGROUND
 
     evaluation = FullSizeEvaluation(settings.hints, make_feature_extractor(settings.features))
-    colorings: dict[str, dict[int, Coloring]] = {}
+    method = TrainedMethod(colorizer)
+    colorings: dict[str, dict[int, ColorizationResult]] = {}
     pages: list[FullDrawing] = []
     backgrounds: list[dict[str, Any]] = []
     for drawing in tqdm(drawings, desc="Colouring held-out drawings", unit="drawing"):
-        colored = evaluation.to(colorizer.device).add(colorizer, drawing)
+        results = evaluation.to(colorizer.device).add(method, drawing)
+        colored = {count: result.coloring for count, result in results.items() if result.coloring}
         for count, coloring in colored.items():
             write_png(run.evaluation.parent / f"hints_{count:03d}" / f"{drawing.name}.png", coloring.full)
         without_hints = colored.get(0)
-        if without_hints and BACKGROUND in without_hints.beside:
-            measured = measure_background(drawing, without_hints, without_hints.beside[BACKGROUND])
+        if without_hints and BACKGROUND in without_hints.extras:
+            measured = measure_background(drawing, without_hints, without_hints.extras[BACKGROUND])
             backgrounds += [{"name": drawing.name, **measured}] if measured else []
         if len(pages) < settings.sheet:
             pages.append(drawing)
@@ -250,7 +253,7 @@ def _measure(
     result = {
         "figures": evaluation.compute(),
         "references": measure_references(tqdm(drawings, desc="Measuring references", unit="drawing")),
-        "obedience": measure_obedience(networks, drawings, most) if most and networks.takes_hints else None,
+        "obedience": measure_hint_adherence(networks, drawings, most) if most and networks.takes_hints else None,
         "background": summarise_backgrounds(backgrounds),
         "background_rows": backgrounds,
         "rows": evaluation.rows,

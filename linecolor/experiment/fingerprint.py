@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from linecolor.runs.renamed_keys import old_key, rename_keys
-from linecolor.systems.registry import EARLIER, WITH_BATCH_NORM
+from linecolor.systems.registry import stage_of
 
 if TYPE_CHECKING:
     from datamodules.sources.folder import FolderScan
@@ -33,7 +33,8 @@ def resume_fingerprint(stage: str, config: "RunConfig", run: "RunFolder", scan: 
 
     Budgets, devices, micro-batches, workers, loggers and where the same drawings lie may change between two starts.
     """
-    later = config.system[config.system.index(stage) + 1 :]
+    names = config.system.names
+    later = names[names.index(stage) + 1 :]
     fingerprint = {
         "seed": config.seed,
         "data": scan.fingerprint,
@@ -41,7 +42,7 @@ def resume_fingerprint(stage: str, config: "RunConfig", run: "RunFolder", scan: 
         "model": {key: value for key, value in config.model.settings.items() if key not in later},
         "stage": _own_settings(stage, config),
     }
-    for name in EARLIER.get(stage, ()):
+    for name in stage_of(stage).needs:
         weights = run.stage(name) / "generator.safetensors"
         if weights.is_file():
             trained, requested = run.facts(name).get("steps"), config.stages[name].steps
@@ -82,7 +83,7 @@ def _own_settings(stage: str, config: "RunConfig") -> dict[str, Any]:
     }
     if own.get("schedule", {}).get("cosine_steps") == settings.steps:
         own["schedule"] = own["schedule"] | {"cosine_steps": "the whole stage"}
-    if stage in WITH_BATCH_NORM:
+    if stage_of(stage).batch_norm:
         # BatchNorm sees the pictures of one device and one micro-batch.
         own["batch_norm_sees"] = settings.share_of_device(config.trainer.world_size) // settings.micro_batches
     return own

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
 from linecolor.experiment.processes import RunStopped, is_first_process
 from linecolor.experiment.tracking import finish_loggers, make_loggers
-from linecolor.systems.registry import WITH_BATCH_NORM
+from linecolor.systems.registry import stage_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,8 @@ def _fit(
     from linecolor.runs.record import cut_back
 
     # A number a stage, so that its first weights are not those of another stage, nor of another seed.
-    L.seed_everything(config.seed * max(2, len(config.system)) + config.system.index(stage), verbose=False)
+    order = config.system.names
+    L.seed_everything(config.seed * max(2, len(order)) + order.index(stage), verbose=False)
     settings = config.stages[stage]
     folder = run.stage(stage)
     record = folder / "metrics.jsonl"
@@ -180,7 +181,7 @@ def report_training_errors(
         if not is_out_of_memory(error):
             raise
         # BatchNorm would see fewer pictures at a time, and learn something else.
-        first = "" if stage.name in WITH_BATCH_NORM else f"raise {stage.option('micro_batches')} (same result), or "
+        first = "" if stage_of(stage.name).batch_norm else f"raise {stage.option('micro_batches')} (same result), or "
         raise ValueError(
             f"out of memory in stage {stage.name} with {stage.option('batch_size')}={stage.batch_size} in "
             f"{stage.micro_batches} micro-batches: {first}lower {stage.option('batch_size')} or model.resolution, "

@@ -1,6 +1,7 @@
 """A whole run: its stages in sequence, the bundle, the evaluation and the report."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from datamodules.sources.folder import FolderScan
     from linecolor.experiment.config import RunConfig
+    from linecolor.experiment.config_sections import ModelConfig
     from linecolor.runs.run_folder import RunFolder
 
 
@@ -72,19 +74,47 @@ def check_buildable(config: "RunConfig") -> None:
     """Build every network without memory, and the pair settings: a wrong width shows before the first stage.
 
     Raises:
-        ValueError: what the constructors say.
+        ValueError: what the constructors and the system's pipeline say.
     """
+    from hydra.utils import get_class
+
+    from datamodules.pairs import PairSynthesizer
+    from linecolor.lineart.methods import REAL
+    from linecolor.networks.features import FrozenFeatures
+
+    model, system = config.model, config.system
+    PairSynthesizer(config.pairs, model.hint_spread)
+    networks = _without_memory(model, system.names)
+    pipeline = system.pipeline_class()
+    for stage in system.stages:
+        if type(networks[stage.name]) is not stage.generator_class():
+            raise ValueError(
+                f"model.{stage.name}._target_={model.settings[stage.name]['_target_']}: the {system.name} system has a "
+                f"{stage.generator} there; register a system of your own for another network"
+            )
+    try:
+        pipeline.check_architectures({name: model.architecture(name) for name in system.names}, model.hint_spread)
+    except ValueError as error:
+        raise ValueError(f"model.{error}") from None
+    multiple = pipeline(networks).multiple
+    if model.resolution % multiple:
+        raise ValueError(
+            f"model.resolution={model.resolution} cannot be halved as often as the networks need: "
+            f"use a multiple of {multiple}"
+        )
+    lines = [method.is_line for method in config.pairs.line.methods.values()]
+    pipeline(networks).check_lines(not all(lines), any(lines) or bool(config.pairs.line.weights.get(REAL)))
+    # What else a stage trains with, such as a discriminator. What is frozen has no width that could be wrong.
+    others = {name: node["_target_"] for name, node in model.networks.items() if name not in networks}
+    _without_memory(model, [name for name, path in others.items() if not issubclass(get_class(path), FrozenFeatures)])
+
+
+def _without_memory(model: "ModelConfig", names: Iterable[str]) -> dict[str, "nn.Module"]:
     import torch
     from hydra.utils import instantiate
 
-    from datamodules.pairs import PairSynthesizer
-    from linecolor.systems.registry import NETWORKS
-
-    PairSynthesizer(config.pairs, config.model.hint_spread)
     with torch.device("meta"):
-        for stage in config.system:
-            for network in NETWORKS[stage]:
-                instantiate(config.model.settings[network])
+        return {name: instantiate(model.networks[name]) for name in names}
 
 
 def _leave_process_group() -> None:

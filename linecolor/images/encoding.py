@@ -11,15 +11,15 @@ from linecolor.arrays import Picture
 from linecolor.images.files import write_atomically
 
 if TYPE_CHECKING:
-    from linecolor.images.metadata import PageNotes
+    from linecolor.images.metadata import PageMetadata
 
 
-def encode_png(array: Picture, notes: "PageNotes | None" = None) -> bytes:
+def encode_png(array: Picture, metadata: "PageMetadata | None" = None) -> bytes:
     """A picture as a PNG file, without loss; compression is fast, not small.
 
     Args:
         array: uint8, (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha.
-        notes: resolution and profile to keep.
+        metadata: resolution and profile to keep.
 
     Raises:
         ValueError: another dtype or shape, or more than a PNG holds.
@@ -27,7 +27,7 @@ def encode_png(array: Picture, notes: "PageNotes | None" = None) -> bytes:
     # Not above: whoever reads pictures with Pillow need not wait for OpenCV.
     import cv2
 
-    from linecolor.images.metadata import with_notes
+    from linecolor.images.metadata import with_metadata
 
     check_picture(array)
     array = np.ascontiguousarray(array)
@@ -36,10 +36,10 @@ def encode_png(array: Picture, notes: "PageNotes | None" = None) -> bytes:
     done, data = cv2.imencode(".png", turned, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise ValueError(f"a picture of {array.shape[1]} x {array.shape[0]} pixels does not fit into a PNG")
-    if notes is None:
+    if metadata is None:
         return data.tobytes()
     # An RGB profile has no business on grey.
-    return with_notes(data.tobytes(), notes if array.ndim == 3 else replace(notes, profile=None))
+    return with_metadata(data.tobytes(), metadata if array.ndim == 3 else replace(metadata, profile=None))
 
 
 def write_png(path: str | Path, array: Picture) -> None:

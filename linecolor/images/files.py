@@ -7,11 +7,11 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+from linecolor.images.formats import SUFFIXES
 
 
 def find_images(root: str | Path) -> list[Path]:
-    """Every picture file below a folder, sorted by path; chosen by suffix (.png .jpg .jpeg .webp, any case).
+    """Every picture file below a folder, sorted by path; chosen by suffix, in any case.
 
     Hidden files and folders are skipped. Links to folders are followed, each real folder once, so that a loop
     of links ends.
@@ -40,7 +40,7 @@ def find_images(root: str | Path) -> list[Path]:
 
 
 def write_atomically(path: str | Path, data: bytes, durable: bool = False) -> None:
-    """Write bytes in one step, through a hidden temporary file beside the target, making its folders.
+    """Write bytes in one step, through a hidden temporary file next to the target, making its folders.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""What a picture file notes beside its pixels and an artist wants kept: resolution (DPI) and colour profile (ICC).
+"""The metadata of a picture file that an artist wants kept: resolution (DPI) and colour profile (ICC).
 
 Nothing is decoded. The standard library only.
 """
@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from linecolor.images.headers import jpeg_segments
+from linecolor.images.headers import PNG_SIGNATURE, jpeg_segments
 from linecolor.images.sources import MAX_PROFILE_BYTES
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 1000
 _MADE_HERE = b"Software\0linecolor"
 _METRE = 1
@@ -25,7 +25,7 @@ _JPEG_HEADER = 8_000_000
 
 
 @dataclass(frozen=True)
-class PageNotes:
+class PageMetadata:
     """Resolution and profile of a page.
 
     Attributes:
@@ -45,29 +45,23 @@ class PageNotes:
         return (across * _INCH, down * _INCH) if unit == _METRE and across and down else None
 
 
-def read_notes(path: str | Path) -> PageNotes:
-    """The notes of a PNG or JPEG file, as a PNG has them; none of another file, nor of one whose notes are damaged.
-
-    A page is worth colouring whatever stands beside its pixels, so nothing is raised for what it says.
-    """
-    with Path(path).open("rb") as file:
-        head = file.read(_JPEG_HEADER) if file.read(3) == b"\xff\xd8\xff" else None
-    if head is not None:
-        return _of_jpeg(b"\xff\xd8\xff" + head)
+def of_png(file: BinaryIO) -> PageMetadata:
+    """The metadata of an open PNG file; none where they are damaged."""
     resolution = profile = None
-    for kind, body in _chunks(Path(path)):
+    for kind, body in _chunks(file):
         if kind == b"pHYs" and len(body) == 9:
             resolution = body
         elif kind == b"iCCP" and _is_rgb_profile(body):
             profile = body
-    return PageNotes(resolution, profile)
+    return PageMetadata(resolution, profile)
 
 
-def _of_jpeg(head: bytes) -> PageNotes:
+def of_jpeg(file: BinaryIO) -> PageMetadata:
+    """The metadata of an open JPEG file, as a PNG has them; none where they are damaged."""
     resolution, parts = None, {}
     # A header that is damaged, or longer than was read, keeps what was found before.
     with suppress(ValueError, struct.error):
-        for marker, body in jpeg_segments(head):
+        for marker, body in jpeg_segments(file.read(_JPEG_HEADER)):
             if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) >= 12:
                 unit, across, down = struct.unpack_from(">BHH", body, 7)
                 if unit in _METRES and across and down:
@@ -77,48 +71,48 @@ def _of_jpeg(head: bytes) -> PageNotes:
                 parts[body[len(_ICC)]] = body[len(_ICC) + 2 :]
     profile = b"".join(parts[place] for place in sorted(parts))
     chunk = b"icc\0\0" + zlib.compress(profile)
-    return PageNotes(resolution, chunk if _is_rgb_profile(chunk) and len(chunk) <= MAX_PROFILE_BYTES else None)
+    return PageMetadata(resolution, chunk if _is_rgb_profile(chunk) and len(chunk) <= MAX_PROFILE_BYTES else None)
 
 
-def with_notes(png: bytes, notes: PageNotes) -> bytes:
-    """A PNG file's bytes with the notes added; the file must have none of its own."""
-    added = ((b"iCCP", notes.profile), (b"pHYs", notes.resolution))
+def with_metadata(png: bytes, page: PageMetadata) -> bytes:
+    """A PNG file's bytes with the metadata added; the file must have none of its own."""
+    added = ((b"iCCP", page.profile), (b"pHYs", page.resolution))
     return _with_chunks(png, [(kind, body) for kind, body in added if body is not None])
 
 
 def signed(png: bytes) -> bytes:
-    """A PNG file's bytes with a note of which program made it, so that it may replace its own results and no others."""
+    """A PNG file's bytes with the name of this program, so that it may replace its own results and no others."""
     return _with_chunks(png, [(b"tEXt", _MADE_HERE)])
 
 
 def is_signed(path: str | Path) -> bool:
     """Whether a file is a PNG that `signed` marked."""
-    return any(kind == b"tEXt" and body == _MADE_HERE for kind, body in _chunks(Path(path)))
+    with Path(path).open("rb") as file:
+        return any(kind == b"tEXt" and body == _MADE_HERE for kind, body in _chunks(file))
 
 
 def _with_chunks(png: bytes, chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
-    end_of_header = len(_SIGNATURE) + 25
+    end_of_header = len(PNG_SIGNATURE) + 25
     return png[:end_of_header] + b"".join(_chunk(kind, body) for kind, body in chunks) + png[end_of_header:]
 
 
-def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """The chunks before the pixels, those with a right checksum and not too long."""
-    with path.open("rb") as file:
-        if file.read(8) != _SIGNATURE:
+    if file.read(8) != PNG_SIGNATURE:
+        return
+    for _ in range(_MOST_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
             return
-        for _ in range(_MOST_CHUNKS):
-            head = file.read(8)
-            if len(head) < 8:
-                return
-            length, kind = struct.unpack(">I4s", head)
-            if kind in (b"IDAT", b"IEND"):
-                return
-            if length > MAX_PROFILE_BYTES:
-                file.seek(length + 4, 1)
-                continue
-            body, checksum = file.read(length), file.read(4)
-            if checksum == struct.pack(">I", zlib.crc32(kind + body)):
-                yield kind, body
+        length, kind = struct.unpack(">I4s", head)
+        if kind in (b"IDAT", b"IEND"):
+            return
+        if length > MAX_PROFILE_BYTES:
+            file.seek(length + 4, 1)
+            continue
+        body, checksum = file.read(length), file.read(4)
+        if checksum == struct.pack(">I", zlib.crc32(kind + body)):
+            yield kind, body
 
 
 def _is_rgb_profile(body: bytes) -> bool:

@@ -11,21 +11,10 @@ import cv2
 import numpy as np
 
 from linecolor.arrays import Picture
-from linecolor.images.headers import size_and_orientation
+from linecolor.images.formats import PNG, PictureFormat, identify, not_transparent
 from linecolor.images.paper import on_white
 from linecolor.images.png_pixels import png_pixels
-from linecolor.images.sources import (
-    HEAD_BYTES,
-    MAX_PIXELS,
-    Kind,
-    PictureSource,
-    UnreadableImage,
-    check_scans,
-    check_size,
-    kind_of,
-    opened_file,
-    webp_size,
-)
+from linecolor.images.sources import MAX_PIXELS, PictureSource, UnreadableImage, check_size, opened_file
 
 _STRIP_PIXELS = 1 << 16
 _LUMA = np.array([19595, 38470, 7471], np.uint32)
@@ -34,37 +23,20 @@ _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 
 
 def image_size(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """(height, width) in pixels as the picture is seen (EXIF orientation honoured), from the header only.
-
-    Raises:
-        UnreadableImage: no PNG, JPEG or WebP, or more than max_pixels.
-    """
+    """As `reading.image_size`."""
     with opened_file(path) as file:
         _, _, (width, height), orientation = _inspected(path, file, max_pixels)
         return (width, height) if orientation >= 5 else (height, width)
 
 
 def check_image(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """(height, width) of a picture after decoding all of it, so that a truncated one is found now.
-
-    Raises:
-        UnreadableImage: whatever `read_color` would raise.
-    """
+    """As `reading.check_image`."""
     height, width = _decoded(path, max_pixels).shape[:2]
     return height, width
 
 
 def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[Picture, Picture | None]:
-    """Read a colour picture on white paper.
-
-    Palette, grey, 1-bit, 16-bit and CMYK files become 8-bit RGB; of an animation the first frame is read.
-
-    Returns:
-        (H, W, 3) uint8 RGB, composited on white, and the (H, W) uint8 alpha, None where the file has none.
-
-    Raises:
-        UnreadableImage: broken, truncated, empty, not a PNG, JPEG or WebP, or more than max_pixels.
-    """
+    """As `reading.read_color`."""
     plain = _decoded(path, max_pixels)
     if plain.ndim == 2:
         return np.repeat(plain[..., None], 3, 2), None
@@ -72,11 +44,7 @@ def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[Pictu
 
 
 def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read line art as (H, W) uint8 grey (ITU-R 601 luma), ink dark, transparent parts white paper.
-
-    Raises:
-        UnreadableImage: as `read_color`.
-    """
+    """As `reading.read_line`."""
     plain = _decoded(path, max_pixels)
     if plain.ndim == 2:
         return plain
@@ -90,15 +58,10 @@ def read_line(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a painted hint layer as (H, W, 4) uint8 RGBA with straight alpha (0 where there is no hint).
-
-    Raises:
-        UnreadableImage: as `read_color`, and where the file has no transparency: a flat picture would be one
-            hint over every pixel.
-    """
+    """As `reading.read_hint_layer`."""
     plain = _decoded(path, max_pixels)
     if plain.shape[2:] != (4,):
-        raise UnreadableImage(path, "has no transparency; save the hints alone, on a transparent layer, as PNG or WebP")
+        raise not_transparent(path)
     return plain
 
 
@@ -106,7 +69,7 @@ def _decoded(path: PictureSource, max_pixels: int) -> Picture:
     """A picture as it is seen: (H, W) grey or (H, W, 3) RGB without transparency, (H, W, 4) RGBA with it."""
     with opened_file(path) as file:
         data, kind, _, orientation = _inspected(path, file, max_pixels)
-        if kind == "PNG":
+        if kind is PNG:
             plain = png_pixels(data)
         else:
             raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -116,18 +79,13 @@ def _decoded(path: PictureSource, max_pixels: int) -> Picture:
         return _turned(plain, orientation)
 
 
-def _inspected(path: PictureSource, file: BinaryIO, max_pixels: int) -> tuple[bytes, Kind, tuple[int, int], int]:
-    """The file, its kind, its (width, height), which is within the limit, and its orientation."""
-    head = file.read(HEAD_BYTES)
-    kind = kind_of(path, head)
-    if kind == "WebP":
-        check_size(path, webp_size(head), max_pixels)
-    if kind == "JPEG":
-        file.seek(0)
-        check_scans(path, file)
-        file.seek(HEAD_BYTES)
-    data = head + file.read()
-    size, orientation = size_and_orientation(data, kind)
+def _inspected(
+    path: PictureSource, file: BinaryIO, max_pixels: int
+) -> tuple[bytes, PictureFormat, tuple[int, int], int]:
+    """The file, its format, its (width, height), which is within the limit, and its orientation."""
+    kind = identify(path, file, max_pixels)
+    data = file.read()
+    size, orientation = kind.size_and_orientation(data)
     check_size(path, size, max_pixels)
     return data, kind, size, orientation
 

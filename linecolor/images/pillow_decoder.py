@@ -8,21 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
-from linecolor.images.sources import (
-    HEAD_BYTES,
-    MAX_PROFILE_BYTES,
-    PictureSource,
-    check_scans,
-    check_size,
-    kind_of,
-    opened_file,
-    webp_size,
-)
+from linecolor.images.formats import identify
+from linecolor.images.sources import MAX_PROFILE_BYTES, PictureSource, check_size, opened_file
 
 # Profiles of more than Pillow's megabyte are rare but sound.
 PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
@@ -44,7 +37,7 @@ def opened(path: PictureSource, max_pixels: int) -> Iterator[ImageFile.ImageFile
     """A picture file, open and within its limits, nothing decoded yet.
 
     Raises:
-        UnreadableImage: no PNG, JPEG or WebP, more than max_pixels, or whatever a decoder throws at hostile
+        UnreadableImage: of no known format, more than max_pixels, or whatever a decoder throws at hostile
             bytes, inside the `with` too.
     """
     with opened_file(path) as file:
@@ -82,19 +75,8 @@ def _open_picture(path: PictureSource, file: BinaryIO, max_pixels: int) -> Image
     The plug-ins are called directly: `Image.open` would first compare the size with Pillow's own process-wide
     limit and print a warning for pages this project allows.
     """
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
-    picture: ImageFile.ImageFile
-    kind = kind_of(path, head)
-    if kind == "PNG":
-        picture = PngImagePlugin.PngImageFile(file)
-    elif kind == "JPEG":
-        check_scans(path, file)
-        picture = JpegImagePlugin.JpegImageFile(file)
-    else:
-        # Opening a WebP allocates its canvas, so its size has to be known before.
-        check_size(path, webp_size(head), max_pixels)
-        picture = WebPImagePlugin.WebPImageFile(file)
+    module, name = identify(path, file, max_pixels).pillow.split(".")
+    picture: ImageFile.ImageFile = getattr(import_module(f"PIL.{module}"), name)(file)
     check_size(path, picture.size, max_pixels)
     return picture
 
@@ -112,7 +94,7 @@ def _orientation(picture: Image.Image) -> int:
         exif.load(data)
         value = exif.get(_ORIENTATION_TAG, 1)
     except Exception:
-        # The pixels are sound even where the notes beside them are not.
+        # The pixels are sound even where the metadata next to them are not.
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

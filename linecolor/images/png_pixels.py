@@ -7,41 +7,16 @@ grey or colour, without the chunks beside them, and what those mean is done here
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from linecolor.arrays import Mask, Picture
+from linecolor.images.headers import PNG_SIGNATURE, png_chunks
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _COLOR, _PALETTE, _GREY_ALPHA, _COLOR_ALPHA = 0, 2, 3, 4, 6
 _ONE_CLEAR_ENTRY = re.compile(b"^\xff*\x00\xff*$")
-
-
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Kind and body of each chunk up to the end of the pixels.
-
-    Raises:
-        ValueError: for a checksum that is wrong before the pixels, or a chunk that is cut off.
-    """
-    view = memoryview(data)
-    at, pixels = len(_SIGNATURE), False
-    while at < len(data):
-        if at + 12 > len(data):
-            raise ValueError("a PNG that ends too early")
-        length, kind = struct.unpack_from(">I4s", data, at)
-        pixels = pixels or kind == b"IDAT"
-        if pixels and kind != b"IDAT":
-            return
-        body, end = view[at + 8 : at + 8 + length], at + 8 + length
-        if end + 4 > len(data):
-            raise ValueError("a PNG that ends too early")
-        if kind != b"IDAT" and struct.unpack_from(">I", data, end)[0] != zlib.crc32(body, zlib.crc32(kind)):
-            raise ValueError(f"wrong checksum in {kind!r}")
-        yield kind, body
-        at = end + 4
 
 
 def png_pixels(data: bytes) -> Picture:
@@ -81,7 +56,7 @@ def png_pixels(data: bytes) -> Picture:
 def _decompressed(header: bytes, parts: list[memoryview]) -> NDArray:
     """Grey, BGR or BGRA of 8 or 16 bits."""
     body = b"".join(parts)
-    bare = b"".join((_SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", body), _chunk(b"IEND", b"")))
+    bare = b"".join((PNG_SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", body), _chunk(b"IEND", b"")))
     raw = cv2.imdecode(np.frombuffer(bare, np.uint8), cv2.IMREAD_UNCHANGED)
     if raw is None:
         raise ValueError("damaged or cut off")

@@ -1,7 +1,7 @@
 """A picture file as what it is used for: a colour picture, a line, a hint layer.
 
 A picture is given by its path, or by anything with its bytes (`PictureBytes`, a slice of a shard). With Pillow;
-`opencv_door` does the same where it is not installed.
+`opencv_decoder` does the same where it is not installed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from linecolor.arrays import Picture
+from linecolor.images.formats import not_transparent
 from linecolor.images.pillow_decoder import decoded, in_mode, opened, oriented_size
-from linecolor.images.sources import MAX_PIXELS, PictureSource, UnreadableImage
+from linecolor.images.sources import MAX_PIXELS, PictureSource
 
 _STRIP_PIXELS = 1 << 16
 
@@ -22,7 +23,7 @@ def image_size(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[int, 
     """(height, width) in pixels as the picture is seen (EXIF orientation honoured), from the header only.
 
     Raises:
-        UnreadableImage: no PNG, JPEG or WebP, or more than max_pixels.
+        UnreadableImage: of no known format, or more than max_pixels.
     """
     with opened(path, max_pixels) as picture:
         return oriented_size(picture)
@@ -48,7 +49,7 @@ def read_color(path: PictureSource, max_pixels: int = MAX_PIXELS) -> tuple[Pictu
         (H, W, 3) uint8 RGB, composited on white, and the (H, W) uint8 alpha, None where the file has none.
 
     Raises:
-        UnreadableImage: broken, truncated, empty, not a PNG, JPEG or WebP, or more than max_pixels.
+        UnreadableImage: broken, truncated, empty, of no known format, or more than max_pixels.
     """
     with opened(path, max_pixels) as picture:
         plain = decoded(picture)
@@ -76,9 +77,7 @@ def read_hint_layer(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Pictur
     with opened(path, max_pixels) as picture:
         plain = decoded(picture)
         if plain.mode != "RGBA":
-            raise UnreadableImage(
-                path, "has no transparency; save the hints alone, on a transparent layer, as PNG or WebP"
-            )
+            raise not_transparent(path)
         return np.array(plain)
 
 

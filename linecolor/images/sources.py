@@ -1,19 +1,18 @@
 """Picture files as bytes: which are let in, and what is said of those that are not. Nothing is decoded here.
 
-A file's kind is told by its first bytes, and whatever goes wrong is an `UnreadableImage` that names the file. The
-standard library only, for both decoders, Pillow's and OpenCV's.
+Whatever goes wrong is an `UnreadableImage` that names the file. The standard library only, for both decoders, Pillow's
+and OpenCV's.
 """
 
 from __future__ import annotations
 
 import stat
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Protocol
 
 MAX_PIXELS = 225_000_000
 """15,000 x 15,000: half as much again as the largest pages of Lee & Lee 2020 (10,000 px)."""
@@ -21,22 +20,18 @@ MAX_PIXELS = 225_000_000
 MAX_FILE_BYTES = 1_000_000_000
 """Above the 900 MB that MAX_PIXELS of uncompressed RGBA take; a larger file is no picture of ours."""
 
-HEAD_BYTES = 30
 MAX_PROFILE_BYTES = 4_000_000
 """Of a compressed colour profile; printers' CMYK profiles have half a megabyte or so."""
 MAX_SCANS = 100
 """Of a JPEG: progressive ones have ten or so."""
 _SCAN = b"\xff\xda"
-"""By these the kind of a file is told, and the size of a WebP."""
-
-Kind = Literal["PNG", "JPEG", "WebP"]
 
 
 class EncodedPicture(Protocol):
     """A picture whose file lies inside another one, a slice of a shard, say; `str` of it names it in messages."""
 
     def read(self) -> bytes:
-        """The whole PNG, JPEG or WebP file. What goes wrong here is raised as it is: no fault of the picture."""
+        """The whole picture file. What goes wrong here is raised as it is: no fault of the picture."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class PictureBytes:
 
     Attributes:
         name: what messages call it.
-        data: the whole PNG, JPEG or WebP file.
+        data: the whole picture file.
     """
 
     name: str
@@ -122,22 +117,7 @@ def opened_file(path: PictureSource) -> Iterator[BinaryIO]:
         raise UnreadableImage(path, f"broken picture ({_first_line(error)})") from error
 
 
-def kind_of(path: PictureSource, head: bytes) -> Kind:
-    """What a file is by its first `HEAD_BYTES`, whatever its name says.
-
-    Raises:
-        UnreadableImage: for anything else.
-    """
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WebP"
-    raise UnreadableImage(path, "is not a PNG, JPEG or WebP picture, whatever its name says")
-
-
-def check_scans(path: PictureSource, file: BinaryIO) -> None:
+def check_scans(path: PictureSource, file: BinaryIO, max_pixels: int) -> None:
     """Refuse a JPEG of so many scans that decoding it would take for ever: a scan of 100 bytes may cost a whole page.
 
     Pixels never look like the marker that is counted, for JPEG stuffs them; a thumbnail inside the file adds a few.
@@ -148,7 +128,6 @@ def check_scans(path: PictureSource, file: BinaryIO) -> None:
         last = block[-1:]
         if scans > MAX_SCANS:
             raise UnreadableImage(path, f"is a JPEG of more than {MAX_SCANS} scans; save it anew")
-    file.seek(0)
 
 
 def check_size(path: PictureSource, size: tuple[int, int], max_pixels: int) -> None:
@@ -158,24 +137,6 @@ def check_size(path: PictureSource, size: tuple[int, int], max_pixels: int) -> N
         raise UnreadableImage(path, f"is {width} x {height} pixels: nothing to see")
     if width * height > max_pixels:
         raise UnreadableImage(path, f"is {width:,} x {height:,} pixels; the limit is {max_pixels:,} in all")
-
-
-def webp_size(head: bytes) -> tuple[int, int]:
-    """(width, height) from the first 30 bytes of a WebP file (its three chunk kinds, RFC 9649).
-
-    Raises:
-        ValueError, struct.error: if they do not tell.
-    """
-    kind = head[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
-    if kind == b"VP8L":
-        bits = struct.unpack_from("<I", head, 21)[0]
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", head, 26)
-        return width & 0x3FFF, height & 0x3FFF
-    raise ValueError(f"unknown WebP chunk {kind!r}")
 
 
 def _first_line(error: Exception) -> str:

@@ -9,19 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
 from linecolor.images import write_atomically
-from linecolor.onnx.card import OnnxCard, Precision
+from linecolor.onnx.card import FileName, OnnxCard, Precision
 from linecolor.onnx.half_precision import HalfPrecision, convolution_levels
 from linecolor.onnx.onnx_colorizer import start_session
-from linecolor.onnx.parts import Part, TwoStages, at_home, drawing_for, parts_of
+from linecolor.onnx.parts import at_home, drawing_for
 from linecolor.onnx.tracing import models_of
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import find_bundle, load_bundle
+from linecolor.systems.pipelines import Part
+from linecolor.systems.registry import system_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -83,7 +85,8 @@ def export_bundle(
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"{out}: is a file; name a folder to write into")
     card, networks = load_bundle(find_bundle(bundle_or_run))
-    parts = parts_of({name: network.eval() for name, network in networks.items()}, card["hint_spread"])
+    pipeline = system_of(tuple(networks)).pipeline_class()({name: n.eval() for name, n in networks.items()})
+    parts = pipeline.onnx_parts(card["hint_spread"])
     paths = {part.name: out / f"{part.name}.onnx" for part in parts}
     there = [str(path) for path in paths.values() if path.exists()]
     if there and not force:
@@ -105,7 +108,8 @@ def export_bundle(
     for part in parts:
         coarsest = min(coarser for _, coarser in part.inputs.values())
         path = paths[part.name]
-        data = _with_card(models[part.name], replace(about, part=part.name, multiple=part.multiple // coarsest), path)
+        about = replace(about, part=cast(FileName, part.name), multiple=part.multiple // coarsest)
+        data = _with_card(models[part.name], about, path)
         written.append((path, data, _measured(part, data, path, precision, card["resolution"])))
     for path, data, _ in written:
         write_atomically(path, data)
@@ -127,18 +131,14 @@ def _in_half(parts: Sequence[Part], resolution: int) -> list[Part]:
         ValueError: if it allows none.
     """
     drawings = {part.name: drawing_for(part, at_home(part, resolution), torch.Generator()) for part in parts}
-    levels = {
-        part.name: convolution_levels(part.network, drawings[part.name])
-        for part in parts
-        if not isinstance(part.network, TwoStages)
-    }
+    levels = {part.name: convolution_levels(part.network, drawings[part.name]) for part in parts if not part.joins}
     coarsest = max(max(found.values()) for found in levels.values())
     least = math.inf
     for finest in range(coarsest + 1):
         halves: dict[str, nn.Module] = {}
         for part in parts:
-            if isinstance(part.network, TwoStages):
-                halves[part.name] = TwoStages(halves["draft"], halves.get("colorizer"))
+            if part.joins:
+                halves[part.name] = type(part.network)(*(halves[name] for name in part.joins))
             else:
                 halves[part.name] = HalfPrecision(part.network, levels[part.name], finest)
         apart = max(_apart(part.network, halves[part.name], drawings[part.name]) for part in parts)

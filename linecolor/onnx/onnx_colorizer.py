@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linecolor.arrays import Channels
-from linecolor.hints import layers
+from linecolor.hints import propagation
 from linecolor.onnx.card import OnnxCard
 from linecolor.onnx.reader import read_onnx
 from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
-from linecolor.rendering.result import Painted
+from linecolor.rendering.result import NetworkOutput
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -76,12 +76,12 @@ class OnnxColorizer(PageColorizer):
         _check_inputs(path, session, card)
         return cls(session, card, options)
 
-    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+    def color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
         """Run the networks; see `PageColorizer.color_window`."""
         _, height, width = page.shape
         line = np.ascontiguousarray(page[None], np.float32)
         half = np.ascontiguousarray(inputs[None], np.float32)
-        if "draft" not in self.card.networks:
+        if not self.card.drafts:
             (color,) = self._infer(["color"], {"line": line, "hint": half[:, 1:].copy()})
             draft = None
         else:
@@ -95,7 +95,7 @@ class OnnxColorizer(PageColorizer):
             draft is not None and draft.shape != (1, 3, height // 2, width // 2)
         ):
             raise ValueError(f"the ONNX file makes a picture of {color.shape} of a page of {(height, width)}")
-        return Painted(color[0], None if draft is None else draft[0])
+        return NetworkOutput(color[0], None if draft is None else draft[0])
 
     def _infer(self, outputs: list[str], inputs: dict[str, Channels]) -> list[Channels]:
         try:
@@ -145,8 +145,9 @@ def start_session(
 
 def _check_inputs(path: Path, session: "InferenceSession", card: OnnxCard) -> None:
     """ValueError unless inputs and outputs are those of the system on the card."""
-    if "draft" in card.networks:
-        inputs, outputs = {"line": 1, "draft_input": layers.draft_channels(card.hint_spread)}, {"color": 3, "draft": 3}
+    if card.drafts:
+        draft_input = propagation.draft_channels(card.hint_spread)
+        inputs, outputs = {"line": 1, "draft_input": draft_input}, {"color": 3, "draft": 3}
     else:
         inputs, outputs = {"line": 1, "hint": 4}, {"color": 3}
     for kind, wanted, given in (("takes", inputs, session.get_inputs()), ("gives", outputs, session.get_outputs())):

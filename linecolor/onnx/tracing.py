@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from linecolor.onnx.parts import Part, TwoStages, shapes_of
+from linecolor.onnx.parts import shapes_of
+from linecolor.systems.pipelines import Part
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
@@ -21,11 +22,11 @@ TRACED = (2, 3, 2)
 
 
 def models_of(parts: Sequence[Part]) -> dict[str, "ModelProto"]:
-    """A model for each part; that of two stages is joined from theirs, for tracing is slow."""
+    """A model for each part; what chains others is joined from theirs, for tracing is slow."""
     models: dict[str, ModelProto] = {}
     for part in parts:
-        if isinstance(part.network, TwoStages):
-            models[part.name] = _joined(models["draft"], models.get("colorizer"), part)
+        if part.joins:
+            models[part.name] = _joined([models[name] for name in part.joins], part)
         else:
             models[part.name] = _traced(part)
     return models
@@ -76,11 +77,12 @@ def _strip(graph: "GraphProto") -> None:
         owner.ClearField("doc_string")
 
 
-def _joined(draft: "ModelProto", colorizer: "ModelProto | None", part: Part) -> "ModelProto":
-    """Draft, bilinear resize and colorizer in one model."""
+def _joined(chained: Sequence["ModelProto"], part: Part) -> "ModelProto":
+    """Draft, bilinear resize and colorizer, where there is one, in one model."""
     from onnx import TensorProto, helper
     from onnx.compose import add_prefix_graph
 
+    draft, colorizer = chained[0], chained[1] if len(chained) > 1 else None
     whole = copy.deepcopy(draft)
     graph = add_prefix_graph(draft.graph, "draft/", rename_inputs=False, rename_outputs=False)
     enlarged = "color" if colorizer is None else "colorizer/draft"

@@ -3,14 +3,9 @@
 The paper's rule (Lee & Lee 2020, section 3.4, Algorithm 2) and a cleaner one. NumPy and OpenCV only, so that
 front ends without torch use it too.
 
-The full-size work is one separable resampling and one operation a pixel, done a band of rows at a time, each
-axis as a product with a small dense matrix. Colours are held in sixteenths of a level (12 bits) and weights as
-whole numbers that sum to 4096: every sum is then a whole number below 2**24, which float32 holds exactly. The
-order in which BLAS adds cannot matter, so neither bands nor threads nor the processor show in the resampling,
-and a flat colour stays flat.
+`blends.BLENDS` has one row a blend; the functions it names are here.
+The full-size work is one separable resampling (`resampling`) and one operation a pixel, a band of rows at a time.
 """
-
-from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -18,13 +13,10 @@ import numpy.typing as npt
 
 from linecolor.arrays import Floats, Picture
 from linecolor.lineart.lines import grey_uint8
+from linecolor.rendering.blends import BLENDS, BlendMode, check_blend
+from linecolor.rendering.resampling import LEVEL, WEIGHT, Taps, product, stretch
 
-BlendMode = Literal["clean", "paper", "none", "luma"]
-
-LEVEL = 16  # steps held per 8-bit level
-WEIGHT = 4096  # what the integer weights of one output pixel sum to
 MAX_SIGMA = 32.0
-PRODUCT_SIZE = 250_000  # m * n * k of one matrix product
 AHEAD = 96  # rows of the colour picture widened at once: fewer and larger matrix products, little memory
 
 # The clean rule's constants, in pixels of the colour picture. Chosen on OpenMoji pairs and on synthetic ones with
@@ -48,24 +40,14 @@ def blend(
 ) -> Picture:
     """Colour a full-size line drawing with the small picture a network made of it.
 
-    Modes:
-        clean: colour under ink is replaced by the colour beside it (`inpaint_ink`), resized, times line / 255.
-            Coloured lines keep their own colour, pale ones their strength. White paper shows the resized colour.
-        paper: Algorithm 2. The resized colour is blurred, line values above 127 become neutral, linear light:
-            `color + 2 * line - 255`, cut to [0, 255]. Neutral is 127.5 in effect: white paper changes nothing.
-        none: the resized colour alone.
-        luma: for grey pictures: the page's own luma (BT.601) under the chroma of the resized colour, as PixColor ends
-            (Guadarrama et al. 2017). Where a channel would leave [0, 255], all of the pixel's chroma is reduced: luma
-            stays to the rounding, and hue; black stays black and white white. Of a page in colours its luma is taken.
-
-    Beside input and output it needs some bands of rows and about 120 bytes for each pixel of `color`.
+    On top of input and output it needs some bands of rows and about 120 bytes for each pixel of `color`.
 
     Args:
         line: (H, W) grey or (H, W, 3) RGB, uint8, paper = 255.
         color: (h, w, 3) RGB, uint8 or float in [0, 255]; any size of the line's shape, larger ones too. Floats
             count to the nearest sixteenth of a level.
-        mode: "clean", "paper", "none" or "luma".
-        sigma: blur of mode "paper" in pixels of `color`, [0, 32]; at full size sigma * min(H, W) / min(h, w).
+        mode: a name in `BLENDS`.
+        sigma: of the blends that blur, in pixels of `color`, [0, 32]; at full size sigma * min(H, W) / min(h, w).
             The paper gives no value.
         band_rows: rows made at a time, at least 1: memory against speed. The result is the same for any value.
 
@@ -77,13 +59,15 @@ def blend(
     """
     _check(line, color, mode, sigma, band_rows)
     height, width = line.shape[:2]
-    small = inpaint_ink(line, color) if mode == "clean" else np.clip(color, 0, 255).astype(np.float32)
+    rule = BLENDS[mode]
+    combine = rule.combine
+    small = inpaint_ink(line, color) if rule.inpaints else np.clip(color, 0, 255).astype(np.float32)
     small = np.rint(small * np.float32(LEVEL))
 
     scale = min(height, width) / min(small.shape[:2])
-    blur = sigma * scale if mode == "paper" else 0.0
-    across = _Taps(small.shape[1], width, blur)
-    down = _Taps(small.shape[0], height, blur)
+    blur = sigma * scale if rule.blurs else 0.0
+    across = Taps(small.shape[1], width, blur)
+    down = Taps(small.shape[0], height, blur)
 
     out: Picture = np.empty((height, width, 3), np.uint8)
     rows: Floats = np.empty((0, 3 * width), np.float32)
@@ -94,10 +78,10 @@ def blend(
         rows, first = rows[max(start - first, 0) :], start
         if len(rows) < weights.shape[1]:
             fresh = small[start + len(rows) : start + max(weights.shape[1], AHEAD)]
-            rows = np.concatenate([rows, _stretch(fresh, across)])
+            rows = np.concatenate([rows, stretch(fresh, across)])
         # Whole numbers throughout: level * LEVEL * WEIGHT.
-        band = _product(weights, rows[: weights.shape[1]]).reshape(bottom - top, width, 3)
-        _combine(line[top:bottom], band, mode, out[top:bottom])
+        band = product(weights, rows[: weights.shape[1]]).reshape(bottom - top, width, 3)
+        combine(line[top:bottom], band, out[top:bottom])
     return out
 
 
@@ -152,86 +136,6 @@ def inpaint_ink(line: Picture, color: Picture | npt.NDArray[np.floating]) -> Flo
     return np.clip(total[..., :3] / total[..., 3:], 0, 255)
 
 
-class _Taps:
-    """Resampling along one axis, linear with pixel centres aligned, and a Gaussian after it.
-
-    `starts` (n_out,) is the first source pixel of each output pixel's window; `weights` (n_out, window) are whole
-    numbers that sum to WEIGHT.
-    When shrinking, the linear kernel widens to cover every source pixel.
-    """
-
-    def __init__(self, n_in: int, n_out: int, sigma: float) -> None:
-        step = n_in / n_out
-        reach = max(step, 1.0)
-        radius = int(np.ceil(4 * sigma)) if sigma > 0 else 0
-        gauss = np.exp(-0.5 * (np.arange(-radius, radius + 1) / (sigma or 1.0)) ** 2)
-        gauss /= gauss.sum()
-
-        centers = (np.arange(n_out) + 0.5) * step - 0.5
-        lows = np.ceil(centers - reach).astype(np.int64)
-        span = int(np.floor(2 * reach)) + 1
-        sources = lows[:, None] + np.arange(span)
-        linear = np.maximum(0, 1 - np.abs(sources - centers[:, None]) / reach)
-        linear /= linear.sum(axis=1, keepdims=True)
-        sources = sources.clip(0, n_in - 1)
-
-        self.starts = sources[np.maximum(np.arange(n_out) - radius, 0), 0]
-        ends = sources[np.minimum(np.arange(n_out) + radius, n_out - 1), -1]
-        window = int((ends - self.starts).max()) + 1
-        self.starts = np.minimum(self.starts, max(n_in - window, 0))
-
-        exact = np.zeros((n_out, window))
-        every = np.arange(n_out)
-        for share, offset in zip(gauss, range(-radius, radius + 1), strict=True):
-            at = (every + offset).clip(0, n_out - 1)  # beyond the page its edge goes on
-            for k in range(span):
-                exact[every, sources[at, k] - self.starts] += share * linear[at, k]
-        # Rounding the running sum keeps the total exact; a mirrored window gets the mirrored weights.
-        running = np.rint(np.cumsum(exact, axis=1) * WEIGHT)
-        running[:, -1] = WEIGHT
-        self.weights = np.diff(running, axis=1, prepend=0).astype(np.float32)
-
-    def matrix(self, begin: int, end: int) -> tuple[int, Floats]:
-        """First source pixel k, and the dense (end - begin, n) weights on source pixels k .. k + n - 1."""
-        starts, window = self.starts[begin:end], self.weights.shape[1]
-        first = int(starts.min())
-        dense = np.zeros((end - begin, int(starts.max()) - first + window), np.float32)
-        columns = (starts - first)[:, None] + np.arange(window)
-        dense[np.arange(end - begin)[:, None], columns] = self.weights[begin:end]
-        return first, dense
-
-
-def _stretch(small: Floats, across: _Taps) -> Floats:
-    """Resample (n, w, 3) whole sixteenths to (n, 3 * width), rounded to whole sixteenths again."""
-    n, w, _ = small.shape
-    flat = small.reshape(n, 3 * w)
-    width = len(across.starts)
-    # A few columns at a time keep the matrices small: next to all of a full one would be zeros.
-    block = int(np.clip(32 * width / w, 4, 32))
-    out: Floats = np.empty((n, 3 * width), np.float32)
-    channels = np.eye(3, dtype=np.float32)
-    for left in range(0, width, block):
-        right = min(left + block, width)
-        first, weights = across.matrix(left, right)
-        source = flat[:, 3 * first : 3 * (first + weights.shape[1])]
-        out[:, 3 * left : 3 * right] = _product(source, np.kron(weights, channels).T)
-    out *= np.float32(1 / WEIGHT)
-    return np.rint(out, out=out)
-
-
-def _product(left: Floats, right: Floats) -> Floats:
-    """left (m, k) times right (k, n), in pieces small enough for OpenBLAS to keep on the calling thread.
-
-    Matrices this flat gain nothing from its threads, and on a busy machine wait for them: 10 times slower, measured.
-    """
-    (m, k), n = left.shape, right.shape[1]
-    out: Floats = np.empty((m, n), np.float32)
-    piece = max(PRODUCT_SIZE // (m * k), 16)
-    for start in range(0, n, piece):
-        np.matmul(left, right[:, start : start + piece], out=out[:, start : start + piece])
-    return out
-
-
 _TO_LEVEL = 1 / (LEVEL * WEIGHT)  # a power of two: the scaling rounds nothing
 _TIMES_LINE = (np.arange(256) / 255 * _TO_LEVEL).astype(np.float32)
 # 255 - 2 * line, cut at 0: from 128 on it is the paper's "pixel becomes neutral", with neutral at 127.5.
@@ -241,26 +145,35 @@ _LUMA = np.array([4899, 9617, 1868], np.float32) / np.float32(1 << 14)  # as in 
 _LEAST_CHROMA = np.float32(1e-3)
 
 
-def _combine(line: Picture, band: Floats, mode: BlendMode, out: Picture) -> None:
-    """Put a band of line rows on its colour (consumed), rounding once, into `out`."""
-    if mode == "none":
-        cv2.convertScaleAbs(band, dst=out, alpha=_TO_LEVEL)
-        return
-    if mode == "luma":
-        _put_luma(line if line.ndim == 2 else grey_uint8(line), band, out)
-        return
-    rgb = cv2.cvtColor(line, cv2.COLOR_GRAY2RGB) if line.ndim == 2 else np.ascontiguousarray(line)
-    if mode == "paper":
-        # The subtrahend is whole, so rounding the colour first gives the result rounded once.
-        cv2.convertScaleAbs(band, dst=out, alpha=_TO_LEVEL)
-        cv2.subtract(out, cv2.LUT(rgb, _LINEAR_LIGHT), dst=out)
-        return
-    cv2.multiply(band, cv2.LUT(rgb, _TIMES_LINE), dst=band)
+def multiply(line: Picture, band: Floats, out: Picture) -> None:
+    """Coloured lines keep their own colour, pale ones their strength; white paper shows the resized colour."""
+    cv2.multiply(band, cv2.LUT(_rgb(line), _TIMES_LINE), dst=band)
     cv2.convertScaleAbs(band, dst=out)
 
 
-def _put_luma(luma: Picture, band: Floats, out: Picture) -> None:
-    """Put the chroma of a band on its rows of luma, (n, W) uint8, into `out`."""
+def linear_light(line: Picture, band: Floats, out: Picture) -> None:
+    """`color + 2 * line - 255`, cut to [0, 255]; line values above 127 become neutral: white paper changes nothing."""
+    # The subtrahend is whole, so rounding the colour first gives the result rounded once.
+    cv2.convertScaleAbs(band, dst=out, alpha=_TO_LEVEL)
+    cv2.subtract(out, cv2.LUT(_rgb(line), _LINEAR_LIGHT), dst=out)
+
+
+def color_alone(line: Picture, band: Floats, out: Picture) -> None:
+    """The resized colour, without the line."""
+    cv2.convertScaleAbs(band, dst=out, alpha=_TO_LEVEL)
+
+
+def _rgb(line: Picture) -> Picture:
+    return np.asarray(cv2.cvtColor(line, cv2.COLOR_GRAY2RGB) if line.ndim == 2 else np.ascontiguousarray(line))
+
+
+def own_luma(line: Picture, band: Floats, out: Picture) -> None:
+    """The page's own luma (BT.601) under the chroma of the resized colour, as PixColor ends (Guadarrama et al. 2017).
+
+    Where a channel would leave [0, 255], all of the pixel's chroma is reduced: luma stays to the rounding, and hue;
+    black stays black and white white. Of a page in colours its luma is taken.
+    """
+    luma = line if line.ndim == 2 else grey_uint8(line)
     # Plane by plane in NumPy, which rounds every step alike wherever a band begins.
     planes = [np.multiply(plane, np.float32(_TO_LEVEL)) for plane in cv2.split(band)]
     own = planes[0] * _LUMA[0] + planes[1] * _LUMA[1] + planes[2] * _LUMA[2]
@@ -280,8 +193,7 @@ def _put_luma(luma: Picture, band: Floats, out: Picture) -> None:
 
 def _check(line: Picture, color: npt.NDArray, mode: str, sigma: float, band_rows: int) -> None:
     """Refuse what cannot be blended, naming the value."""
-    if mode not in get_args(BlendMode):
-        raise ValueError(f"blend mode {mode!r} is unknown; use one of {', '.join(get_args(BlendMode))}")
+    check_blend(mode)
     if line.dtype != np.uint8 or line.ndim not in (2, 3) or line.shape[2:] not in ((), (3,)) or line.size == 0:
         raise ValueError(f"line must be uint8 (H, W) or (H, W, 3), not {line.dtype} {line.shape}")
     floating = np.issubdtype(color.dtype, np.floating)

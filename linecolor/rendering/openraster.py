@@ -16,7 +16,7 @@ import numpy as np
 from linecolor.arrays import Picture
 from linecolor.images import write_atomically
 from linecolor.images.encoding import encode_png
-from linecolor.images.metadata import PageNotes
+from linecolor.images.metadata import PageMetadata
 
 MULTIPLY, NORMAL = "svg:multiply", "svg:src-over"
 THUMBNAIL = 256
@@ -59,7 +59,7 @@ def flattened(ink: Picture, color: Picture) -> Picture:
 
 
 def write_openraster(
-    path: str | Path, layers: Sequence[Layer], merged: Picture, notes: PageNotes | None = None
+    path: str | Path, layers: Sequence[Layer], merged: Picture, notes: PageMetadata | None = None
 ) -> None:
     """Write layers as an OpenRaster file, whole or not at all.
 

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linecolor.arrays import Channels, Picture
-from linecolor.hints import layers
+from linecolor.hints import layers, propagation
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending
 from linecolor.rendering.hint_enforcement import enforce_hints
 from linecolor.rendering.options import RenderingOptions
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Coloring, Painted
+from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult, NetworkOutput
 
 PAGE_PIXELS = 1 << 20
 """A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
@@ -44,7 +44,7 @@ class PageColorizer(ABC):
     Args:
         options: how pages are coloured.
         multiple: what the sides of a page must be multiples of, even.
-        hint_spread: one of `layers.SPREAD_CHANNELS`, as the draft was trained.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`, as the draft was trained.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
     Attributes:
@@ -71,7 +71,7 @@ class PageColorizer(ABC):
         self.seed = 0
 
     @abstractmethod
-    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+    def color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
         """Run the networks.
 
         Args:
@@ -119,7 +119,7 @@ class PageColorizer(ABC):
         """Colour a line drawing; see `colorize`."""
         return self.color(line, hint_layer).full
 
-    def color(self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None) -> Coloring:
+    def color(self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None) -> ColorizationResult:
         """Colour a line drawing and keep what happened on the way; arguments and errors as of `colorize`."""
         drawn = LineLayer(line)
         size = self.network_size(drawn.grey.shape)
@@ -131,21 +131,21 @@ class PageColorizer(ABC):
             raise ValueError("these networks take no hints; leave them out, or have them enforced (enforce_hints)")
         # A grey picture has no lines that could hold up a hint's colour.
         walls = np.full_like(draft_line, 255) if self.grey_pages else draft_line
-        territories = self._territories(grid, walls)
-        draft, colorized, beside = self._run(reduced, draft_line, grid, territories)
+        regions = self._regions(grid, walls)
+        draft, colorized, extras = self._run(reduced, draft_line, grid, regions)
         if self.draft_only:
             if draft is None:
                 raise ValueError("this system has one stage, and no draft to stop at")
             colorized = np.asarray(cv2.resize(draft, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
-        if self.options.enforce_hints and territories is not None:
+        if self.options.enforce_hints and regions is not None:
             paper = np.full_like(reduced, 255) if self.grey_pages else reduced
-            colorized = enforce_hints(colorized, paper, grid, territories)
-            if WITHOUT_BACKGROUND in beside:
-                beside[WITHOUT_BACKGROUND] = enforce_hints(beside[WITHOUT_BACKGROUND], paper, grid, territories)
+            colorized = enforce_hints(colorized, paper, grid, regions)
+            if WITHOUT_BACKGROUND in extras:
+                extras[WITHOUT_BACKGROUND] = enforce_hints(extras[WITHOUT_BACKGROUND], paper, grid, regions)
         full = blending.blend(drawn.ink, colorized, self.options.blend)
-        if WITHOUT_BACKGROUND in beside:
-            beside[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, beside[WITHOUT_BACKGROUND], self.options.blend)
-        return Coloring(full, colorized, draft, reduced, grid, drawn.ink, beside)
+        if WITHOUT_BACKGROUND in extras:
+            extras[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, extras[WITHOUT_BACKGROUND], self.options.blend)
+        return ColorizationResult(full, colorized, draft, reduced, grid, drawn.ink, extras)
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:
         """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S.
@@ -165,16 +165,16 @@ class PageColorizer(ABC):
     def _reduced(self, page: Picture, size: tuple[int, int]) -> Picture:
         return lines.reduce_grey(page, size) if self.grey_pages else lines.reduce(page, size)
 
-    def _territories(self, hint: Picture, line: Picture) -> layers.Territories | None:
+    def _regions(self, hint: Picture, line: Picture) -> propagation.WatershedRegions | None:
         """Once for all that needs them: a flood takes as long as small networks do."""
         if self.hint_spread == "none" and not self.options.enforce_hints:
             return None
-        return layers.divide(hint, line, self.hint_spread == "reach" or self.options.enforce_hints)
+        return propagation.segment(hint, line, self.hint_spread == "reach" or self.options.enforce_hints)
 
     def _run(
-        self, line: Picture, draft_line: Picture, hint: Picture, territories: layers.Territories | None
+        self, line: Picture, draft_line: Picture, hint: Picture, regions: propagation.WatershedRegions | None
     ) -> tuple[Picture | None, Picture, dict[str, Picture]]:
-        spread = layers.spread(hint, draft_line, self.hint_spread, territories)
+        spread = propagation.propagate_hints(hint, draft_line, self.hint_spread, regions)
         inputs = _padded(
             np.concatenate([_paper(draft_line)[None], layers.to_network(hint), spread]), self.multiple // 2
         )
@@ -182,36 +182,36 @@ class PageColorizer(ABC):
         draft = np.zeros((3, *inputs.shape[1:]), np.float32)
         colorized = np.zeros((3, *page.shape[1:]), np.float32)
         total = np.zeros((1, *page.shape[1:]), np.float32)
-        beside: dict[str, Channels] = {}
+        extras: dict[str, Channels] = {}
         drafts = False
         with self.running():
             for rows, columns, weight in self._windows(page.shape[1], page.shape[2]):
                 half_rows, half_columns = (slice(s.start // 2, s.stop // 2) for s in (rows, columns))
-                painted = self._color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
-                if painted.draft is not None:
+                output = self._color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
+                if output.draft is not None:
                     drafts = True
-                    draft[:, half_rows, half_columns] += painted.draft * weight[:, ::2, ::2]
-                colorized[:, rows, columns] += painted.color * weight
-                for name, picture in painted.beside.items():
-                    whole = beside.setdefault(name, np.zeros((len(picture), *page.shape[1:]), np.float32))
+                    draft[:, half_rows, half_columns] += output.draft * weight[:, ::2, ::2]
+                colorized[:, rows, columns] += output.color * weight
+                for name, picture in output.extras.items():
+                    whole = extras.setdefault(name, np.zeros((len(picture), *page.shape[1:]), np.float32))
                     whole[:, rows, columns] += picture * weight
                 total[:, rows, columns] += weight
         draft /= total[:, ::2, ::2]
         height, width = line.shape
         drafted = _levels(draft[:, : height // 2, : width // 2]) if drafts else None
-        levels = {name: _levels((picture / total)[:, :height, :width]) for name, picture in beside.items()}
+        levels = {name: _levels((picture / total)[:, :height, :width]) for name, picture in extras.items()}
         flat = {name: picture[..., 0] if picture.shape[2] == 1 else picture for name, picture in levels.items()}
         return drafted, _levels((colorized / total)[:, :height, :width]), flat
 
-    def _color_window(self, page: Channels, inputs: Channels) -> Painted:
-        painted = self.color_window(page, inputs)
+    def _color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
+        output = self.color_window(page, inputs)
         if not self.options.mirrored:
-            return painted
-        turned = self.color_window(page[:, :, ::-1].copy(), inputs[:, :, ::-1].copy())
-        draft = painted.draft
-        if draft is not None and turned.draft is not None:
-            draft = (draft + turned.draft[:, :, ::-1]) * _HALF
-        return Painted((painted.color + turned.color[:, :, ::-1]) * _HALF, draft, painted.beside)
+            return output
+        mirrored = self.color_window(page[:, :, ::-1].copy(), inputs[:, :, ::-1].copy())
+        draft = output.draft
+        if draft is not None and mirrored.draft is not None:
+            draft = (draft + mirrored.draft[:, :, ::-1]) * _HALF
+        return NetworkOutput((output.color + mirrored.color[:, :, ::-1]) * _HALF, draft, output.extras)
 
     def _windows(self, height: int, width: int) -> Iterator[tuple[slice, slice, Channels]]:
         """Windows along the longer side with weights (1, h or 1, w or 1) that fade over where they overlap."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from linecolor.arrays import Channels, Picture
 
 WITHOUT_BACKGROUND = "without background network"
-"""Of the pictures beside a result the one that is a result itself, and blended as such."""
+"""Of the extras of a result the one that is a result itself, and blended as such."""
 
 
 @dataclass
-class Coloring:
+class ColorizationResult:
     """A coloured picture and what led to it.
 
     Attributes:
@@ -19,7 +19,7 @@ class Coloring:
         line: (h, w) uint8, the reduced line the networks saw.
         hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.
         ink: (H, W) or (H, W, 3) uint8, the line as it lies over the colour.
-        beside: what else there is to see, by name: (h, w) or (h, w, 3) uint8 at network size, `WITHOUT_BACKGROUND` at
+        extras: what else there is to see, by name: (h, w) or (h, w, 3) uint8 at network size, `WITHOUT_BACKGROUND` at
             the line's.
     """
 
@@ -29,19 +29,19 @@ class Coloring:
     line: Picture
     hint: Picture
     ink: Picture
-    beside: dict[str, Picture] = field(default_factory=dict)
+    extras: dict[str, Picture] = field(default_factory=dict)
 
 
 @dataclass
-class Painted:
+class NetworkOutput:
     """What the networks make of a window of a page; all in [-1, 1].
 
     Attributes:
         color: (3, h, w) RGB.
         draft: (3, h/2, w/2) RGB, the first of two stages; None of a system without one.
-        beside: further pictures (1 or 3, h, w) by name.
+        extras: further pictures (1 or 3, h, w) by name.
     """
 
     color: Channels
     draft: Channels | None = None
-    beside: dict[str, Channels] = field(default_factory=dict)
+    extras: dict[str, Channels] = field(default_factory=dict)

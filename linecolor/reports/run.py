@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from linecolor.evaluation.full_size import steps
-from linecolor.evaluation.metrics import psnr
+from linecolor.evaluation.metrics.psnr import psnr
 from linecolor.html import Cell, Curve, Report, Sheet, SheetRow, Table, write_report
-from linecolor.rendering.result import Coloring
+from linecolor.rendering.result import ColorizationResult
+from linecolor.reports.figure_row import figure_row
 from linecolor.runs.record import read_record
 from linecolor.runs.run_folder import RunFolder
 from linecolor.samples import FullDrawing
@@ -23,7 +23,7 @@ def write_run_report(
     config: dict[str, Any],
     evaluation: dict[str, Any],
     drawings: Sequence[FullDrawing],
-    colorings: Mapping[str, Mapping[int, Coloring]],
+    colorings: Mapping[str, Mapping[int, ColorizationResult]],
 ) -> Path:
     """Write report.html of a run.
 
@@ -195,7 +195,9 @@ def _curves(records: dict[str, list[dict[str, Any]]]) -> list[Curve]:
     return found
 
 
-def _sheet(count: int, drawings: Sequence[FullDrawing], colorings: Mapping[str, Mapping[int, Coloring]]) -> Sheet:
+def _sheet(
+    count: int, drawings: Sequence[FullDrawing], colorings: Mapping[str, Mapping[int, ColorizationResult]]
+) -> Sheet:
     rows = []
     for drawing in drawings:
         coloring = colorings[drawing.name][count]
@@ -206,7 +208,7 @@ def _sheet(count: int, drawings: Sequence[FullDrawing], colorings: Mapping[str, 
             SheetRow(
                 drawing.name,
                 f"{size}; PSNR {whole:.1f} dB, foreground {part:.1f}",
-                list(steps(drawing, coloring).values()),
+                list(figure_row(drawing, coloring).values()),
             )
         )
     hints = "no hints: the automatic mode" if count == 0 else f"{count} hints by the protocol"
@@ -214,6 +216,6 @@ def _sheet(count: int, drawings: Sequence[FullDrawing], colorings: Mapping[str, 
         title=f"With {count} hints" if count else "Without hints",
         note=f"Held-out drawings, {hints}. Select a picture to look at it in full size; arrow keys change the column "
         "in place.",
-        columns=list(steps(drawings[0], colorings[drawings[0].name][count])) if rows else [],
+        columns=list(figure_row(drawings[0], colorings[drawings[0].name][count])) if rows else [],
         rows=rows,
     )

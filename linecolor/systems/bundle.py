@@ -14,15 +14,10 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from linecolor.hints import layers
+from linecolor.hints.propagation import EXTRA_CHANNELS
 from linecolor.images import write_atomically
-from linecolor.networks.alacgan import AlacGenerator
-from linecolor.networks.comic import BackgroundDetector, PolishingNetwork
-from linecolor.networks.low_resolution import LowResolutionColorizer
-from linecolor.networks.pix2pix import Pix2PixUNet
-from linecolor.networks.unet import ResNeXtUNet
 from linecolor.rendering.options import RenderingOptions
-from linecolor.systems.comic import DETECTOR, LOW, PLAIN, POLISHING
-from linecolor.systems.names import SYSTEMS
+from linecolor.systems.registry import stage_of, system_of
 
 WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
 FORMAT = 1
@@ -31,19 +26,7 @@ RELEASE = Path(__file__).parents[1] / "weights" / "release"
 MOST_CARD_BYTES = 1_000_000
 MOST_BYTES = 4 * 2**30
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "draft": ResNeXtUNet,
-    "colorizer": ResNeXtUNet,
-    "pix2pix": Pix2PixUNet,
-    "alacgan": AlacGenerator,
-    LOW: LowResolutionColorizer,
-    DETECTOR: BackgroundDetector,
-    POLISHING: PolishingNetwork,
-    PLAIN: PolishingNetwork,
-}
-"""The generator of each training stage."""
-
-# Before anything is built; how large it would be is looked at then.
+# The largest arguments of a network, before anything is built; how much memory it would take is looked at then.
 MOST = {
     "width": 256,
     "levels": 9,
@@ -58,6 +41,8 @@ MOST = {
     "mixtures": 64,
     "grid": 128,
 }
+MOST_OTHER, MOST_NUMBER = 1024, 1e6
+"""The same for whole numbers of any other name, and for numbers with a point."""
 
 
 def save_bundle(
@@ -126,7 +111,7 @@ def load_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, nn.Module]]:
         raise ValueError(f"{path}: is no safetensors file or is damaged ({error})") from None
     networks = {}
     for name, architecture in card["networks"].items():
-        network = NETWORKS[name](**architecture)
+        network = _built(name, architecture)
         state = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
         network.load_state_dict(state)
         networks[name] = network.requires_grad_(False)
@@ -170,57 +155,59 @@ def read_card(folder: Path) -> dict[str, Any]:
         if path.stat().st_size > MOST_CARD_BYTES:
             raise ValueError(f"{path.stat().st_size} bytes long")
         card = yaml.load(path.read_text(encoding="utf-8"), _CardLoader)  # a SafeLoader
-        known = card["format"] == FORMAT and tuple(card["networks"]) in SYSTEMS
+        known = card["format"] == FORMAT
+        system = system_of(tuple(card["networks"]))
         options = RenderingOptions.from_mapping(card)
         card |= options.to_mapping()  # what older bundles lack
-        spread_known = card["hint_spread"] in layers.SPREAD_CHANNELS
-        sane = known and all(_is_sane(NETWORKS[name], network) for name, network in card["networks"].items())
-        known = known and not (options.mirrored and LOW in card["networks"])
-        fitting = sane and _takes_its_inputs(card["networks"], card["hint_spread"])
+        known = known and card["hint_spread"] in EXTRA_CHANNELS and not (options.mirrored and system.samples)
+        if known:
+            for name, architecture in card["networks"].items():
+                check_arguments(name, architecture)
+            system.pipeline_class().check_architectures(card["networks"], card["hint_spread"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None
-    if not (known and spread_known and fitting):
+    if not known:
         raise ValueError(f"{path}: describes a bundle this version of linecolor does not know; export it again")
     for name, architecture in card["networks"].items():
         _check_buildable(path, name, architecture)
     return card
 
 
-def _is_sane(network: type[nn.Module], architecture: dict[str, Any]) -> bool:
-    """Whether these are the arguments of a network's constructor, within what a machine can hold."""
-    parameters = list(inspect.signature(network).parameters.values())
-    names = {parameter.name for parameter in parameters}
-    flags = {parameter.name: parameter.annotation is bool for parameter in parameters}
-    required = {parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty}
-    if not required <= set(architecture) <= names:
-        return False
-    for name, value in architecture.items():
-        if name in MOST:
-            if type(value) is not int or not 0 <= value <= MOST[name]:
-                return False
-        elif type(value) is not (bool if flags[name] else str):
-            return False
-    return True
+def check_arguments(name: str, architecture: dict[str, Any]) -> None:
+    """Refuse what a bundle cannot hold of a network: other arguments than its constructor's, or absurd ones.
 
+    Args:
+        name: of its stage.
+        architecture: the constructor arguments.
 
-def _takes_its_inputs(networks: dict[str, dict[str, Any]], hint_spread: str) -> bool:
-    """Whether the networks take what the chain gives them: line, hints, spread hints, draft."""
-    if LOW in networks:
-        polishing = [networks[name]["background"] for name in (POLISHING, PLAIN) if name in networks]
-        return hint_spread == "none" and polishing == [True, False][: len(polishing)]
-    if "draft" not in networks:
-        (network,) = networks.values()
-        known = network.get("in_channels", 5) == 5 and network.get("local_features") != "illustration2vec"
-        return hint_spread == "none" and known
-    drafting = networks["draft"]["in_channels"] == layers.draft_channels(hint_spread)
-    return drafting and networks.get("colorizer", {"in_channels": 4})["in_channels"] == 4
+    Raises:
+        ValueError: naming the argument and its value.
+    """
+    parameters = inspect.signature(stage_of(name).generator_class(), eval_str=True).parameters
+    required = {key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
+    if not required <= set(architecture) <= set(parameters):
+        raise ValueError(f"{name}: has the arguments {', '.join(architecture)}, it takes {', '.join(parameters)}")
+    for key, value in architecture.items():
+        wanted = parameters[key].annotation
+        if key in MOST or wanted is int:
+            most = MOST.get(key, MOST_OTHER)
+            if type(value) is not int or not 0 <= value <= most:
+                raise ValueError(f"{name}.{key}={value!r} must be a whole number up to {most}")
+        elif wanted is float:
+            if type(value) not in (int, float) or not abs(value) <= MOST_NUMBER:
+                raise ValueError(f"{name}.{key}={value!r} must be a number up to {MOST_NUMBER:.0f}")
+        elif type(value) is not (bool if wanted is bool else str):
+            raise ValueError(
+                f"{name}.{key}={value!r}: a bundle holds whole numbers, numbers, true or false and words, as the "
+                "constructor's annotations int, float, bool and str say"
+            )
 
 
 def _check_buildable(path: Path, name: str, architecture: dict[str, Any]) -> None:
     """Build a network without memory, to see that it can be and how large it would be."""
     try:
         with torch.device("meta"):
-            network = NETWORKS[name](**architecture)
+            network = _built(name, architecture)
     except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
         raise ValueError(f"{path}: describes a {name} network that cannot be built ({error})") from None
     size = sum(parameter.numel() * 4 for parameter in network.parameters())
@@ -231,7 +218,7 @@ def _check_buildable(path: Path, name: str, architecture: dict[str, Any]) -> Non
 def _check_shapes(path: Path, name: str, architecture: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
     """Compare the weights with the network on the card before memory is given to either."""
     with torch.device("meta"):
-        wanted = {key: tuple(tensor.shape) for key, tensor in NETWORKS[name](**architecture).state_dict().items()}
+        wanted = {key: tuple(tensor.shape) for key, tensor in _built(name, architecture).state_dict().items()}
     found = {key.removeprefix(f"{name}."): shape for key, shape in shapes.items() if key.startswith(f"{name}.")}
     if wanted != found:
         first = min(key for key in {*wanted, *found} if wanted.get(key) != found.get(key))
@@ -239,3 +226,7 @@ def _check_shapes(path: Path, name: str, architecture: dict[str, Any], shapes: d
             f"{path}: does not hold the {name} network that {CARD} describes ({first} is "
             f"{found.get(first, 'missing')}, wanted {wanted.get(first, 'none')})"
         )
+
+
+def _built(name: str, architecture: dict[str, Any]) -> nn.Module:
+    return stage_of(name).generator_class()(**architecture)

@@ -3,17 +3,22 @@
 All pictures are RGB in [-1, 1], masks 1 where they hold; B pages at once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linecolor.systems.names import COMIC
+from linecolor.rendering.result import WITHOUT_BACKGROUND
+from linecolor.systems.pipelines import Part, Pipeline, WindowColors, WindowOptions, doubled
+from linecolor.systems.registry import SYSTEMS
 
-LOW, DETECTOR, POLISHING, PLAIN = COMIC
+LOW, DETECTOR, POLISHING, PLAIN = SYSTEMS["comic"].names
 """The networks, by the names of their training stages; the last is trained without the background's channels."""
+BACKGROUND, LOW_COLOR = "background", "low-resolution colour"
+"""Titles of what there is to see next to the result."""
 
 
 class LowResolution(Protocol):
@@ -135,7 +140,7 @@ def random_masks(batch: int, size: tuple[int, int], device: torch.device) -> Ten
 
 
 def color_comic(
-    networks: dict[str, nn.Module],
+    networks: Mapping[str, nn.Module],
     line: Tensor,
     seed: int,
     temperature: float,
@@ -176,3 +181,62 @@ def color_comic(
         color = networks[POLISHING](polishing_input(line, low, foreground, mask, mean))
         return ComicColors(squares, foreground, color, plain)
     return ComicColors(squares, foreground, composite(low, 1 - mask, mean) if plain is None else plain, None)
+
+
+class ComicColorizer(Pipeline):
+    """Colours a page at half of its resolution, as a draft does.
+
+    In one piece: in windows a background would be sampled anew in each, and have a colour in each.
+    """
+
+    whole_pages = True
+
+    @property
+    def grey_pages(self) -> bool:
+        """Whether the low-resolution colorizer gives grey pictures their chroma."""
+        return getattr(self.networks[LOW], "channels", "rgb") == "chroma"
+
+    def color(self, line: Tensor, inputs: Tensor, options: WindowOptions) -> WindowColors:
+        """Colour a page; see `Pipeline.color`."""
+        outline, hint = inputs[:, :1], inputs[:, 1:5]
+        found = color_comic(self.networks, outline, options.seed, options.temperature, options.comparisons, hint)
+        extras = {}
+        if found.foreground is not None:
+            extras[BACKGROUND] = doubled(background_of(found.foreground) * 2 - 1)
+        extras[LOW_COLOR] = F.interpolate(found.low, scale_factor=2, mode="nearest")
+        if found.plain is not None:
+            extras[WITHOUT_BACKGROUND] = doubled(found.plain)
+        return WindowColors(doubled(found.color), extras=extras)
+
+    def run_once(self, line: Tensor, inputs: Tensor) -> None:
+        """The networks that a page goes through; sampling has the products of one pass over all cells."""
+        outline = inputs[:, :1]
+        rows, columns = cast(LowResolution, self.networks[LOW]).cells(*outline.shape[-2:])
+        self.networks[LOW](outline, outline.new_empty(len(outline), 3, rows, columns))
+        if DETECTOR in self.networks:
+            self.networks[DETECTOR](outline)
+        if POLISHING in self.networks:
+            self.networks[POLISHING](outline.expand(-1, 10, -1, -1))
+
+    @classmethod
+    def check_architectures(cls, architectures: Mapping[str, Mapping[str, Any]], hint_spread: str) -> None:
+        """Refuse polishing networks that read other channels than their stage's; see `Pipeline.check_architectures`."""
+        super().check_architectures(architectures, hint_spread)
+        for name, background in ((POLISHING, True), (PLAIN, False)):
+            if name in architectures and architectures[name]["background"] is not background:
+                raise ValueError(f"{name}.background={not background}: use {background}".lower())
+
+    def check_lines(self, grey: bool, drawn: bool) -> None:
+        """Refuse grey pictures where outlines are coloured, and the other way; see `Pipeline.check_lines`."""
+        if self.grey_pages != grey or (grey and drawn):
+            raise ValueError(
+                "model.low_resolution.channels=chroma colours grey pictures, rgb outlines: use pairs=comic_grey with "
+                "the one and pairs=comic with the other"
+            )
+
+    def onnx_parts(self, hint_spread: str) -> list[Part]:
+        """None; see `Pipeline.onnx_parts`."""
+        raise ValueError(
+            "the comic colorizer samples its colours cell after cell, which no ONNX file does; colour with "
+            "linecolor-colorize --bundle"
+        )

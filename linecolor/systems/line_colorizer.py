@@ -1,6 +1,6 @@
 """LineColorizer: trained networks in, line art and hints in, a coloured picture of the line's own size out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,13 @@ from torch import Tensor, nn
 from linecolor.arrays import Channels
 from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Painted
-from linecolor.systems import comic
+from linecolor.rendering.result import NetworkOutput
 from linecolor.systems.bundle import find_bundle, load_bundle
-from linecolor.systems.names import whole_multiple
+from linecolor.systems.pipelines import WindowOptions
+from linecolor.systems.registry import Stage, System, system_with
 
 WHOLE_PAGE = 1 << 26
-"""Pixels of a page at network size that the comic colorizer sees at once: of any page there is."""
-BACKGROUND, LOW_COLOR = "background", "low-resolution colour"
-"""What the comic colorizer shows beside its result."""
+"""Pixels of a page at network size that are seen at once where a page must be whole: of any page there is."""
 
 
 def find_device(wanted: str) -> torch.device:
@@ -42,17 +40,18 @@ class LineColorizer(PageColorizer):
     """The whole chain with networks in torch, live ones in training or loaded from a bundle.
 
     Args:
-        networks: by the names of their training stages. `draft`: (line, hint[, spread]) -> colour, at half the
-            resolution; `colorizer`: (line, draft) -> colour, without it the enlarged draft stands in its place. Or
-            one network of any other name: (line, hint) -> colour at the resolution, the hint at half of it. Or those of
-            the comic colorizer; see `comic.color_comic`.
-        hint_spread: one of `hints.SPREAD_CHANNELS`, as the draft was trained.
+        networks: of one system, by the names of their training stages; its pipeline says what they take and give (see
+            `registry.SYSTEMS`, `pipelines`). One network of a name that is not registered is run by
+            `pipelines.OneGenerator`.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`, as the draft was trained.
         options: how pages are coloured.
         device: where the networks are.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
     Attributes:
-        with_plain: also colour with the comic colorizer's network that knows of no background.
+        system: of the networks.
+        pipeline: runs them.
+        comparisons: also run the networks that are there to be compared with.
     """
 
     def __init__(
@@ -63,16 +62,16 @@ class LineColorizer(PageColorizer):
         device: torch.device | str = "cpu",
         page_pixels: int = PAGE_PIXELS,
     ) -> None:
-        super().__init__(options, whole_multiple(networks), hint_spread, page_pixels)
+        self.system = _system_with(networks)
+        self.pipeline = self.system.pipeline_class()(networks)
+        if self.pipeline.whole_pages:
+            page_pixels = WHOLE_PAGE
+        super().__init__(options, self.pipeline.multiple, hint_spread, page_pixels)
         self.networks = networks
         self.device = torch.device(device)
-        self.samples = comic.LOW in networks
-        if self.samples:
-            # In windows a background would be sampled anew in each, and have a colour in each.
-            self.page_pixels = WHOLE_PAGE
-        self.takes_hints = not self.samples
-        self.grey_pages = self.samples and getattr(networks[comic.LOW], "channels", "rgb") == "chroma"
-        self.with_plain = False
+        self.takes_hints, self.samples = self.system.takes_hints, self.system.samples
+        self.grey_pages = self.pipeline.grey_pages
+        self.comparisons = False
 
     @classmethod
     def load(
@@ -115,35 +114,29 @@ class LineColorizer(PageColorizer):
             for network, training in zip(self.networks.values(), was_training, strict=True):
                 network.train(training)
 
-    def color_window(self, page: Channels, inputs: Channels) -> Painted:
+    def color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
         """Run the networks; see `PageColorizer.color_window`."""
         line, half = (torch.from_numpy(np.ascontiguousarray(part))[None].to(self.device) for part in (page, inputs))
-        if comic.LOW in self.networks:
-            return self._color_comic(half[:, :1], half[:, 1:5])
-        if "draft" not in self.networks:
-            (generator,) = self.networks.values()
-            return Painted(_array(generator(line, half[:, 1:])))
-        draft = self.networks["draft"](half).float()
-        enlarged = _doubled(draft)
-        if "colorizer" in self.networks and not self.draft_only:
-            enlarged = self.networks["colorizer"](line, enlarged)
-        return Painted(_array(enlarged), _array(draft))
+        options = WindowOptions(
+            draft_only=self.draft_only,
+            seed=self.seed,
+            temperature=self.options.temperature,
+            comparisons=self.comparisons,
+        )
+        colors = self.pipeline.color(line, half, options)
+        extras = {title: _array(picture) for title, picture in colors.extras.items()}
+        return NetworkOutput(_array(colors.color), None if colors.draft is None else _array(colors.draft), extras)
 
-    def _color_comic(self, line: Tensor, hint: Tensor) -> Painted:
-        """The comic colorizer sees a page at half of its resolution, as the draft does."""
-        made = comic.color_comic(self.networks, line, self.seed, self.options.temperature, self.with_plain, hint)
-        beside = {}
-        if made.foreground is not None:
-            beside[BACKGROUND] = _array(_doubled(comic.background_of(made.foreground) * 2 - 1))
-        beside[LOW_COLOR] = _array(nn.functional.interpolate(made.low, scale_factor=2, mode="nearest"))
-        if made.plain is not None:
-            beside[WITHOUT_BACKGROUND] = _array(_doubled(made.plain))
-        return Painted(_array(_doubled(made.color)), beside=beside)
+
+def _system_with(networks: Mapping[str, nn.Module]) -> System:
+    """The system of these networks; one of an unknown name is a generator of its own, without registration."""
+    try:
+        return system_with(networks)
+    except ValueError:
+        if len(networks) > 1:
+            raise
+        return System("unregistered", tuple(Stage(name, type(network).__name__) for name, network in networks.items()))
 
 
 def _array(picture: Tensor) -> Channels:
     return picture.float()[0].cpu().numpy()
-
-
-def _doubled(picture: Tensor) -> Tensor:
-    return nn.functional.interpolate(picture.float(), scale_factor=2, mode="bilinear", align_corners=False)

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from linecolor.systems.line_colorizer import LineColorizer
 
 LONGEST_S = 300
@@ -53,8 +51,7 @@ def operations(colorizer: "LineColorizer") -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from linecolor.hints.layers import draft_channels
-    from linecolor.systems import comic
+    from linecolor.hints.propagation import draft_channels
 
     side = colorizer.options.resolution
     on_meta = {name: copy.deepcopy(network).to("meta").eval() for name, network in colorizer.networks.items()}
@@ -63,30 +60,8 @@ def operations(colorizer: "LineColorizer") -> int:
     half = torch.empty(1, channels, side // 2, side // 2, device="meta")
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        if comic.LOW in on_meta:
-            _comic_operations(on_meta, half[:, :1])
-        elif "draft" in on_meta:
-            draft = on_meta["draft"](half)
-            if "colorizer" in on_meta:
-                on_meta["colorizer"](line, draft.repeat(1, 1, 2, 2))
-        else:
-            (generator,) = on_meta.values()
-            generator(line, half[:, 1:5])
+        type(colorizer.pipeline)(on_meta).run_once(line, half)
     return counter.get_total_flops()
-
-
-def _comic_operations(networks: "dict[str, nn.Module]", line: "Tensor") -> None:
-    """The networks that a page goes through; sampling has the products of one pass over all cells."""
-    import torch
-
-    from linecolor.systems import comic
-
-    rows, columns = networks[comic.LOW].cells(*line.shape[-2:])  # type: ignore[operator]
-    networks[comic.LOW](line, torch.empty(1, 3, rows, columns, device="meta"))
-    if comic.DETECTOR in networks:
-        networks[comic.DETECTOR](line)
-    if comic.POLISHING in networks:
-        networks[comic.POLISHING](line.expand(-1, 10, -1, -1))
 
 
 def main() -> None:

@@ -22,7 +22,8 @@ from torch import nn
 
 from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import Drawing
-from linecolor.evaluation.full_size import FullSizeEvaluation, measure_obedience, measure_references
+from linecolor.evaluation.full_size import FullSizeEvaluation, measure_hint_adherence, measure_references
+from linecolor.evaluation.methods import TrainedMethod
 from linecolor.experiment.config import RunConfig
 from linecolor.experiment.errors import is_user_error
 from linecolor.experiment.preflight.meter import (
@@ -34,7 +35,6 @@ from linecolor.experiment.preflight.meter import (
 )
 from linecolor.experiment.preflight.steps import ENOUGH_S, extractor, line_colorizer, measure_stage
 from linecolor.experiment.stage import is_out_of_memory
-from linecolor.rendering.result import Coloring
 from linecolor.samples import FullDrawing
 
 
@@ -95,7 +95,7 @@ def measure(
 
 
 def measure_evaluation(config: RunConfig, drawing: FullDrawing, networks: dict[str, nn.Module]) -> dict[str, Any]:
-    """One drawing through the final evaluation: coloured with each number of hints, measured, compared, obedience.
+    """One drawing through the final evaluation: coloured with each number of hints, measured, compared, hint adherence.
 
     Args:
         config: of the run.
@@ -115,19 +115,20 @@ def measure_evaluation(config: RunConfig, drawing: FullDrawing, networks: dict[s
     for network in chain.values():
         network.requires_grad_(False)
     colorizer = line_colorizer(config, chain, device)
+    method = TrainedMethod(colorizer)
     evaluation = FullSizeEvaluation(config.evaluation.hints, extractor(config)).to(device)
     started = now()
-    colorings = evaluation.add(colorizer, drawing)
+    results = evaluation.add(method, drawing)
     if now() - started < ENOUGH_S:  # the first time also builds kernels; the second can be waited for
         started = now()
-        colorings = evaluation.add(colorizer, drawing)
+        results = evaluation.add(method, drawing)
     measure_references([drawing])
     most = max(config.evaluation.hints)
     if most:
-        measure_obedience(colorizer, [drawing], most)
+        measure_hint_adherence(colorizer, [drawing], most)
     seconds = now() - started
-    pictures: list[FullDrawing | Coloring] = [drawing, *colorings.values()]
-    arrays = [getattr(picture, field.name) for picture in pictures for field in fields(picture)]
+    shown: list[Any] = [drawing, *(result.coloring for result in results.values())]
+    arrays = [getattr(page, field.name) for page in shown for field in fields(page)]
     return {
         "peak": peak_memory(device),
         "held": sum(array.nbytes for array in arrays if isinstance(array, np.ndarray)),

@@ -17,6 +17,7 @@ from datamodules.datamodule import LineArtDataModule
 from datamodules.sources.drawing import Drawing
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
+from linecolor.evaluation.methods import TrainedMethod
 from linecolor.experiment.config import RunConfig
 from linecolor.experiment.config_sections import StageConfig
 from linecolor.experiment.preflight.meter import now, peak_memory
@@ -24,7 +25,7 @@ from linecolor.experiment.stage import build_stage
 from linecolor.networks.distance_features import make_feature_extractor
 from linecolor.samples import FullDrawing, LineArtBatch
 from linecolor.systems.line_colorizer import LineColorizer
-from linecolor.systems.registry import EARLIER
+from linecolor.systems.registry import stage_of
 
 SLOW_STEP_S = 20.0
 """On a CPU a step that takes longer is measured by one of its micro-batches only."""
@@ -141,7 +142,7 @@ class StepWatch(L.Callback):
             evaluation = FullSizeEvaluation(metrics.get("hints", [0]), extractor(self.config))
             chain = line_colorizer(self.config, pl_module.inference_networks, pl_module.device)
             started = now()
-            evaluation.to(pl_module.device).add(chain, self.drawing)
+            evaluation.to(pl_module.device).add(TrainedMethod(chain), self.drawing)
             self.validation_seconds = now() - started
         self.validation_peak = peak_memory(pl_module.device)
 
@@ -169,7 +170,7 @@ def measure_stage(
         loss and `without`; `loading` of a batch; `validation` of a drawing. `shortened`: whether only one
         micro-batch of a step was measured. `steps`: how many were. `threads`: cores a step keeps busy.
     """
-    for earlier in EARLIER.get(stage.name, ()):
+    for earlier in stage_of(stage.name).needs:
         if earlier not in networks:
             networks[earlier] = instantiate(config.model.settings[earlier])
     module = build_stage(stage.name, OmegaConf.create(dict(config.mapping)), dict(config.mapping), networks)

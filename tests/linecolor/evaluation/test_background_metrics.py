@@ -11,7 +11,7 @@ from linecolor.evaluation.background_metrics import (
     measure_background,
     summarise_backgrounds,
 )
-from linecolor.rendering.result import WITHOUT_BACKGROUND, Coloring
+from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
 from linecolor.samples import FullDrawing
 
 
@@ -27,10 +27,10 @@ def drawing(true: bool = True) -> FullDrawing:
     return FullDrawing("panel", line, color, foreground, true)
 
 
-def coloring(full: np.ndarray, plain: np.ndarray | None = None) -> Coloring:
+def coloring(full: np.ndarray, plain: np.ndarray | None = None) -> ColorizationResult:
     nothing = np.zeros((4, 8, 4), np.uint8)
     beside = {} if plain is None else {WITHOUT_BACKGROUND: plain}
-    return Coloring(full, full, None, full[..., 0], nothing, full[..., 0], beside)
+    return ColorizationResult(full, full, None, full[..., 0], nothing, full[..., 0], beside)
 
 
 def test_an_even_area_has_no_variance_and_two_colours_have_theirs():

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from linecolor.images.encoding import encode_png
-from linecolor.images.metadata import PageNotes, read_notes
+from linecolor.images.formats import read_metadata
+from linecolor.images.metadata import PageMetadata
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -20,7 +21,7 @@ def saved(path, **notes):
 
 
 def test_resolution_and_profile_survive(tmp_path):
-    notes = read_notes(saved(tmp_path / "page.png", dpi=(600, 600), icc_profile=SRGB))
+    notes = read_metadata(saved(tmp_path / "page.png", dpi=(600, 600), icc_profile=SRGB))
     again = Image.open(io.BytesIO(encode_png(np.zeros((5, 6, 3), np.uint8), notes)))
     assert again.info["dpi"] == pytest.approx((600, 600), abs=0.01)
     assert again.info["icc_profile"] == SRGB
@@ -30,11 +31,11 @@ def test_resolution_and_profile_survive(tmp_path):
 
 def test_a_grey_profile_is_not_put_on_a_colour_picture(tmp_path):
     grey = SRGB[:16] + b"GRAY" + SRGB[20:]
-    assert read_notes(saved(tmp_path / "page.png", icc_profile=grey)).profile is None
+    assert read_metadata(saved(tmp_path / "page.png", icc_profile=grey)).profile is None
 
 
 def test_those_of_a_jpeg_are_kept_in_the_png(tmp_path):
-    notes = read_notes(saved(tmp_path / "page.jpg", dpi=(300, 150), icc_profile=SRGB))
+    notes = read_metadata(saved(tmp_path / "page.jpg", dpi=(300, 150), icc_profile=SRGB))
     again = Image.open(io.BytesIO(encode_png(np.zeros((5, 6, 3), np.uint8), notes)))
     assert again.info["dpi"] == pytest.approx((300, 150), abs=0.02)
     assert again.info["icc_profile"] == SRGB
@@ -42,15 +43,15 @@ def test_those_of_a_jpeg_are_kept_in_the_png(tmp_path):
 
 
 def test_other_files_have_no_notes(tmp_path):
-    assert read_notes(saved(tmp_path / "page.webp", icc_profile=SRGB)) == PageNotes()
-    assert read_notes(saved(tmp_path / "page.jpg")) == PageNotes()
+    assert read_metadata(saved(tmp_path / "page.webp", icc_profile=SRGB)) == PageMetadata()
+    assert read_metadata(saved(tmp_path / "page.jpg")) == PageMetadata()
 
 
 @given(st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe2"]), st.binary(max_size=200))
 def test_damaged_notes_are_none(tmp_path_factory, start, data):
     path = tmp_path_factory.mktemp("notes") / "page.png"
     path.write_bytes(start + data)
-    read_notes(path)
+    read_metadata(path)
 
 
 def test_a_profile_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path):
@@ -58,7 +59,7 @@ def test_a_profile_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path):
     png = encode_png(np.zeros((2, 2, 3), np.uint8))
     chunk = struct.pack(">I", len(bomb)) + b"iCCP" + bomb + struct.pack(">I", zlib.crc32(b"iCCP" + bomb))
     (tmp_path / "page.png").write_bytes(png[:33] + chunk + png[33:])
-    assert read_notes(tmp_path / "page.png").profile == bomb  # copied as it is, only its header was read
+    assert read_metadata(tmp_path / "page.png").profile == bomb  # copied as it is, only its header was read
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (3, 4, 3), (3, 4, 4), (1, 1)])

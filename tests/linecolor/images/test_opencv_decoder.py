@@ -84,7 +84,7 @@ def pngs(draw) -> bytes:
 
 @settings(max_examples=400)
 @given(pngs())
-def test_both_doors_see_the_same_png(data):
+def test_both_decoders_see_the_same_png(data):
     assert_alike(data)
 
 
@@ -114,7 +114,7 @@ def drawing(mode: str, width: int, height: int, seed: int) -> Image.Image:
     orientation=st.integers(0, 9),
 )
 @pytest.mark.filterwarnings("ignore:'mode' parameter")
-def test_both_doors_see_the_same_jpeg(mode, size, quality, subsampling, progressive, orientation):
+def test_both_decoders_see_the_same_jpeg(mode, size, quality, subsampling, progressive, orientation):
     options = {"quality": quality, "progressive": progressive, "exif": b"Exif\0\0" + exif(orientation)}
     if mode == "RGB":
         options["subsampling"] = subsampling
@@ -131,7 +131,7 @@ def test_both_doors_see_the_same_jpeg(mode, size, quality, subsampling, progress
     orientation=st.integers(0, 9),
 )
 @pytest.mark.filterwarnings("ignore:'mode' parameter")
-def test_both_doors_see_the_same_webp(mode, size, quality, lossless, exact, orientation):
+def test_both_decoders_see_the_same_webp(mode, size, quality, lossless, exact, orientation):
     notes = {"exif": exif(orientation)} if orientation else {}
     assert_alike(
         encoded(drawing(mode, *size, quality), "WEBP", quality=quality, lossless=lossless, exact=exact, **notes)
@@ -140,7 +140,7 @@ def test_both_doors_see_the_same_webp(mode, size, quality, lossless, exact, orie
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_both_doors_see_the_same_first_frame(kind, mode):
+def test_both_decoders_see_the_same_first_frame(kind, mode):
     frames = [Image.new(mode, (6, 4), color) for color in ((255, 0, 0, 90)[: len(mode)], (0, 255, 0, 255)[: len(mode)])]
     assert_alike(encoded(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True))
 

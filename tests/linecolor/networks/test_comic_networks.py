@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers
 from linecolor.networks.comic import BackgroundDetector, PolishingNetwork
-from linecolor.systems.names import COMIC
+from linecolor.systems.registry import SYSTEMS
 
 
 @pytest.mark.parametrize("size", [(16, 16), (24, 40), (17, 33), (1, 50)])
@@ -62,7 +62,7 @@ def test_model_comic_paper_is_the_published_size():
     with initialize_config_dir(configuration_folder(), version_base="1.3"):
         model = compose("train", ["model=comic_paper"]).model
     with torch.device("meta"):
-        networks = {name: instantiate(model[name]) for name in COMIC}
+        networks = {name: instantiate(model[name]) for name in SYSTEMS["comic"].names}
         colors = networks["low_resolution"]
         assert colors.conditioning(torch.empty(1, 1, 224, 224)).shape == (1, 1024, 28, 28)
         line = torch.empty(1, 1, model.resolution // 2, model.resolution // 2)

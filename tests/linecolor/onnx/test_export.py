@@ -16,8 +16,9 @@ from linecolor.onnx import export
 from linecolor.onnx.export import MOST_DIFFERENCE, export_bundle
 from linecolor.onnx.onnx_colorizer import OnnxColorizer, start_session
 from linecolor.rendering.options import RenderingOptions
-from linecolor.systems.bundle import NETWORKS, save_bundle
+from linecolor.systems.bundle import save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
+from linecolor.systems.registry import stage_of
 
 FLOAT, FLOAT16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 
@@ -36,7 +37,9 @@ ARTIST = {"run": "mine", "seed": 3, "versions": {"torch": "1"}}
 
 def bundle_of(system: str, folder: Path) -> Path:
     torch.manual_seed(0)
-    networks = {name: NETWORKS[name](**architecture) for name, architecture in SYSTEMS[system].items()}
+    networks = {
+        name: stage_of(name).generator_class()(**architecture) for name, architecture in SYSTEMS[system].items()
+    }
     for network in networks.values():
         if hasattr(network, "to_color"):
             # Colours far from grey, as a trained network has them.

@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from linecolor.cli import colorize
 from linecolor.lineart.lines import grey_uint8
 from linecolor.rendering.blending import blend, inpaint_ink
+from linecolor.rendering.blends import BLENDS, Blend
+from linecolor.rendering.options import RenderingOptions
 
-MODES = ("clean", "paper", "none", "luma")
+MODES = tuple(BLENDS)
 sides = st.sampled_from([1, 2, 3, 7, 16, 31, 64, 97])
 colors = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3)))
 
@@ -282,7 +285,7 @@ def test_memory_stays_below_the_output_size(mode):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"mode": "multiply"}, "'multiply' is unknown; use one of clean, paper, none, luma"),
+        ({"mode": "multiply"}, "blend=multiply is unknown: use clean, paper, none, luma"),
         ({"line": np.zeros((40, 40), np.float32)}, "line must be uint8"),
         ({"line": np.zeros((40, 40, 4), np.uint8)}, r"\(40, 40, 4\)"),
         ({"line": np.zeros((0, 40), np.uint8)}, r"\(0, 40\)"),
@@ -300,3 +303,12 @@ def test_wrong_input_is_refused_with_its_value(change, words):
     arguments = {"line": np.zeros((40, 40), np.uint8), "color": np.zeros((20, 20, 3), np.uint8), **change}
     with pytest.raises(ValueError, match=words):
         blend(**arguments)
+
+
+def test_a_row_of_the_table_is_all_that_a_blend_needs(monkeypatch):
+    """Options, cards, configurations and the command line know it by its row."""
+    monkeypatch.setitem(BLENDS, "multiply", Blend("multiply", "line times colour", BLENDS["clean"].function))
+    line, color = strokes(64, 64), noise(16, 16, 3)
+    assert (blend(line, color, "multiply")[line == 0] == 0).all()
+    assert RenderingOptions.from_mapping({"resolution": 64, "blend": "multiply"}).blend == "multiply"
+    assert "multiply: line times colour" in " ".join(colorize._parser().format_help().split())

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from linecolor.images.metadata import PageNotes
+from linecolor.images.metadata import PageMetadata
 from linecolor.rendering import blending
 from linecolor.rendering.openraster import Layer, drawing_layers, flattened, is_own, write_openraster
 
-NOTES = PageNotes(resolution=struct.pack(">IIB", 23622, 11811, 1))
+NOTES = PageMetadata(resolution=struct.pack(">IIB", 23622, 11811, 1))
 
 
 def drawing() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import pytest
 
 from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PAGE_PIXELS, PageColorizer
-from linecolor.rendering.result import Painted
+from linecolor.rendering.result import NetworkOutput
 
 RED = (220, 30, 30)
 
@@ -27,7 +27,7 @@ class Painter(PageColorizer):
         self.windows.append(page.shape[1:])
         spread = inputs[5:8]
         fill = spread if spread.any() else np.ones_like(spread)
-        return Painted(np.repeat(np.repeat(fill, 2, axis=1), 2, axis=2), fill)
+        return NetworkOutput(np.repeat(np.repeat(fill, 2, axis=1), 2, axis=2), fill)
 
 
 def page(height: int = 64, width: int = 96) -> np.ndarray:
@@ -105,7 +105,7 @@ class Stubborn(Painter):
     """Networks that paint grey whatever the hints say."""
 
     def color_window(self, page, inputs):
-        return Painted(np.zeros((3, *page.shape[1:]), np.float32), np.zeros((3, *inputs.shape[1:]), np.float32))
+        return NetworkOutput(np.zeros((3, *page.shape[1:]), np.float32), np.zeros((3, *inputs.shape[1:]), np.float32))
 
 
 @pytest.mark.parametrize("spread", ["none", "watershed", "reach"])
@@ -126,7 +126,7 @@ class Slanted(Painter):
 
     def color_window(self, page, inputs):
         ramp = np.broadcast_to(np.linspace(-1, 1, page.shape[2], dtype=np.float32), (3, *page.shape[1:]))
-        return Painted(ramp, ramp[:, ::2, ::2])
+        return NetworkOutput(ramp, ramp[:, ::2, ::2])
 
 
 def test_the_mean_with_the_mirrored_page_favours_no_side():

@@ -15,7 +15,7 @@ import pytest
 from linecolor.images.encoding import encode_png
 from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PageColorizer
-from linecolor.rendering.result import Painted
+from linecolor.rendering.result import NetworkOutput
 
 
 class PaintsTheHints(PageColorizer):
@@ -29,7 +29,7 @@ class PaintsTheHints(PageColorizer):
         self.runs += 1
         self.seen = page
         spread = inputs[5:8] * 0.9 + 0.1 * inputs[0]
-        return Painted(spread.repeat(2, axis=1).repeat(2, axis=2), spread)
+        return NetworkOutput(spread.repeat(2, axis=1).repeat(2, axis=2), spread)
 
 
 class Client:
