@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linecolor.cli.outcome import outcome
+from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
     from linecolor.arrays import Picture
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    return outcome("linecolor-colorize", lambda: run(options), "stopped; finished pages are whole")
+    return exit_code(lambda: run(options), "linecolor-colorize", "stopped; finished pages are whole", USER_ERRORS)
 
 
 def run(options: argparse.Namespace) -> int:

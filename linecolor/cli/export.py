@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linecolor.cli.outcome import outcome
+from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
     from linecolor.onnx.export import ExportedNetwork
@@ -32,7 +32,7 @@ exit code: 0; 2 for a mistake in the request, or a file that differs from PyTorc
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    return outcome("linecolor-export", lambda: run(options), "stopped")
+    return exit_code(lambda: run(options), "linecolor-export", "stopped", USER_ERRORS)
 
 
 def run(options: argparse.Namespace) -> None:
