@@ -9,7 +9,7 @@ from linecolor.arrays import Floats, Picture
 Color = tuple[int, int, int]
 
 SAMPLES = 1 << 15
-"""Pixels that are looked at, evenly spread over the picture."""
+"""Pixels that are sampled, evenly spread over the picture."""
 OPAQUE = 128
 """Alpha from which a pixel of the reference counts."""
 LEAST_SHARE = 0.002

@@ -252,7 +252,7 @@ def test_points_beside_a_painted_layer_are_refused_with_its_name(tmp_path, bundl
     page = save(tmp_path / "page.png")
     paint(tmp_path / "page.hints.png")
     assert main([str(page), "--bundle", str(bundle), "--hint", "3,4,#ff0000"]) == 2
-    assert "page.hints.png, which lies beside the page" in capsys.readouterr().err
+    assert "page.hints.png, which is next to the page" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [["--draft"], ["--no-blend"], ["--blend", "paper"], ["--resolution", "64"]])
@@ -270,7 +270,7 @@ def test_what_can_be_chosen_changes_the_picture(tmp_path, bundle, options):
         (["{page}", "--hint", "3,4,red"], "a hint is X,Y,#RRGGBB"),
         (["{page}", "--bundle", "{folder}/none"], "no bundle here"),
         (["{folder}/nothing*.png"], "no page here"),
-        (["{folder}/pages", "--hints", "{page}"], "want a folder of hint layers"),
+        (["{folder}/pages", "--hints", "{page}"], "need a folder of hint layers"),
         (["{folder}/pages", "-o", "{folder}/x.png"], "name a folder"),
         (["{folder}/pages", "--layers", "{folder}/x.ora"], "--layers without a name"),
         (["{page}", "-o", "{page}"], "written over"),

@@ -149,7 +149,7 @@ def test_cancelling_kills_the_program(tmp_path, folder):
 
 def test_a_program_that_takes_too_long_is_killed(tmp_path, folder):
     installation = make_installation(tmp_path, NOTE_AND_SLEEP)
-    with pytest.raises(coloring.ColoringError, match=r"given up after 0\.5 seconds"):
+    with pytest.raises(coloring.ColoringError, match=r"stopped after 0\.5 seconds"):
         coloring.color(installation, folder, hints=False, output="color", time_limit=0.5)
     assert not is_alive(process_of(installation))
 
