@@ -227,11 +227,8 @@ def _failure(code: int, folder: Path) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if code == _CANNOT_START:
         return f"{_PROGRAM} does not start ({' '.join(lines[-1:])}). Run “python3 gimp/install.py” again."
-    messages = [
-        line.removeprefix(f"{_PROGRAM}: ").removeprefix("error: ") for line in lines if line.startswith(_PROGRAM)
-    ]
-    messages = [line for line in messages if not line.endswith("pages could not be coloured")] or lines[-1:]
-    words = " ".join(messages)
+    own = [line.removeprefix(f"{_PROGRAM}: ").removeprefix("error: ") for line in lines if line.startswith(_PROGRAM)]
+    words = " ".join([line for line in own if not line.endswith("pages could not be coloured")] or lines[-1:])
     for name, meant in ((LINE, "the line layer"), (HINTS, "the hint layer")):
         words = words.replace(str(folder / name), meant)
     words = "".join(letter if letter.isprintable() else " " for letter in words)[-_MESSAGE_LENGTH:]

@@ -90,7 +90,7 @@ def export_bundle(
     paths = {part.name: out / f"{part.name}.onnx" for part in parts}
     existing = [str(path) for path in paths.values() if path.exists()]
     if existing and not force:
-        raise FileExistsError(f"{', '.join(existing)}: exist already; name another folder, or replace with --force")
+        raise FileExistsError(f"{', '.join(existing)}: already there; name another folder, or replace with --force")
 
     precision: Precision = "float16" if half else "float32"
     onnx_card = OnnxCard(

@@ -84,14 +84,11 @@ def test_any_size_in_the_same_size_out(colorizer, height, width):
     assert colored.draft.shape[:2] == (colored.line.shape[0] // 2, colored.line.shape[1] // 2)
 
 
-def test_a_hint_is_painted_where_it_was_put(colorizer):
+def test_a_hint_is_painted_where_it_was_put_and_white_paper_stays_white(colorizer):
     result = colorizer(np.full((90, 120), 255, np.uint8), [(30, 60, "#fa0000")])
     ys, xs = np.nonzero(result[..., 1] < 128)
     assert abs(ys.mean() - 60) < 2.5
     assert abs(xs.mean() - 30) < 2.5
-
-
-def test_white_paper_stays_white(colorizer):
     assert (colorizer(np.full((77, 301), 255, np.uint8)) == 255).all()
 
 
