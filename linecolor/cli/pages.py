@@ -64,12 +64,12 @@ def plan(
         ValueError: options that fit one page only, or two pages that would write one file; it says what to do.
     """
     place = None if out is None else _Place(Path(out).expanduser(), out.endswith(("/", "\\")))
-    found = _found(pages, None if place is None else place.path)
-    single = len(found) == 1 and not Path(pages[0]).expanduser().is_dir()
+    sources = _find_pages(pages, None if place is None else place.path)
+    single = len(sources) == 1 and not Path(pages[0]).expanduser().is_dir()
     if not single:
-        _refuse_for_several(len(found), place, hints, layers, hint_points)
+        _refuse_for_several(len(sources), place, hints, layers, hint_points)
     jobs = []
-    for page, below in found:
+    for page, below in sources:
         layer, target = _hints_of(page, below, hints, single), _out_of(page, below, place, single)
         targets = [target] if candidates == 1 else [_numbered(target, place, n) for n in range(1, candidates + 1)]
         jobs += [PageJob(page, layer, path, seed + number) for number, path in enumerate(targets)]
@@ -90,31 +90,31 @@ class _Place:
     is_folder: bool
 
 
-def _found(pages: Sequence[str], out: Path | None) -> list[tuple[Path, Path]]:
+def _find_pages(pages: Sequence[str], out: Path | None) -> list[tuple[Path, Path]]:
     """The pages, each once, with their path below the folder they were found in; no hints, and no earlier results."""
-    found: dict[Path, Path] = {}
+    below: dict[Path, Path] = {}
     results = None if out is None else out.resolve()
     for name in pages:
         path = Path(name).expanduser()
-        before = len(found)
+        before = len(below)
         if path.is_dir():
             for page in find_images(path):
                 in_results = results not in (None, path.resolve()) and page.resolve().is_relative_to(results)
                 if not page.stem.endswith((HINTS, COLORED)) and not in_results:
-                    found.setdefault(page, page.relative_to(path))
+                    below.setdefault(page, page.relative_to(path))
         elif path.exists() or not glob.has_magic(name):
             if len(pages) > 1 and path.stem.endswith((HINTS, COLORED)):
                 continue  # a pattern that the shell has expanded
             # A file that is missing is reported when it is read, page by page.
-            found.setdefault(path, Path(path.name))
+            below.setdefault(path, Path(path.name))
         else:
             # Path.glob knows no absolute patterns.
             for page in map(Path, sorted(glob.glob(str(path), recursive=True))):  # noqa: PTH207
                 if page.suffix.lower() in SUFFIXES and not page.stem.endswith((HINTS, COLORED)):
-                    found.setdefault(page, Path(page.name))
-        if len(found) == before and (path.is_dir() or glob.has_magic(name)):
+                    below.setdefault(page, Path(page.name))
+        if len(below) == before and (path.is_dir() or glob.has_magic(name)):
             raise FileNotFoundError(f"{name}: no page here ({' '.join(SUFFIXES)})")
-    return list(found.items())
+    return list(below.items())
 
 
 def _refuse_for_several(

@@ -47,8 +47,8 @@ def dominant_colors(picture: Picture, count: int = 12) -> list[tuple[Color, floa
     if len(centers) > 1:
         stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, _ITERATIONS, 0.5)
         start = labels[:, None].astype(np.int32)
-        _, found, moved = cv2.kmeans(lab, len(centers), start, stop, 1, cv2.KMEANS_USE_INITIAL_LABELS)
-        labels, centers = np.asarray(found, np.int64).ravel(), np.asarray(moved, np.float32)
+        _, assigned, moved = cv2.kmeans(lab, len(centers), start, stop, 1, cv2.KMEANS_USE_INITIAL_LABELS)
+        labels, centers = np.asarray(assigned, np.int64).ravel(), np.asarray(moved, np.float32)
     return _swatches(rgb, centers, labels)
 
 
@@ -97,9 +97,9 @@ def _swatches(rgb: Picture, centers: Floats, labels: NDArray[np.integer]) -> lis
             home.append(cluster)
         elif members[cluster] >= max(1, LEAST_SHARE * len(labels)):
             merged.append([cluster])
-    found = []
+    swatches = []
     for group in merged:
         inside = np.isin(labels, group)
         red, green, blue = (int(value) for value in np.rint(rgb[inside].mean(axis=0)))
-        found.append(((red, green, blue), float(inside.mean())))
-    return sorted(found, key=lambda swatch: -swatch[1])
+        swatches.append(((red, green, blue), float(inside.mean())))
+    return sorted(swatches, key=lambda swatch: -swatch[1])

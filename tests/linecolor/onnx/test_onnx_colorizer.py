@@ -244,7 +244,7 @@ def test_damaged_files_raise_nothing_but_value_errors(tmp_path_factory, flips, t
         OnnxCard.from_metadata(file.metadata)
 
 
-def test_a_file_of_another_program_is_told_apart(tmp_path):
+def test_a_file_of_another_program_is_reported_apart(tmp_path):
     made = model([helper.make_node("Relu", ["x"], ["y"])], [value("x", 3)], [value("y", 3)], None)
     with pytest.raises(ValueError, match="was not exported by linecolor"):
         OnnxColorizer.load(saved(made, tmp_path))

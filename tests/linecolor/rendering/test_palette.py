@@ -58,7 +58,7 @@ def test_strips_thinner_than_the_sampling_are_seen():
 
 
 @pytest.mark.parametrize(
-    ("picture", "count", "told"),
+    ("picture", "count", "message"),
     [
         (np.zeros((4, 4), np.uint8), 4, "RGB"),
         (np.zeros((4, 4, 3), np.float32), 4, "uint8"),
@@ -67,6 +67,6 @@ def test_strips_thinner_than_the_sampling_are_seen():
         (np.zeros((4, 4, 3), np.uint8), 65, "not 65"),
     ],
 )
-def test_what_is_no_reference_is_refused(picture, count, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_reference_is_refused(picture, count, message):
+    with pytest.raises(ValueError, match=message):
         dominant_colors(picture, count)
