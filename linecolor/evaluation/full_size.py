@@ -16,8 +16,9 @@ from linecolor.evaluation.feature_distance import FeatureDistance
 from linecolor.evaluation.hint_adherence import obedience, permuted
 from linecolor.evaluation.metrics import FullSizePSNR, FullSizeSSIM
 from linecolor.evaluation.references import REFERENCES
-from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
+from linecolor.rendering.result import ColorizationResult
 from linecolor.samples import FullDrawing
+from linecolor.systems.comic import WITHOUT_BACKGROUND
 from linecolor.systems.line_colorizer import LineColorizer
 
 

@@ -22,7 +22,7 @@ from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending
 from linecolor.rendering.hint_enforcement import enforce_hints
 from linecolor.rendering.options import RenderingOptions
-from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult, NetworkOutput
+from linecolor.rendering.result import ColorizationResult, NetworkOutput
 
 PAGE_PIXELS = 1 << 20
 """A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
@@ -53,12 +53,14 @@ class PageColorizer(ABC):
         takes_hints: whether the networks read hints; those that do not can only have them enforced.
         grey_pages: whether pages are grey pictures and no lines: they are reduced by their mean.
         samples: whether the networks sample their colours, so that a page has candidates.
+        variants: titles of extras that are results themselves: hints are enforced and the line is blended in.
         seed: of what is sampled: another one, another candidate.
     """
 
     takes_hints = True
     grey_pages = False
     samples = False
+    variants: tuple[str, ...] = ()
 
     def __init__(
         self, options: RenderingOptions, multiple: int, hint_spread: str, page_pixels: int = PAGE_PIXELS
@@ -133,6 +135,7 @@ class PageColorizer(ABC):
         walls = np.full_like(draft_line, 255) if self.grey_pages else draft_line
         territories = self._territories(grid, walls)
         draft, colorized, extras = self._run(reduced, draft_line, grid, territories)
+        variants = [title for title in self.variants if title in extras]
         if self.draft_only:
             if draft is None:
                 raise ValueError("this system has one stage, and no draft to stop at")
@@ -140,11 +143,9 @@ class PageColorizer(ABC):
         if self.options.enforce_hints and territories is not None:
             paper = np.full_like(reduced, 255) if self.grey_pages else reduced
             colorized = enforce_hints(colorized, paper, grid, territories)
-            if WITHOUT_BACKGROUND in extras:
-                extras[WITHOUT_BACKGROUND] = enforce_hints(extras[WITHOUT_BACKGROUND], paper, grid, territories)
+            extras |= {title: enforce_hints(extras[title], paper, grid, territories) for title in variants}
         full = blending.blend(drawn.ink, colorized, self.options.blend)
-        if WITHOUT_BACKGROUND in extras:
-            extras[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, extras[WITHOUT_BACKGROUND], self.options.blend)
+        extras |= {title: blending.blend(drawn.ink, extras[title], self.options.blend) for title in variants}
         return ColorizationResult(full, colorized, draft, reduced, grid, drawn.ink, extras)
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:

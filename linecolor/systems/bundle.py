@@ -21,7 +21,7 @@ from linecolor.systems.registry import stage_of, system_of
 WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
 FORMAT = 1
 RELEASE = Path(__file__).parents[1] / "weights" / "release"
-"""The trained weights in the box; `experiment=release` makes them."""
+"""The bundled weights, which `experiment=release` trains."""
 MOST_CARD_BYTES = 1_000_000
 MOST_BYTES = 4 * 2**30
 
@@ -126,7 +126,7 @@ class _CardLoader(yaml.SafeLoader):
 
 
 def find_bundle(bundle_or_run: str | Path | None = None) -> Path:
-    """The folder of a bundle: the one named, that of the run named, or the one in the box.
+    """The folder of a bundle: the one named, that of the run named, or the bundled weights.
 
     Raises:
         FileNotFoundError: if there is none; the message says what to give.
