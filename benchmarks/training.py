@@ -18,8 +18,8 @@ from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
 from datamodules.datamodule import LineArtDataModule
+from datamodules.pair_settings import PairSettings
 from datamodules.prepare.openmoji import prepare_openmoji
-from datamodules.recipe import PairSettings
 from datamodules.sources.folder import scan_folder
 from lightning_modules.stages.draft import DraftGAN
 from lightning_modules.stages.training_stage import StageSettings

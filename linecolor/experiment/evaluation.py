@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
-    from datamodules.recipe import LineSettings
+    from datamodules.pair_settings import LineSettings
     from datamodules.sources.folder import FolderScan
     from linecolor.rendering.result import ColorizationResult
     from linecolor.runs.run_folder import RunFolder
@@ -54,7 +54,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
 
     from datamodules.held_out import full_drawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.evaluation.methods import LayerHints, ProtocolHints
+    from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
     from linecolor.experiment.checks import check_evaluation
     from linecolor.experiment.data import data_licence, load_drawings
     from linecolor.experiment.methods.entries import named_entries
@@ -144,28 +144,15 @@ _EVALUATION = {
 }
 
 
-# Where there is no run, and for what runs were once trained without.
-_LINE = {
-    "xdog": 1.0,
-    "dilate": 1.0,
-    "outline": 0.0,
-    "grey": 0.0,
-    "real": 0.0,
-    "sigmas": [0.4],
-    "kernels": [4],
-    "jitter": [1.0, 1.0],
-}
-
-
 _DATA = {"root": None, "lines": None, "manifest": None, "test_share": 0.05, "verify": "header", "overfit": 0}
 
 
 def _line_settings(plain: dict[str, Any]) -> "LineSettings":
     """How a run's lines were drawn."""
-    from datamodules.recipe import LineSettings
+    from datamodules.pair_settings import LineSettings
 
-    drawn: dict[str, Any] = {**_LINE, **plain.get("pairs", {"line": {}})["line"]}
-    return LineSettings(**drawn)
+    drawn = plain.get("pairs")
+    return LineSettings.from_config(drawn["line"]) if drawn else LineSettings({"xdog": 1.0}, {"sigmas": [0.4]})
 
 
 def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") -> Path:
@@ -224,11 +211,11 @@ def _write_sheet(
     path: Path, pages: "list[FullDrawing]", colorings: "dict[str, dict[int, ColorizationResult]]", hints: int
 ) -> None:
     """The drawings of the report with the most hints on one picture, to show around."""
-    from linecolor.evaluation.full_size import steps
     from linecolor.images import write_png
     from linecolor.images.contact_sheet import sheet
+    from linecolor.reports.figure_row import figure_row
 
-    rows = [steps(drawing, colorings[drawing.name][hints]) for drawing in pages]
+    rows = [figure_row(drawing, colorings[drawing.name][hints]) for drawing in pages]
     write_png(path, sheet([list(row.values()) for row in rows], _SHEET_SIDE, list(rows[0])))
 
 
@@ -259,17 +246,20 @@ def _measure(
     from tqdm import tqdm
 
     from linecolor.evaluation.background_metrics import measure_background, summarise_backgrounds
-    from linecolor.evaluation.full_size import FullSizeEvaluation, measure_obedience, measure_references
+    from linecolor.evaluation.full_size import FullSizeEvaluation, measure_hint_adherence, measure_references
+    from linecolor.evaluation.methods import TrainedMethod
     from linecolor.images import write_png
     from linecolor.networks.distance_features import make_feature_extractor
     from linecolor.systems.comic import BACKGROUND
 
     evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
+    method = TrainedMethod(colorizer)
     colorings: dict[str, dict[int, ColorizationResult]] = {}
     pages: list[FullDrawing] = []
     backgrounds: list[dict[str, Any]] = []
     for drawing in tqdm(drawings, desc="Colouring held-out drawings", unit="drawing"):
-        colored = evaluation.to(colorizer.device).add(colorizer, drawing)
+        results = evaluation.to(colorizer.device).add(method, drawing)
+        colored = {count: result.coloring for count, result in results.items() if result.coloring}
         for count, coloring in colored.items():
             write_png(run.evaluation.parent / f"hints_{count:03d}" / f"{drawing.name}.png", coloring.full)
         without_hints = colored.get(0)
@@ -284,7 +274,7 @@ def _measure(
     result = {
         "figures": evaluation.compute(),
         "references": measure_references(tqdm(drawings, desc="Measuring references", unit="drawing")),
-        "obedience": measure_obedience(networks, drawings, most) if most and networks.takes_hints else None,
+        "obedience": measure_hint_adherence(networks, drawings, most) if most and networks.takes_hints else None,
         "background": summarise_backgrounds(backgrounds),
         "background_rows": backgrounds,
         "rows": evaluation.rows,

@@ -227,7 +227,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 def _data(stage: str, plain: dict[str, Any], scan: "FolderScan") -> "LineArtDataModule":
     from datamodules.datamodule import LineArtDataModule
-    from datamodules.recipe import PairSettings
+    from datamodules.pair_settings import PairSettings
 
     settings = plain["stage"][stage]
     return LineArtDataModule(

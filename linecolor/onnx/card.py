@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from linecolor.hints import layers
+from linecolor.hints import layers, propagation
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.registry import system_of
 
@@ -30,7 +30,7 @@ class OnnxCard:
         networks: the training stages whose networks are in the system.
         rendering: how its pages are coloured, unless whoever loads it asks for something else.
         multiple: what the sides of this file's first input must be multiples of.
-        hint_spread: one of `layers.SPREAD_CHANNELS`.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`.
         precision: of weights and computation; inputs and outputs are float32.
         versions: of linecolor and torch, by their names.
         provenance: where it comes from, in short.
@@ -110,7 +110,7 @@ class OnnxCard:
         known = (
             self.part in get_args(FileName)
             and not system.samples
-            and self.hint_spread in layers.SPREAD_CHANNELS
+            and self.hint_spread in propagation.EXTRA_CHANNELS
             and self.precision in get_args(Precision)
         )
         if not known:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linecolor.arrays import Channels
-from linecolor.hints import layers
+from linecolor.hints import propagation
 from linecolor.onnx.card import OnnxCard
 from linecolor.onnx.reader import read_onnx
 from linecolor.rendering.options import RenderingOptions
@@ -146,7 +146,8 @@ def start_session(
 def _check_inputs(path: Path, session: "InferenceSession", card: OnnxCard) -> None:
     """ValueError unless inputs and outputs are those of the system on the card."""
     if card.drafts:
-        inputs, outputs = {"line": 1, "draft_input": layers.draft_channels(card.hint_spread)}, {"color": 3, "draft": 3}
+        draft_input = propagation.draft_channels(card.hint_spread)
+        inputs, outputs = {"line": 1, "draft_input": draft_input}, {"color": 3, "draft": 3}
     else:
         inputs, outputs = {"line": 1, "hint": 4}, {"color": 3}
     for kind, wanted, given in (("takes", inputs, session.get_inputs()), ("gives", outputs, session.get_outputs())):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.recipe import PairSettings
+from datamodules.pair_settings import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
 from lightning_modules.loggers.jsonl import JsonlLogger
@@ -20,10 +20,18 @@ from linecolor.runs.record import read_record
 SIDE = 64
 # Nothing is random but the place of the crop, its mirroring and the hints.
 PAIRS: dict[str, dict[str, Any]] = {
-    "crop": {"scale": "whole", "uncut": 0.0, "collage": 0.0, "flip": 0.5, "turn": 0.0, "rotation": 0.0, "zoom": 0.0},
+    "crop": {
+        "scale": "whole",
+        "full_page_prob": 0.0,
+        "collage_prob": 0.0,
+        "flip_prob": 0.5,
+        "rotate_prob": 0.0,
+        "rotation": 0.0,
+        "zoom": 0.0,
+    },
     "color": {
         "recolor": 0.0,
-        "repaint": 0.0,
+        "palette_swap": 0.0,
         "hue": 0.0,
         "saturation": 0.0,
         "gamma": 0.0,
@@ -40,7 +48,7 @@ PAIRS: dict[str, dict[str, Any]] = {
         "kernels": [4],
         "jitter": [1.0, 1.0],
     },
-    "hints": {"empty": 0.5, "count": "alac", "least": 1, "most": 64, "strokes": 0.0, "sides": [2]},
+    "hints": {"no_hint_prob": 0.5, "count": "alac", "least": 1, "most": 64, "strokes": 0.0, "sides": [2]},
     "artifacts": {"paste": 0.0, "distort": 0.0, "spray": 0.0, "bleed": 0.0},
 }
 

@@ -14,10 +14,11 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.recipe import PairSettings
+from datamodules.pair_settings import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
+from linecolor.evaluation.methods import TrainedMethod
 from linecolor.experiment.modules import rendering_options
 from linecolor.experiment.preflight.meter import now, on_gpu, peak_memory
 from linecolor.experiment.stage import build_stage
@@ -149,7 +150,7 @@ class StepWatch(L.Callback):
             evaluation = FullSizeEvaluation(metrics.get("hints", [0]), extractor(self.plain))
             chain = line_colorizer(self.plain, pl_module.inference_networks, pl_module.device)
             started = now()
-            evaluation.to(pl_module.device).add(chain, self.drawing)
+            evaluation.to(pl_module.device).add(TrainedMethod(chain), self.drawing)
             self.validation_seconds = now() - started
         self.validation_peak = peak_memory(pl_module.device)
 

@@ -25,7 +25,7 @@ from tests.lightning_modules.brief_training import (
 
 OUTLINES = PAIRS | {
     "line": PAIRS["line"] | {"xdog": 0.0, "dilate": 0.0, "outline": 1.0},
-    "hints": PAIRS["hints"] | {"empty": 1.0, "most": 4},
+    "hints": PAIRS["hints"] | {"no_hint_prob": 1.0, "most": 4},
 }
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.recipe import (
+from datamodules.pair_settings import (
     ArtifactSettings,
     ColorSettings,
     CropSettings,
@@ -33,9 +33,13 @@ from tests.lightning_modules.brief_training import assert_golden, trainer_for
 SIDE = 32
 # Written out, so that tuning conf/pairs does not change the golden losses below.
 PAIRS = PairSettings(
-    CropSettings("log_uniform", 0.0, 0.0, flip=0.5, turn=0.5, rotation=8.0, zoom=0.1),
-    ColorSettings(recolor=0.5, repaint=0.0, hue=0.5, saturation=0.4, gamma=0.25, background=0.5, background_areas=1),
-    LineSettings(0.5, 0.5, outline=0.0, grey=0.0, real=3.0, sigmas=[0.3, 0.4, 0.5], kernels=[4, 5], jitter=[0.7, 1.0]),
+    CropSettings("log_uniform", 0.0, 0.0, flip_prob=0.5, rotate_prob=0.5, rotation=8.0, zoom=0.1),
+    ColorSettings(
+        recolor=0.5, palette_swap=0.0, hue=0.5, saturation=0.4, gamma=0.25, background=0.5, background_areas=1
+    ),
+    LineSettings(
+        {"xdog": 0.5, "dilate": 0.5, "real": 3.0}, {"sigmas": [0.3, 0.4, 0.5], "kernels": [4, 5]}, jitter=[0.7, 1.0]
+    ),
     HintSettings(0.3, "log_uniform", least=1, most=96, strokes=0.3, sides=[1, 2, 3]),
     ArtifactSettings(paste=0.3, distort=0.3, spray=0.4, bleed=0.4),
 )
