@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from linecolor.experiment.processes import RunStopped, is_first_process
+from linecolor.systems.registry import packages
 
 
 def run_command(command: Callable[[], object]) -> None:
@@ -35,16 +36,18 @@ def run_command(command: Callable[[], object]) -> None:
 def is_for_people(error: BaseException) -> bool:
     """Whether an error was raised by our own code to tell the user something, not by a fault in it.
 
-    House rule: `ValueError`, `FileNotFoundError` and their kin raised in our packages are for users, `assert` is for
-    invariants; the same kinds raised inside a library are faults, and keep their traceback.
+    House rule: `ValueError`, `FileNotFoundError` and their kin raised in our packages, or in one that registers a
+    system, are for users, `assert` is for invariants; the same kinds raised inside a library are faults, and keep their
+    traceback.
     """
     if isinstance(error, OSError) and error.filename is not None:
         return True  # a read-only folder, a full disk, a file in a folder's place: the system's message names it
     if not isinstance(error, (ValueError, OSError, RuntimeError, ImportError)):
         return False
     frames = traceback.extract_tb(error.__traceback__)
-    specs = (find_spec(room) for room in ("linecolor", "lightning_modules", "datamodules"))
-    rooms = [Path(folder).resolve() for spec in specs if spec for folder in spec.submodule_search_locations or ()]
+    specs = (find_spec(room) for room in ("linecolor", "lightning_modules", "datamodules", *packages()))
+    places = (place for spec in specs if spec for place in spec.submodule_search_locations or [spec.origin])
+    rooms = [Path(place).resolve() for place in places if place]
     return bool(frames) and any(Path(frames[-1].filename).resolve().is_relative_to(room) for room in rooms)
 
 

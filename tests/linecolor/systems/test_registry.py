@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from linecolor.experiment.errors import is_for_people
 from linecolor.systems import registry
 from linecolor.systems.registry import SYSTEMS, Stage, system_of, system_with, systems
 
@@ -15,6 +16,8 @@ TOY = System("toy", (Stage("toy", "collections.OrderedDict"), Stage("toy_refiner
 TAKEN = System("taken", (Stage("draft", "collections.OrderedDict"),))
 DRAFTED = System("drafted", (stage_of("draft"), Stage("refiner", "collections.OrderedDict", ("draft",))))
 NOT_A_SYSTEM = Stage
+def refuse():
+    raise ValueError("width=-1 must be positive")
 """
 
 
@@ -72,6 +75,17 @@ def test_a_package_of_ones_own_adds_a_system(install):
     assert system_of(["draft"]).name == "draft and colorizer"
     with pytest.raises(ValueError, match=r"nowhere\.Refiner cannot be imported \(ModuleNotFoundError"):
         registry.stage_of("toy_refiner").generator_class()
+
+
+def test_what_a_package_of_ones_own_says_is_for_its_user(install):
+    """Its errors are reported in one line as ours are; a library's are faults."""
+    install(toy="toy_systems:TOY")
+    import toy_systems
+
+    for raises, is_reported in ((toy_systems.refuse, True), (lambda: int("no number"), False)):
+        with pytest.raises(ValueError) as error:  # noqa: PT011
+            raises()
+        assert is_for_people(error.value) == is_reported
 
 
 @pytest.mark.parametrize(
