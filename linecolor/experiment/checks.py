@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 _STAGE_NUMBERS = {
     "steps": 1,
     "batch_size": 1,
-    "accumulate": 1,
-    "record_every": 1,
-    "validate_every": 1,
+    "micro_batches": 1,
+    "log_every_n_steps": 1,
+    "val_every_n_steps": 1,
     "validation_drawings": 0,
     "checkpoint_every": 1,
 }
@@ -81,16 +81,16 @@ def world_size(trainer: dict[str, Any]) -> int:
 
 
 def _check_batch(stage: str, settings: dict[str, Any], devices: int) -> None:
-    batch, parts = settings["batch_size"], settings["accumulate"]
+    batch, parts = settings["batch_size"], settings["micro_batches"]
     if batch % parts:
-        raise ValueError(f"stage.{stage}.accumulate={parts} does not divide stage.{stage}.batch_size={batch}")
+        raise ValueError(f"stage.{stage}.micro_batches={parts} does not divide stage.{stage}.batch_size={batch}")
     if batch % (devices * parts):
         each = devices * parts
         below, above = batch // each * each, -(-batch // each) * each
         raise ValueError(
             f"stage.{stage}.batch_size={batch} is of all devices together and cannot be shared by {devices} devices in "
-            f"{parts} accumulated parts each: use {f'{below} or ' if below else ''}{above}, or another "
-            f"stage.{stage}.accumulate"
+            f"{parts} micro-batches each: use {f'{below} or ' if below else ''}{above}, or another "
+            f"stage.{stage}.micro_batches"
         )
 
 

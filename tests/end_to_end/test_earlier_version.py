@@ -42,10 +42,11 @@ def check_settings(run: Path, name: str, *more: str) -> None:
     """
     from linecolor.experiment.data import load_drawings
     from linecolor.experiment.stage import decisive_settings
+    from linecolor.runs.renamed_keys import rename_overrides
 
     register_resolvers()
     with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config: Any = OmegaConf.to_container(compose("train", words(name, *more)), resolve=True)
+        config: Any = OmegaConf.to_container(compose("train", rename_overrides(words(name, *more))), resolve=True)
     folder = RunFolder(run)
     scan = load_drawings(config["data"])
     for stage in config["stages"]:
@@ -118,7 +119,7 @@ def off_the_way(start: dict[str, torch.Tensor], found: dict[str, torch.Tensor], 
 def test_the_command_without_a_change_is_accepted_and_with_one_refused(home):
     check_settings(home / "runs/begun", "begun")
     check_settings(home / "runs/begun", "begun", "stage.colorizer.record_every=5", "data.workers=3")
-    with pytest.raises(ValueError, match=r"begun with other settings \(stage\.clip: 1\.0 then, 0\.5 now\)"):
+    with pytest.raises(ValueError, match=r"begun with other settings \(stage\.max_grad_norm: 1\.0 then, 0\.5 now\)"):
         check_settings(home / "runs/begun", "begun", "stage.colorizer.clip=0.5")
     with pytest.raises(ValueError, match=r"begun with other settings \(seed: 0 then, 7 now\)"):
         check_settings(home / "runs/begun", "begun", "seed=7")
