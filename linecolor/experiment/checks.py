@@ -137,6 +137,7 @@ def check_buildable(plain: dict[str, Any], config: Any) -> None:
     from datamodules.pairs import PairSynthesizer
     from linecolor.lineart.methods import REAL
     from linecolor.networks.features import FrozenFeatures
+    from linecolor.systems.bundle import check_arguments
 
     model, pairs = plain["model"], PairSettings.from_config(plain["pairs"])
     PairSynthesizer(pairs, model["hint_spread"])
@@ -149,8 +150,11 @@ def check_buildable(plain: dict[str, Any], config: Any) -> None:
                 f"model.{stage.name}._target_={model[stage.name]['_target_']}: the {system.name} system has a "
                 f"{stage.generator} there; register a system of your own for another network"
             )
+    architectures = {name: arguments_of(model[name]) for name in system.names}
     try:
-        pipeline.check_architectures({name: arguments_of(model[name]) for name in system.names}, model["hint_spread"])
+        for name, architecture in architectures.items():
+            check_arguments(name, architecture)  # a bundle must hold them, days later
+        pipeline.check_architectures(architectures, model["hint_spread"])
     except ValueError as error:
         raise ValueError(f"model.{error}") from None
     if model["resolution"] % pipeline(networks).multiple:

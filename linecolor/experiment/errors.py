@@ -46,7 +46,7 @@ def is_for_people(error: BaseException) -> bool:
         return False
     frames = traceback.extract_tb(error.__traceback__)
     specs = (find_spec(room) for room in ("linecolor", "lightning_modules", "datamodules", *packages()))
-    places = (place for spec in specs if spec for place in spec.submodule_search_locations or [spec.origin])
+    places = (place for spec in specs if spec for place in spec.submodule_search_locations or [spec.origin or ""])
     rooms = [Path(place).resolve() for place in places if place]
     return bool(frames) and any(Path(frames[-1].filename).resolve().is_relative_to(room) for room in rooms)
 

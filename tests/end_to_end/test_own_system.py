@@ -21,7 +21,8 @@ COMMANDS = {
     words[0].removeprefix("linecolor-"): words[1:]
     for words in map(shlex.split, re.findall(r"^linecolor-.+$", PAGE, re.MULTILINE))
 }
-TINY = ["debug=tiny", "stage.plain.batch_size=2", "stage.plain.validation_drawings=1", "model.plain.width=2"]
+TINY = ["debug=tiny", "model.plain.width=2", "stage.plain.batch_size=2", "stage.plain.log_every_n_steps=1"]
+TINY += ["stage.plain.validation_drawings=1"]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """A bundle of networks that another package registered is as safe as one of ours."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import CARD, MOST_OTHER, read_card, save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
+from linecolor.systems.pipelines import OneGenerator, WindowColors, WindowOptions
 from linecolor.systems.registry import SYSTEMS, Stage, System
 
 ARCHITECTURE = {"shades": 3, "gain": 0.5, "bias": True, "mood": "gloomy"}
@@ -22,6 +25,13 @@ class Shades(nn.Module):
 
     def forward(self, line: Tensor, hint: Tensor) -> Tensor:
         return torch.tanh(self.gain * self.layer(line))
+
+
+class Inverted(OneGenerator):
+    """A pipeline of one's own: paper turns into ink."""
+
+    def color(self, line: Tensor, inputs: Tensor, options: WindowOptions) -> WindowColors:
+        return WindowColors(-line.expand(-1, 3, -1, -1), extras={"line again": line})
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +49,13 @@ def bundle(tmp_path):
 def test_its_bundle_colours(bundle):
     picture = LineColorizer.load(bundle).colorize(np.full((40, 50), 255, np.uint8), [(5, 5, "#ff0000")])
     assert picture.shape == (40, 50, 3)
+
+
+def test_a_pipeline_of_ones_own_runs_its_networks(bundle, monkeypatch):
+    monkeypatch.setitem(SYSTEMS, "shades", replace(SYSTEMS["shades"], pipeline=f"{__name__}.Inverted"))
+    result = LineColorizer.load(bundle, blend="none").color(np.full((40, 50), 255, np.uint8))
+    assert (result.full == 0).all()
+    assert (result.extras["line again"] == 255).all()
 
 
 @pytest.mark.parametrize(
