@@ -20,7 +20,7 @@ from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending
 from linecolor.rendering.hint_enforcement import enforce_hints
 from linecolor.rendering.options import RenderingOptions
-from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult, NetworkOutput
+from linecolor.rendering.result import ColorizationResult, NetworkOutput
 
 PAGE_PIXELS = 1 << 20
 """A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
@@ -50,12 +50,14 @@ class PageColorizer(ABC):
         takes_hints: whether the networks read hints; otherwise hints can only be enforced.
         grey_pages: whether pages are grey pictures instead of lines; these are reduced by their mean.
         samples: whether the networks sample their colours, so that a page has candidates.
+        variants: titles of extras that are results themselves: hints are enforced and the line is blended in.
         seed: of the sampled colours; each seed is one candidate.
     """
 
     takes_hints = True
     grey_pages = False
     samples = False
+    variants: tuple[str, ...] = ()
 
     def __init__(
         self, options: RenderingOptions, multiple: int, hint_spread: str, page_pixels: int = PAGE_PIXELS
@@ -130,6 +132,7 @@ class PageColorizer(ABC):
         walls = np.full_like(draft_line, 255) if self.grey_pages else draft_line
         regions = self._regions(grid, walls)
         draft, colorized, extras = self._run(reduced, draft_line, grid, regions)
+        variants = [title for title in self.variants if title in extras]
         if self.draft_only:
             if draft is None:
                 raise ValueError("this system makes no draft to stop at")
@@ -137,11 +140,9 @@ class PageColorizer(ABC):
         if self.options.enforce_hints and regions is not None:
             paper = np.full_like(reduced, 255) if self.grey_pages else reduced
             colorized = enforce_hints(colorized, paper, grid, regions)
-            if WITHOUT_BACKGROUND in extras:
-                extras[WITHOUT_BACKGROUND] = enforce_hints(extras[WITHOUT_BACKGROUND], paper, grid, regions)
+            extras |= {title: enforce_hints(extras[title], paper, grid, regions) for title in variants}
         full = blending.blend(layer.ink, colorized, self.options.blend)
-        if WITHOUT_BACKGROUND in extras:
-            extras[WITHOUT_BACKGROUND] = blending.blend(layer.ink, extras[WITHOUT_BACKGROUND], self.options.blend)
+        extras |= {title: blending.blend(layer.ink, extras[title], self.options.blend) for title in variants}
         return ColorizationResult(full, colorized, draft, reduced, grid, layer.ink, extras)
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:

@@ -4,9 +4,6 @@ from dataclasses import dataclass, field
 
 from linecolor.arrays import Channels, Picture
 
-WITHOUT_BACKGROUND = "without background network"
-"""The extra of a result that is blended as the result itself is."""
-
 
 @dataclass
 class ColorizationResult:
@@ -19,8 +16,8 @@ class ColorizationResult:
         line: (h, w) uint8, the reduced line the networks saw.
         hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.
         ink: (H, W) or (H, W, 3) uint8, the line as it lies over the colour.
-        extras: further pictures by name: (h, w) or (h, w, 3) uint8 at network size, `WITHOUT_BACKGROUND` at
-            the line's.
+        extras: what else there is to see, by title: (h, w) or (h, w, 3) uint8 at network size, or at the line's where
+            it is a result itself (`PageColorizer.variants`).
     """
 
     full: Picture

@@ -281,7 +281,7 @@ def test_what_can_be_chosen_changes_the_picture(tmp_path, bundle, options):
         (["{page}", "--layers", "--no-blend"], "add --blend clean"),
         (["{page}", "--no-blend", "--blend", "paper"], "contradict"),
         (["{page}", "--onnx", "x.onnx", "--device", "cuda"], "runs on the CPU"),
-        (["{page}", "--device", "cuda"], "not to be had"),
+        (["{page}", "--device", "cuda"], "not available"),
         (["{page}", "--bundle", "{folder}", "--onnx", "x.onnx"], "two ways"),
     ],
 )
