@@ -7,6 +7,7 @@ import lightning as L
 
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
+from linecolor.evaluation.methods import TrainedMethod
 from linecolor.networks.distance_features import ExtractorName, make_feature_extractor
 from linecolor.rendering.options import RenderingOptions
 from linecolor.samples import FullDrawing
@@ -16,7 +17,7 @@ Rendering = RenderingOptions | Mapping[str, Any]
 
 
 class FullResolutionMetrics(L.Callback):
-    """Colours held-out drawings with the live networks and records PSNR, SSIM, FID and KID with their n.
+    """Colours held-out drawings with the live networks and records every metric, FID and KID with their n.
 
     The metrics live here and not in the module, where their feature network would end up in its checkpoints and
     among its parameters.
@@ -45,7 +46,8 @@ class FullResolutionMetrics(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Colour one drawing with each number of hints."""
-        self.evaluation.to(pl_module.device).add(live_colorizer(trainer, pl_module, self.rendering), batch)
+        method = TrainedMethod(live_colorizer(trainer, pl_module, self.rendering))
+        self.evaluation.to(pl_module.device).add(method, batch)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Gather over the devices and record."""

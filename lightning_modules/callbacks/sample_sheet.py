@@ -6,9 +6,10 @@ import lightning as L
 
 from lightning_modules.callbacks.full_resolution_metrics import Rendering, live_colorizer
 from lightning_modules.stages.training_stage import TrainingStage
-from linecolor.evaluation.full_size import color_by_protocol, steps
+from linecolor.evaluation.methods import color_by_protocol
 from linecolor.images import write_png
 from linecolor.images.contact_sheet import sheet
+from linecolor.reports.figure_row import figure_row
 
 
 class SampleSheet(L.Callback):
@@ -41,5 +42,5 @@ class SampleSheet(L.Callback):
         rows = []
         for drawing in data.sample_drawings(self.drawings):
             coloring = color_by_protocol(colorizer, drawing, self.hints)
-            rows.append(list(steps(drawing, coloring).values()))
+            rows.append(list(figure_row(drawing, coloring).values()))
         write_png(self.folder / f"{pl_module.images_seen:09d}.png", sheet(rows, self.side))

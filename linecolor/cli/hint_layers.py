@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
 
     from datamodules.held_out import FullDrawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.evaluation.methods import ProtocolHints
+    from linecolor.evaluation.hint_levels import ProtocolHints
     from linecolor.experiment.data import load_drawings
     from linecolor.images import write_png
 
@@ -70,11 +70,11 @@ def run(options: argparse.Namespace) -> None:
         write_png(options.out / "line" / f"{drawing.name}.png", drawing.line)
         write_png(options.out / "truth" / f"{drawing.name}.png", drawing.color)
         empty = np.zeros((*drawing.line.shape, 4), np.uint8)
-        for hinting in hints.of(drawing):
-            layer = empty if hinting.layer is None else hinting.layer
-            write_png(options.out / "hints" / hinting.label / f"{drawing.name}.png", layer)
+        for level in hints.of(drawing):
+            layer = empty if level.layer is None else level.layer
+            write_png(options.out / "hints" / level.level / f"{drawing.name}.png", layer)
     print(f"drawings    {len(drawings)}, each with {', '.join(map(str, counts))} hints")
-    print(f"written to  {options.out}/line, {options.out}/truth, {options.out}/hints/{hints.labels[-1]}")
+    print(f"written to  {options.out}/line, {options.out}/truth, {options.out}/hints/{hints.levels[-1]}")
 
 
 def _counts(text: str) -> list[int]:

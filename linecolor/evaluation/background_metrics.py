@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from linecolor.arrays import PAPER, Mask, Picture
-from linecolor.evaluation.metrics import psnr
+from linecolor.evaluation.metrics.psnr import psnr
 from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
 from linecolor.samples import FullDrawing
 

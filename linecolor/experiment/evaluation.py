@@ -54,7 +54,7 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
 
     from datamodules.held_out import full_drawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.evaluation.methods import LayerHints, ProtocolHints
+    from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
     from linecolor.experiment.checks import check_evaluation
     from linecolor.experiment.data import data_licence, load_drawings
     from linecolor.experiment.methods.entries import named_entries
@@ -211,11 +211,11 @@ def _write_sheet(
     path: Path, pages: "list[FullDrawing]", colorings: "dict[str, dict[int, ColorizationResult]]", hints: int
 ) -> None:
     """The drawings of the report with the most hints on one picture, to show around."""
-    from linecolor.evaluation.full_size import steps
     from linecolor.images import write_png
     from linecolor.images.contact_sheet import sheet
+    from linecolor.reports.figure_row import figure_row
 
-    rows = [steps(drawing, colorings[drawing.name][hints]) for drawing in pages]
+    rows = [figure_row(drawing, colorings[drawing.name][hints]) for drawing in pages]
     write_png(path, sheet([list(row.values()) for row in rows], _SHEET_SIDE, list(rows[0])))
 
 
@@ -246,17 +246,20 @@ def _measure(
     from tqdm import tqdm
 
     from linecolor.evaluation.background_metrics import measure_background, summarise_backgrounds
-    from linecolor.evaluation.full_size import FullSizeEvaluation, measure_obedience, measure_references
+    from linecolor.evaluation.full_size import FullSizeEvaluation, measure_hint_adherence, measure_references
+    from linecolor.evaluation.methods import TrainedMethod
     from linecolor.images import write_png
     from linecolor.networks.distance_features import make_feature_extractor
     from linecolor.systems.comic import BACKGROUND
 
     evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
+    method = TrainedMethod(colorizer)
     colorings: dict[str, dict[int, ColorizationResult]] = {}
     pages: list[FullDrawing] = []
     backgrounds: list[dict[str, Any]] = []
     for drawing in tqdm(drawings, desc="Colouring held-out drawings", unit="drawing"):
-        colored = evaluation.to(colorizer.device).add(colorizer, drawing)
+        results = evaluation.to(colorizer.device).add(method, drawing)
+        colored = {count: result.coloring for count, result in results.items() if result.coloring}
         for count, coloring in colored.items():
             write_png(run.evaluation.parent / f"hints_{count:03d}" / f"{drawing.name}.png", coloring.full)
         without_hints = colored.get(0)
@@ -271,7 +274,7 @@ def _measure(
     result = {
         "figures": evaluation.compute(),
         "references": measure_references(tqdm(drawings, desc="Measuring references", unit="drawing")),
-        "obedience": measure_obedience(networks, drawings, most) if most and networks.takes_hints else None,
+        "obedience": measure_hint_adherence(networks, drawings, most) if most and networks.takes_hints else None,
         "background": summarise_backgrounds(backgrounds),
         "background_rows": backgrounds,
         "rows": evaluation.rows,

@@ -45,6 +45,11 @@ class OnnxCard:
     versions: dict[str, str]
     provenance: dict[str, Any]
 
+    @property
+    def drafts(self) -> bool:
+        """Whether the system makes a draft first, from propagated hints too."""
+        return system_of(self.networks).drafts
+
     def notes(self) -> dict[str, str]:
         """The card as metadata of an ONNX file."""
         return {
@@ -110,7 +115,7 @@ class OnnxCard:
         )
         if not known:
             raise ValueError("describes a system this version of linecolor does not know; export it again")
-        if not system.drafts and self.hint_spread != "none":
+        if not self.drafts and self.hint_spread != "none":
             raise ValueError(f"spreads hints ({self.hint_spread}) for a network that takes none; export it again")
         # The draft sees half of the page.
         even = self.part != "linecolor" or self.multiple % 2 == 0

@@ -81,7 +81,7 @@ class OnnxColorizer(PageColorizer):
         _, height, width = page.shape
         line = np.ascontiguousarray(page[None], np.float32)
         half = np.ascontiguousarray(inputs[None], np.float32)
-        if "draft" not in self.card.networks:
+        if not self.card.drafts:
             (color,) = self._infer(["color"], {"line": line, "hint": half[:, 1:].copy()})
             draft = None
         else:
@@ -145,7 +145,7 @@ def start_session(
 
 def _check_inputs(path: Path, session: "InferenceSession", card: OnnxCard) -> None:
     """ValueError unless inputs and outputs are those of the system on the card."""
-    if "draft" in card.networks:
+    if card.drafts:
         draft_input = propagation.draft_channels(card.hint_spread)
         inputs, outputs = {"line": 1, "draft_input": draft_input}, {"color": 3, "draft": 3}
     else:

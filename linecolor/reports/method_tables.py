@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from linecolor.evaluation.methods import WITHOUT
-from linecolor.evaluation.results import Measured, MeasuredSystem, level_name
+from linecolor.evaluation.claims import CLAIMS
+from linecolor.evaluation.hint_levels import WITHOUT, level_name
+from linecolor.evaluation.results import Measured, MeasuredMethod
 from linecolor.evaluation.statistics import LEAST_SEEDS, Interval, over_seeds, paired_difference
 from linecolor.html import Cell, Table
 
@@ -26,10 +27,10 @@ def warnings(measured: Measured) -> list[str]:
             f"FID is biased upwards for few pictures: with n = {n} compare it only with figures of the very same n and "
             "drawings, and rather look at KID."
         )
-    if any("efficientnet" in name for system in measured.systems for level in system.levels.values() for name in level):
+    if any("efficientnet" in name for system in measured.methods for level in system.levels.values() for name in level):
         found.append("FID and KID use EfficientNet-Lite0 features; they are no match for figures on Inception.")
-    trained = [name for name in measured.names if measured.members(name)[0].kind == "trained"]
-    if any(len(measured.members(name)) < LEAST_SEEDS for name in trained):
+    trained = [name for name in measured.names if measured.seeds(name)[0].kind == "trained"]
+    if any(len(measured.seeds(name)) < LEAST_SEEDS for name in trained):
         found.append(
             f"Fewer than {LEAST_SEEDS} training seeds: what stands after ± in the table below is missing, and a "
             "difference between systems may be one between seeds."
@@ -38,7 +39,7 @@ def warnings(measured: Measured) -> list[str]:
     if small:
         found.append(f"{small} of {n} drawings have a short side below 1,500 px, the least of the paper's evaluation.")
     for name in measured.names:
-        notes = dict.fromkeys(system.notes for system in measured.members(name) if system.notes)
+        notes = dict.fromkeys(system.notes for system in measured.seeds(name) if system.notes)
         found += [f"{name}: {note}." for note in notes]
         if not is_complete(measured, name):
             found.append(f"{name}: has no result for some drawings; it is left out of the order and of the best.")
@@ -58,7 +59,7 @@ def is_complete(measured: Measured, name: str) -> bool:
 def _least_n(measured: Measured, name: str) -> int:
     """For how many drawings a system has results, at the level where it has the fewest."""
     found = []
-    for system in measured.members(name):
+    for system in measured.seeds(name):
         wanted = [WITHOUT] if WITHOUT in system.levels else measured.levels
         found += [int(system.figure(level, "n") or 0) for level in wanted]
     return min(found, default=0)
@@ -81,7 +82,7 @@ def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
             wanted.append((level, f"{quantity}_mean", "max"))
     rows: list[list[Cell]] = []
     for name in measured.names:
-        members = measured.members(name)
+        members = measured.seeds(name)
         if members[0].kind in ("reference", "oracle"):
             continue
         figures = [_over_members(members, level, figure) for level, figure, _ in wanted]
@@ -127,9 +128,9 @@ def _order(measured: Measured, named_after: Mapping[str, str], level: str, dista
     ):
         values = {}
         for name in measured.names:
-            found = [system.figure(at, figure) for system in measured.members(name)]
+            found = [system.figure(at, figure) for system in measured.seeds(name)]
             known = [value for value in found if value is not None]
-            if known and measured.members(name)[0].kind in ("trained", "foreign") and is_complete(measured, name):
+            if known and measured.seeds(name)[0].kind in ("trained", "foreign") and is_complete(measured, name):
                 values[name] = float(np.mean(known))
         if len(values) < 2:
             continue
@@ -160,7 +161,7 @@ def quality_tables(measured: Measured) -> list[Table]:
                 wanted.append((distance, "min"))
         rows: list[list[Cell]] = []
         for name in measured.names:
-            members = measured.members(name)
+            members = measured.seeds(name)
             at = measured.level_of(name, level)
             if at in members[0].levels:
                 n = min(int(system.figure(at, "n") or 0) for system in members)
@@ -189,7 +190,7 @@ def difference_tables(measured: Measured, subject: str) -> list[Table]:
         return []
     rows: list[list[Cell]] = []
     for name in measured.names:
-        if name == subject or not measured.members(name)[0].levels:
+        if name == subject or not measured.seeds(name)[0].levels:
             continue
         cells: list[Cell] = []
         for level in measured.levels:
@@ -216,31 +217,22 @@ def _told(found: Interval) -> str:
     return f"{found.mean:+.2f}{interval}".replace("-", "−")
 
 
-CLAIMS = (
-    ("chroma_ratio_mean", "chroma ratio", 1.0),
-    ("bleeding_mean", "bleeding", 0.0),
-    ("checkerboard_mean", "checkerboard", 0.0),
-    ("edge_loss_mean", "lost detail", 0.0),
-)
-"""The paper's claims: figure, its name for people, and what a faultless picture has."""
-
-
 def claims_table(measured: Measured) -> Table:
     """The paper's claims as numbers, with the most hints, for the colour must be comparable."""
     level = measured.levels[-1]
     rows: list[list[Cell]] = []
     for name in measured.names:
-        members = measured.members(name)
+        members = measured.seeds(name)
         at = measured.level_of(name, level)
         if at in members[0].levels:
-            rows.append([name, *(_mean_of(members, at, figure) for figure, _, _ in CLAIMS)])
+            rows.append([name, *(_mean_of(members, at, f"{claim}_mean") for claim in CLAIMS)])
     return Table(
         "The paper's claims as numbers",
         f"With {level_name(level)}. Chroma ratio: CIELAB chroma of the foreground against the truth's; 1 is right, "
         "below is washed out. Bleeding: the neighbour's colour beside region edges, 0 to 1. Checkerboard: coherent "
         "period-2 amplitude in levels of 255, on the picture as the network left it. Lost detail: the share of the "
         "truth's fine luminance detail around the lines that is missing or wrong; 1 is all of it.",
-        ["system", *(title for _, title, _ in CLAIMS)],
+        ["system", *CLAIMS.values()],
         rows,
     )
 
@@ -250,7 +242,7 @@ def cost_table(measured: Measured) -> Table:
     rows: list[list[Cell]] = []
     level = measured.levels[-1]
     for name in measured.names:
-        system = measured.members(name)[0]
+        system = measured.seeds(name)[0]
         at = measured.level_of(name, level)
         cost = system.cost
         rows.append(
@@ -283,7 +275,7 @@ def cost_table(measured: Measured) -> Table:
     )
 
 
-def _over_members(members: Sequence[MeasuredSystem], level: str, figure: str) -> Cell:
+def _over_members(members: Sequence[MeasuredMethod], level: str, figure: str) -> Cell:
     values = [value for system in members if (value := system.figure(level, figure)) is not None]
     if not values:
         return None
@@ -293,19 +285,19 @@ def _over_members(members: Sequence[MeasuredSystem], level: str, figure: str) ->
 
 def _aside(measured: Measured, name: str, figures: Sequence[Cell]) -> list[Cell]:
     """The figures of a system; in parentheses, which no table compares, where it is out of the running."""
-    if measured.members(name)[0].kind != "oracle" and is_complete(measured, name):
+    if measured.seeds(name)[0].kind != "oracle" and is_complete(measured, name):
         return list(figures)
     told = [f"{figure:.3g}" if isinstance(figure, float) else figure for figure in figures]
     return [None if figure is None else f"({figure})" for figure in told]
 
 
-def _mean_of(members: Sequence[MeasuredSystem], level: str, figure: str) -> float | None:
+def _mean_of(members: Sequence[MeasuredMethod], level: str, figure: str) -> float | None:
     values = [value for system in members if (value := system.figure(level, figure)) is not None]
     return float(np.mean(values)) if values else None
 
 
 def _distance_name(measured: Measured, kind: str) -> str:
-    names = (name for system in measured.systems for level in system.levels.values() for name in level)
+    names = (name for system in measured.methods for level in system.levels.values() for name in level)
     return next((name for name in names if name == kind or name.startswith(f"{kind}_")), "")
 
 

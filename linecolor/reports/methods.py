@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from linecolor.arrays import Picture
-from linecolor.evaluation.results import Measured, level_name
+from linecolor.evaluation.hint_levels import level_name
+from linecolor.evaluation.results import Measured
 from linecolor.evaluation.statistics import half_width
 from linecolor.html import Curve, Report, Sheet, SheetRow, write_report
 from linecolor.reports.method_tables import (
@@ -88,7 +89,7 @@ def write_measured_report(
 
 
 def _facts(measured: Measured) -> list[tuple[str, str]]:
-    seeds = max((len(measured.members(name)) for name in measured.names), default=0)
+    seeds = max((len(measured.seeds(name)) for name in measured.names), default=0)
     levels = ", ".join(level_name(level) for level in measured.levels)
     facts = [
         ("drawings", f"{len(measured.drawings)}"),
@@ -148,12 +149,12 @@ def _sheet(
     measured: Measured,
     pictures: Callable[[str, str, str], Picture | None],
 ) -> Sheet:
-    names = [name for name in measured.names if measured.level_of(name, level) in measured.members(name)[0].levels]
+    names = [name for name in measured.names if measured.level_of(name, level) in measured.seeds(name)[0].levels]
     scores = {}
     for name in names:
         at = measured.level_of(name, level)
         # Of several seeds the first one's pictures are shown, and its figures with them.
-        scores[name] = measured.per_drawing(name, at, "psnr_foreground", measured.members(name)[0].member)
+        scores[name] = measured.per_drawing(name, at, "psnr_foreground", measured.seeds(name)[0].seed)
     hinted = any(pictures("hints", level, drawing) is not None for drawing in drawings[:1])
     columns = ["line", *(["hints"] if hinted else []), *names, "truth"]
     rows = []

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from linecolor.evaluation.full_size import steps
-from linecolor.evaluation.metrics import psnr
+from linecolor.evaluation.metrics.psnr import psnr
 from linecolor.html import Cell, Curve, Report, Sheet, SheetRow, Table, write_report
 from linecolor.rendering.result import ColorizationResult
+from linecolor.reports.figure_row import figure_row
 from linecolor.runs.record import read_record
 from linecolor.runs.run_folder import RunFolder
 from linecolor.samples import FullDrawing
@@ -208,7 +208,7 @@ def _sheet(
             SheetRow(
                 drawing.name,
                 f"{size}; PSNR {whole:.1f} dB, foreground {part:.1f}",
-                list(steps(drawing, coloring).values()),
+                list(figure_row(drawing, coloring).values()),
             )
         )
     hints = "no hints: the automatic mode" if count == 0 else f"{count} hints by the protocol"
@@ -216,6 +216,6 @@ def _sheet(
         title=f"With {count} hints" if count else "Without hints",
         note=f"Held-out drawings, {hints}. Select a picture to look at it in full size; arrow keys change the column "
         "in place.",
-        columns=list(steps(drawings[0], colorings[drawings[0].name][count])) if rows else [],
+        columns=list(figure_row(drawings[0], colorings[drawings[0].name][count])) if rows else [],
         rows=rows,
     )

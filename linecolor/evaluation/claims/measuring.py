@@ -13,6 +13,14 @@ from linecolor.evaluation.claims.planes import check_foreground, check_picture
 from linecolor.evaluation.claims.regions import Regions, bleeding
 from linecolor.evaluation.claims.saturation import LEAST_CHROMA, mean_chroma
 
+CLAIMS = {
+    "chroma_ratio": "chroma ratio",
+    "bleeding": "bleeding",
+    "checkerboard": "checkerboard",
+    "edge_loss": "lost detail",
+}
+"""The figures of `measure_claims` with their titles."""
+
 
 @dataclass(frozen=True)
 class ClaimTruth:

@@ -15,9 +15,10 @@ from linecolor.experiment.methods.progress import Progress
 if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
     from datamodules.sources.drawing import Drawing
+    from linecolor.evaluation.hint_levels import HintLevels
     from linecolor.evaluation.measurement import Measurement
-    from linecolor.evaluation.methods import LayerHints, ProtocolHints, System
-    from linecolor.evaluation.results import Measured, MeasuredSystem
+    from linecolor.evaluation.methods import Method
+    from linecolor.evaluation.results import Measured, MeasuredMethod
     from linecolor.networks.distance_features import ExtractorName
     from linecolor.reports.methods import Telling
 
@@ -28,7 +29,7 @@ LEAST_SIDE = 1500
 def measure_systems(
     entries: Sequence[Entry],
     drawings: "FullDrawings",
-    hints: "ProtocolHints | LayerHints",
+    hints: "HintLevels",
     features: "ExtractorName",
     references: Sequence[str] | None,
     out: Path,
@@ -56,7 +57,7 @@ def measure_systems(
     from tqdm import tqdm
 
     from linecolor.evaluation.measurement import Measurement
-    from linecolor.evaluation.methods import TrainedSystem
+    from linecolor.evaluation.methods import TrainedMethod
     from linecolor.evaluation.results import FIGURES, Measured
     from linecolor.images import UnreadableImage, write_png
     from linecolor.networks.distance_features import make_feature_extractor
@@ -71,7 +72,7 @@ def measure_systems(
             print("Measurement: complete; nothing to do")
             return measured, Gallery(systems, drawings, hints, out, bool(measured.facts.get("pictures")))
     started = time.perf_counter()
-    measurement = Measurement(systems, make_feature_extractor(features).to(device))
+    measurement = Measurement(systems, hints, make_feature_extractor(features).to(device))
     progress = Progress(out, f"{asked} {keep_pictures}")
     progress.restore(measurement)
     skipped = []
@@ -79,9 +80,9 @@ def measure_systems(
         if drawing.name in measurement.drawings:
             continue
         try:
-            for system, level, result in measurement.add(drawing, hints.of(drawing), hints.counts):
-                if keep_pictures and isinstance(system, TrainedSystem):
-                    path = out / "pictures" / picture_folder(system.name, system.member) / level / f"{drawing.name}.png"
+            for system, level, result in measurement.add(drawing):
+                if keep_pictures and isinstance(system, TrainedMethod):
+                    path = out / "pictures" / picture_folder(system.name, system.seed) / level / f"{drawing.name}.png"
                     write_png(path, result.full)
         except (ValueError, UnreadableImage, FileNotFoundError) as error:
             print(f"not measured: {drawing.name}: {error}", file=sys.stderr)
@@ -103,27 +104,27 @@ def measure_systems(
     for figures in found:
         if figures.notes and figures.kind in ("foreign", "reference"):
             print(f"{figures.name}: {figures.notes}", file=sys.stderr)
-    measured = Measured(hints.labels, measurement.drawings, found, measurement.rows, facts)
+    measured = Measured(hints.levels, measurement.drawings, found, measurement.rows, facts)
     measured.save(out)
     progress.drop()
     return measured, Gallery(systems, drawings, hints, out, keep_pictures)
 
 
-def _check(systems: "Sequence[System]", hints: "ProtocolHints | LayerHints") -> None:
+def _check(systems: "Sequence[Method]", hints: "HintLevels") -> None:
     """Refuse what could only count for nothing.
 
     Raises:
         FileNotFoundError: if a folder holds no results.
         ValueError: if one name means systems of several kinds.
     """
-    from linecolor.evaluation.methods import ForeignSystem
+    from linecolor.evaluation.methods import ExternalMethod
 
     kinds: dict[str, str] = {}
     for system in systems:
         if kinds.setdefault(system.name, system.kind) != system.kind:
             raise ValueError(f"systems.{system.name} names a trained system and a folder of results: use two names")
-        if isinstance(system, ForeignSystem):
-            system.check(hints.labels)
+        if isinstance(system, ExternalMethod):
+            system.check(hints.levels)
 
 
 def trained_on(entries: Sequence[Entry], drawings: "Sequence[Drawing]") -> dict[str, int]:
@@ -154,23 +155,23 @@ def _place(drawing: "Drawing") -> str:
 
 
 def _with_costs(
-    measurement: "Measurement", systems: "Sequence[System]", entries: Sequence[Entry], shape: tuple[int, int]
-) -> "list[MeasuredSystem]":
+    measurement: "Measurement", systems: "Sequence[Method]", entries: Sequence[Entry], shape: tuple[int, int]
+) -> "list[MeasuredMethod]":
     from dataclasses import replace
 
-    from linecolor.evaluation.methods import ForeignSystem, ReferenceSystem, TrainedSystem
-    from linecolor.evaluation.results import MeasuredSystem
+    from linecolor.evaluation.methods import ExternalMethod, ReferenceMethod, TrainedMethod
+    from linecolor.evaluation.results import MeasuredMethod
     from linecolor.experiment.methods.cost import measure_cost
 
-    found: list[MeasuredSystem] = []
+    found: list[MeasuredMethod] = []
     costs: dict[Path, dict[str, float]] = {}
     for index, (system, figures) in enumerate(zip(systems, measurement.compute(), strict=True)):
-        if isinstance(system, TrainedSystem):
+        if isinstance(system, TrainedMethod):
             bundle = entries[index].bundle
             if bundle not in costs:
                 costs[bundle] = measure_cost(system.colorizer, bundle, shape) | _of_card(bundle)
             figures = replace(figures, cost=costs[bundle], notes=_notes(bundle))
-        elif isinstance(system, (ForeignSystem, ReferenceSystem)) and system.missing:
+        elif isinstance(system, (ExternalMethod, ReferenceMethod)) and system.missing:
             reasons = list(dict.fromkeys(system.missing))
             more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
             told = f"{len(system.missing)} results are missing or cannot be used ({'; '.join(reasons[:3])}{more})"
@@ -227,23 +228,23 @@ def write_page(
     return write_measured_report(path, measured, telling, gallery, config, licence)
 
 
-def _system(entry: Entry, device: str) -> "System":
-    from linecolor.evaluation.methods import ForeignSystem, TrainedSystem
+def _system(entry: Entry, device: str) -> "Method":
+    from linecolor.evaluation.methods import ExternalMethod, TrainedMethod
     from linecolor.systems.line_colorizer import LineColorizer
 
     if entry.kind == "foreign":
-        return ForeignSystem(entry.name, entry.path, entry.member)
+        return ExternalMethod(entry.name, entry.path, entry.member)
     colorizer = LineColorizer.load(entry.bundle, device, blend=entry.blend)
-    return TrainedSystem(entry.name, entry.member, colorizer)
+    return TrainedMethod(colorizer, entry.name, entry.member)
 
 
-def chosen_references(names: Sequence[str] | None) -> "list[System]":
+def chosen_references(names: Sequence[str] | None) -> "list[Method]":
     """The references by these names; None for all that run here.
 
     Raises:
         ValueError: for one that is unknown or does not run here, with the reason.
     """
-    from linecolor.evaluation.methods import ReferenceSystem
+    from linecolor.evaluation.methods import ReferenceMethod
     from linecolor.evaluation.references import REFERENCES, available, unavailable
 
     known = {reference.name: reference for reference in REFERENCES}
@@ -257,23 +258,26 @@ def chosen_references(names: Sequence[str] | None) -> "list[System]":
     if names is None:
         for name, why in unavailable().items():
             print(f"not measured: {name}: {why}")
-    return [ReferenceSystem(known[name]) for name in wanted]
+    return [ReferenceMethod(known[name]) for name in wanted]
 
 
 def _asked(
     entries: Sequence[Entry],
     names: Sequence[str],
     drawings: "FullDrawings",
-    hints: "ProtocolHints | LayerHints",
+    hints: "HintLevels",
     features: str,
 ) -> str:
     """A digest of all that decides what comes out."""
+    from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
     from linecolor.evaluation.measurement import VERSION
-    from linecolor.evaluation.methods import ProtocolHints
     from linecolor.systems.bundle import CARD, WEIGHTS
 
-    told: list[Any] = [VERSION, list(names), features, hints.labels, drawings.line_method]
-    told.append(hints.seed if isinstance(hints, ProtocolHints) else _listing(hints.folder))
+    told: list[Any] = [VERSION, list(names), features, hints.levels, drawings.line_method]
+    if isinstance(hints, ProtocolHints):
+        told.append(hints.seed)
+    elif isinstance(hints, LayerHints):
+        told.append(_listing(hints.folder))
     told.append([(drawing.id, _stamp(drawing.color), _stamp(drawing.line)) for drawing in drawings.drawings])
     for entry in entries:
         if entry.kind == "foreign":

@@ -23,7 +23,8 @@ from torch import nn
 
 from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import Drawing
-from linecolor.evaluation.full_size import FullSizeEvaluation, measure_obedience, measure_references
+from linecolor.evaluation.full_size import FullSizeEvaluation, measure_hint_adherence, measure_references
+from linecolor.evaluation.methods import TrainedMethod
 from linecolor.experiment.errors import is_for_people
 from linecolor.experiment.preflight.meter import (
     device_of,
@@ -35,7 +36,6 @@ from linecolor.experiment.preflight.meter import (
     resident_memory,
 )
 from linecolor.experiment.preflight.steps import ENOUGH_S, extractor, line_colorizer, measure_stage
-from linecolor.rendering.result import ColorizationResult
 from linecolor.samples import FullDrawing
 
 
@@ -95,7 +95,7 @@ def measure(
 
 
 def measure_evaluation(plain: dict[str, Any], drawing: FullDrawing, networks: dict[str, nn.Module]) -> dict[str, Any]:
-    """One drawing through the final evaluation: coloured with each number of hints, measured, compared, obedience.
+    """One drawing through the final evaluation: coloured with each number of hints, measured, compared, hint adherence.
 
     Args:
         plain: the whole configuration.
@@ -116,19 +116,20 @@ def measure_evaluation(plain: dict[str, Any], drawing: FullDrawing, networks: di
     for network in chain.values():
         network.requires_grad_(False)
     colorizer = line_colorizer(plain, chain, device)
+    method = TrainedMethod(colorizer)
     evaluation = FullSizeEvaluation(plain["evaluation"]["hints"], extractor(plain)).to(device)
     started = now()
-    colorings = evaluation.add(colorizer, drawing)
+    results = evaluation.add(method, drawing)
     if now() - started < ENOUGH_S:  # the first time also builds kernels; the second can be waited for
         started = now()
-        colorings = evaluation.add(colorizer, drawing)
+        results = evaluation.add(method, drawing)
     measure_references([drawing])
     most = max(plain["evaluation"]["hints"])
     if most:
-        measure_obedience(colorizer, [drawing], most)
+        measure_hint_adherence(colorizer, [drawing], most)
     seconds = now() - started
-    pictures: list[FullDrawing | ColorizationResult] = [drawing, *colorings.values()]
-    arrays = [getattr(picture, field.name) for picture in pictures for field in fields(picture)]
+    shown: list[Any] = [drawing, *(result.coloring for result in results.values())]
+    arrays = [getattr(page, field.name) for page in shown for field in fields(page)]
     return {
         "peak": peak_memory(device),
         "held": sum(array.nbytes for array in arrays if isinstance(array, np.ndarray)),

@@ -17,7 +17,7 @@ def study(config: DictConfig) -> Path:
 
     from datamodules.held_out import FullDrawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.evaluation.methods import ProtocolHints
+    from linecolor.evaluation.hint_levels import ProtocolHints
     from linecolor.experiment.checks import check_evaluation, check_settings
     from linecolor.experiment.data import data_licence, load_drawings
     from linecolor.experiment.methods.measure import chosen_references, measure_systems, write_page

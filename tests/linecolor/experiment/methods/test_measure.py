@@ -9,8 +9,8 @@ import torch
 
 from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import Drawing
+from linecolor.evaluation.hint_levels import ProtocolHints
 from linecolor.evaluation.measurement import Measurement
-from linecolor.evaluation.methods import ProtocolHints
 from linecolor.experiment.methods.cost import measure_cost, operations
 from linecolor.experiment.methods.entries import Entry, named_entries, picture_folder
 from linecolor.experiment.methods.measure import _asked, _notes, chosen_references, measure_systems
@@ -76,13 +76,13 @@ def test_a_systems_name_is_no_way_out_of_the_pictures(name, folder):
 def test_seeds_of_bundles_are_measured_each_for_itself(drawings, tmp_path):
     seeds = [str(bundle_of(tmp_path / f"s{seed}/bundle", seed)) for seed in range(3)]
     measured, _ = measure(named_entries({"Ours": seeds}, None), drawings, tmp_path / "out")
-    values = [system.figure("002", "psnr_mean") for system in measured.systems]
+    values = [system.figure("002", "psnr_mean") for system in measured.methods]
     assert len(set(values)) == 3
-    assert [system.figure("002", "n") for system in measured.systems] == [3, 3, 3]
+    assert [system.figure("002", "n") for system in measured.methods] == [3, 3, 3]
     folders = sorted(path.name for path in (tmp_path / "out/pictures").iterdir())
     assert folders == ["Ours-s0", "Ours-s1", "Ours-s2"]
-    assert [system.cost["images"] for system in measured.systems] == [1000, 1001, 1002]
-    assert measured.systems[0].cost["memory"] > 0
+    assert [system.cost["images"] for system in measured.methods] == [1000, 1001, 1002]
+    assert measured.methods[0].cost["memory"] > 0
 
 
 def test_what_was_measured_is_measured_again_when_anything_has_changed(drawings, tmp_path, capsys):
@@ -119,12 +119,12 @@ def test_a_drawing_that_cannot_be_measured_counts_for_nobody(drawings, tmp_path,
 
 
 def test_progress_is_taken_up_by_the_same_measurement_alone(tmp_path, capsys):
-    measurement = Measurement([], None)
+    measurement = Measurement([], ProtocolHints([0]), None)
     measurement.drawings = ["a", "b"]
     progress = Progress(tmp_path, "this")
     progress.EVERY_S = 0.0
     progress.keep(measurement)
-    other, same = Measurement([], None), Measurement([], None)
+    other, same = Measurement([], ProtocolHints([0]), None), Measurement([], ProtocolHints([0]), None)
     Progress(tmp_path, "that").restore(other)
     Progress(tmp_path, "this").restore(same)
     assert (other.drawings, same.drawings) == ([], ["a", "b"])
