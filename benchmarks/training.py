@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader
 
 from datamodules.datamodule import LineArtDataModule
 from datamodules.pair_settings import PairSettings
-from datamodules.prepare.openmoji import prepare_openmoji
+from datamodules.prepare.openmoji import openmoji_set
+from datamodules.prepare.rendering import render_set
 from datamodules.sources.folder import scan_folder
 from lightning_modules.stages.draft import DraftGAN
 from linecolor import losses
@@ -40,7 +41,7 @@ def measure(experiment: str = "demo", batch_size: int | None = None) -> dict[str
     config = _config(experiment)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as folder:
-        prepare_openmoji(folder, limit=48, test_limit=2, test_size=256, progress=False)
+        render_set(folder, openmoji_set(limit=48, test_limit=2), test_size=256, progress=False)
         data = _data(config, Path(folder), batch_size)
         batch = next(iter(data.train_dataloader()))
         batch = _to(batch, device)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from datamodules.prepare.rendering import Licence, Origin, Rendered, Row, data_package, render_pairs
+from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Row, data_package, from_svgs
 from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.drawing import keyed_fraction
 
@@ -140,29 +140,10 @@ def pair_svgs(stem: str) -> tuple[str, str]:
     return source, ET.tostring(root, "unicode")
 
 
-def prepare_openmoji(
-    out: str | Path,
-    size: int = 512,
-    test_size: int = 1536,
-    limit: int | None = None,
-    test_limit: int | None = None,
-    jobs: int | None = None,
-    force: bool = False,
-    progress: bool = True,
-) -> Rendered:
-    """Render OpenMoji pairs into a data set; see `select_drawings` and `rendering.render_pairs`."""
+def openmoji_set(limit: int | None = None, test_limit: int | None = None) -> DrawingSet:
+    """OpenMoji pairs for `rendering.render_set`; see `select_drawings`."""
     rows = [Row(emoji.id, emoji.base, emoji.split) for emoji in select_drawings(limit, test_limit)]
-    return render_pairs(
-        out,
-        openmoji_origin(),
-        rows,
-        pair_svgs,
-        options={"limit": limit, "test limit": test_limit},
-        sizes={"train": size, "test": test_size},
-        jobs=jobs,
-        force=force,
-        progress=progress,
-    )
+    return DrawingSet(openmoji_origin(), rows, from_svgs(pair_svgs), {"limit": limit, "test limit": test_limit})
 
 
 def openmoji_origin() -> Origin:
