@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, default_collate
 from benchmarks.training import _config, _module
 from datamodules.illustrations import Illustrations
 from datamodules.pairs import PairSynthesizer
-from datamodules.prepare.openmoji import prepare_openmoji
+from datamodules.prepare.openmoji import openmoji_set
+from datamodules.prepare.rendering import render_set
 from datamodules.sources.folder import scan_folder
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
 from linecolor.experiment.config import RunConfig
@@ -70,7 +71,7 @@ def few_pairs(config: RunConfig, count: int) -> LineArtBatch:
     """A batch of OpenMoji pairs on the CPU."""
     pairs = config.pairs
     with tempfile.TemporaryDirectory() as folder:
-        prepare_openmoji(folder, limit=8, test_limit=1, test_size=128, progress=False)
+        render_set(folder, openmoji_set(limit=8, test_limit=1), test_size=128, progress=False)
         drawings = [
             d for d in scan_folder(Path(folder), verify="header", progress=False).drawings if d.split == "train"
         ]
