@@ -24,7 +24,6 @@ import torch
 
 from benchmarks.training import _config
 from datamodules.illustrations import Illustrations, KeyedBatches
-from datamodules.pair_settings import PairSettings
 from datamodules.prepare.openmoji import prepare_openmoji
 from datamodules.shards.drawings import load_shards
 from datamodules.shards.write import write_shards
@@ -97,7 +96,7 @@ def measure_index(rows: int = MANY) -> dict[str, float]:
 
 
 def _loading(drawings: Sequence[Drawing]) -> Callable[[], None]:
-    dataset = Illustrations(drawings, PairSettings.from_config(_config("demo")["pairs"]), 128, 0, "draft")
+    dataset = Illustrations(drawings, _config("demo").pairs, 128, 0, "draft")
 
     def load() -> None:
         for index in range(len(dataset)):

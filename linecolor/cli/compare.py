@@ -6,8 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
     from linecolor.runs.result import RunResult
@@ -32,15 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--out", type=Path, default=Path("comparison.html"), help="the page (comparison.html)")
     parser.add_argument("--drawings", type=int, default=8, metavar="N", help="drawings shown, at most (8)")
     options = parser.parse_args(arguments)
-    try:
-        compare(options.runs, options.out, options.drawings)
-    except (ValueError, OSError) as error:
-        print(f"linecolor-compare: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("linecolor-compare: stopped", file=sys.stderr)
-        return 130
-    return 0
+    command = partial(compare, options.runs, options.out, options.drawings)
+    return exit_code(command, "linecolor-compare", "stopped", USER_ERRORS)
 
 
 def compare(runs: Sequence[Path], out: Path, drawings: int) -> Path:

@@ -10,8 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
-    from datamodules.pair_settings import LineSettings
     from datamodules.sources.folder import FolderScan
+    from linecolor.experiment.config import RunConfig
+    from linecolor.experiment.config_sections import EvaluationConfig
     from linecolor.rendering.result import ColorizationResult
     from linecolor.runs.run_folder import RunFolder
     from linecolor.samples import FullDrawing
@@ -29,19 +30,13 @@ def evaluate(config: DictConfig) -> Path:
 
 
 def _evaluate_one(asked: dict[str, Any]) -> Path:
-    from linecolor.experiment.checks import check_settings
+    from linecolor.experiment.config import RunConfig
     from linecolor.experiment.data import load_drawings
-    from linecolor.experiment.modules import rendering_options
-    from linecolor.runs.run_folder import RunFolder, read_config
+    from linecolor.runs.run_folder import RunFolder
 
     run = RunFolder(Path(asked["run"]))
-    plain = read_config(run.path)
-    # What runs of earlier builds lack.
-    plain["evaluation"] = {**rendering_options(plain).to_mapping(), **plain["evaluation"]}
-    plain["evaluation"] |= {key: value for key, value in asked["evaluation"].items() if value is not None}
-    plain["data"] |= _given(asked["data"])
-    check_settings(plain)
-    return evaluate_run(run, plain, load_drawings(plain["data"]))
+    config = RunConfig.of_run(run.path, evaluation=asked["evaluation"], data=_given(asked["data"]))
+    return evaluate_run(run, config, load_drawings(config.data))
 
 
 def _given(data: dict[str, Any]) -> dict[str, Any]:
@@ -55,22 +50,19 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
     from datamodules.held_out import full_drawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
-    from linecolor.experiment.checks import check_evaluation
+    from linecolor.experiment.config import RunConfig, default_data, default_line, default_mapping
+    from linecolor.experiment.config_sections import EvaluationConfig
     from linecolor.experiment.data import data_licence, load_drawings
     from linecolor.experiment.methods.entries import named_entries
     from linecolor.experiment.methods.measure import measure_systems, write_page
     from linecolor.reports.methods import Telling
-    from linecolor.runs.run_folder import read_config
 
     entries = named_entries(asked["systems"], asked["evaluation"]["blend"])
     _check_systems(asked)
     runs = [entry.path for entry in entries if entry.kind == "run"]
-    plain = read_config(runs[0]) if runs else {"evaluation": {}, "data": {}}
-    settings = {**_EVALUATION, **plain["evaluation"]}
-    settings |= {key: value for key, value in asked["evaluation"].items() if value is not None}
-    check_evaluation(settings)
-    data = {**_DATA, **plain["data"], **_given(asked["data"])}
-    if data["root"] is None:
+    data = _given(asked["data"])
+    run = RunConfig.of_run(runs[0], data=data) if runs else None
+    if run is None and "root" not in data:
         raise ValueError("data.root is not given, and no run among the systems has one: give data.root=FOLDER")
     if not runs and asked["data"]["test_share"] is None:
         # A bundle does not tell what it was trained on.
@@ -78,18 +70,24 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
             "no run among the systems tells which pictures were held out: give data.test_share, that of the training, "
             "or 1.0 for pictures that none of the systems has seen (a prepared data set keeps its own split)"
         )
-    held_out = of_split(load_drawings(data).drawings, "test")
-    drawings = readable(held_out, settings["drawings"])
+    evaluation = run.mapping["evaluation"] if run else {**default_mapping()["evaluation"], **asked["protocol"]}
+    given = {name: value for name, value in asked["evaluation"].items() if value is not None}
+    settings = EvaluationConfig.from_mapping({**evaluation, **given})
+    pictures, line = (run.data, run.pairs.line) if run else (default_data(**data), default_line())
+    held_out = of_split(load_drawings(pictures).drawings, "test")
+    drawings = readable(held_out, settings.drawings)
     if not drawings:
-        raise ValueError(f"{data['root']}: holds no readable test drawing; set data.test_share=1.0 to use all pictures")
+        raise ValueError(
+            f"{pictures.root}: holds no readable test drawing; set data.test_share=1.0 to use all pictures"
+        )
     layers = asked["hint_layers"]
-    hints = LayerHints(Path(layers).expanduser()) if layers else ProtocolHints(settings["hints"])
+    hints = LayerHints(Path(layers).expanduser()) if layers else ProtocolHints(settings.hints)
     out = Path(asked["out"]).expanduser()
     measured, gallery = measure_systems(
         entries,
-        full_drawings(drawings, _line_settings(plain), asked["data"]["line_method"]),
+        full_drawings(drawings, line, asked["data"]["line_method"]),
         hints,
-        settings["features"],
+        settings.features,
         asked["references"],
         out,
         asked["pictures"],
@@ -100,10 +98,10 @@ def _evaluate_systems(asked: dict[str, Any]) -> Path:
         caution="",
         subject=entries[0].name,
         named_after={},
-        sheet=settings["sheet"],
+        sheet=settings.sheet,
     )
     config = yaml.safe_dump(asked, sort_keys=False)
-    return write_page(out / "report.html", measured, gallery, telling, config, data_licence(data))
+    return write_page(out / "report.html", measured, gallery, telling, config, data_licence(pictures.roots))
 
 
 def _check_systems(asked: dict[str, Any]) -> None:
@@ -134,28 +132,7 @@ def _check_systems(asked: dict[str, Any]) -> None:
 _SHEET_SIDE = 256
 
 
-# Where no run among the systems says otherwise.
-_EVALUATION = {
-    "drawings": 60,
-    "hints": [0, 1, 2, 4, 8, 16, 32, 64, 128],
-    "features": "efficientnet-lite0",
-    "blend": None,
-    "sheet": 12,
-}
-
-
-_DATA = {"root": None, "lines": None, "manifest": None, "test_share": 0.05, "verify": "header", "overfit": 0}
-
-
-def _line_settings(plain: dict[str, Any]) -> "LineSettings":
-    """How a run's lines were drawn."""
-    from datamodules.pair_settings import LineSettings
-
-    drawn = plain.get("pairs")
-    return LineSettings.from_config(drawn["line"]) if drawn else LineSettings({"xdog": 1.0}, {"sigmas": [0.4]})
-
-
-def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") -> Path:
+def evaluate_run(run: "RunFolder", config: "RunConfig", scan: "FolderScan") -> Path:
     """Colour the held-out drawings with the run's bundle, unless that was done with the same settings.
 
     Writes evaluation/evaluation.json, the coloured pictures and sheet.png beside it, and report.html.
@@ -164,45 +141,47 @@ def evaluate_run(run: "RunFolder", plain: dict[str, Any], scan: "FolderScan") ->
 
     from datamodules.held_out import full_drawings, readable
     from datamodules.sources.drawing import of_split
-    from linecolor.experiment.modules import rendering_options
     from linecolor.images import write_atomically
     from linecolor.reports.run import write_run_report
     from linecolor.systems.bundle import WEIGHTS
     from linecolor.systems.line_colorizer import LineColorizer
 
-    settings = plain["evaluation"]
+    settings = config.evaluation
     if not (run.bundle / WEIGHTS).is_file():
         raise FileNotFoundError(f"{run.path} has no bundle: its training is not complete; start its command again")
     with (run.bundle / WEIGHTS).open("rb") as file:
         bundle = hashlib.file_digest(file, "sha256").hexdigest()
     held_out = of_split(scan.drawings, "test")
-    drawings = readable(held_out, settings["drawings"])
+    drawings = readable(held_out, settings.drawings)
     if not drawings:
         raise ValueError(
-            f"{plain['data']['root']}: holds no readable test drawing to evaluate on; raise data.test_share or add "
-            "pictures"
+            f"{config.data.root}: holds no readable test drawing to evaluate on; raise data.test_share or add pictures"
         )
     # Older evaluations know of no backgrounds, and where there are none they stay what they are.
     pictures = [
         (drawing.id, str(drawing.color), str(drawing.line), *([str(drawing.background)] if drawing.background else []))
         for drawing in drawings
     ]
-    asked = {"settings": settings, "bundle": bundle, "pictures": hashlib.sha256(repr(pictures).encode()).hexdigest()}
+    asked = {
+        "settings": config.mapping["evaluation"],
+        "bundle": bundle,
+        "pictures": hashlib.sha256(repr(pictures).encode()).hexdigest(),
+    }
     result = _finished(run, asked)
     if result:
         print("Evaluation: complete; nothing to do")
     else:
-        device = "cuda" if torch.cuda.is_available() and plain["trainer"]["accelerator"] != "cpu" else "cpu"
-        colorizer = LineColorizer.load(run.bundle, device, **rendering_options(plain).to_mapping())
+        device = "cuda" if torch.cuda.is_available() and config.trainer.on_gpu else "cpu"
+        colorizer = LineColorizer.load(run.bundle, device, **settings.rendering.to_mapping())
         colorizer.comparisons = True
-        lined = full_drawings(drawings, _line_settings(plain))
+        lined = full_drawings(drawings, config.pairs.line)
         started = time.perf_counter()
         result, pages, colorings = _measure(run, colorizer, lined, settings)
         result |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}
         if pages:
-            _write_sheet(run.evaluation.parent / "sheet.png", pages, colorings, max(settings["hints"]))
+            _write_sheet(run.evaluation.parent / "sheet.png", pages, colorings, max(settings.hints))
         write_atomically(run.evaluation, json.dumps(result, indent=1).encode())
-        write_run_report(run, plain, result, pages, colorings)
+        write_run_report(run, dict(config.mapping), result, pages, colorings)
     _check_reached(result["figures"], settings, run)
     return run.report
 
@@ -230,9 +209,9 @@ def _finished(run: "RunFolder", asked: dict[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-def _check_reached(figures: dict[str, float], settings: dict[str, Any], run: "RunFolder") -> None:
-    most = max(settings["hints"])
-    reached, wanted = figures[f"psnr_{most}_mean"], settings["must_reach_psnr"]
+def _check_reached(figures: dict[str, float], settings: "EvaluationConfig", run: "RunFolder") -> None:
+    most = max(settings.hints)
+    reached, wanted = figures[f"psnr_{most}_mean"], settings.must_reach_psnr
     if reached < wanted:
         raise ValueError(
             f"PSNR with {most} hints is {reached:.1f} dB, evaluation.must_reach_psnr asks for {wanted:.1f}; "
@@ -241,7 +220,7 @@ def _check_reached(figures: dict[str, float], settings: dict[str, Any], run: "Ru
 
 
 def _measure(
-    run: "RunFolder", colorizer: "LineColorizer", drawings: "FullDrawings", settings: dict[str, Any]
+    run: "RunFolder", colorizer: "LineColorizer", drawings: "FullDrawings", settings: "EvaluationConfig"
 ) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "ColorizationResult"]]]:
     from tqdm import tqdm
 
@@ -252,7 +231,7 @@ def _measure(
     from linecolor.networks.distance_features import make_feature_extractor
     from linecolor.systems.comic import BACKGROUND
 
-    evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
+    evaluation = FullSizeEvaluation(settings.hints, make_feature_extractor(settings.features))
     method = TrainedMethod(colorizer)
     colorings: dict[str, dict[int, ColorizationResult]] = {}
     pages: list[FullDrawing] = []
@@ -266,10 +245,10 @@ def _measure(
         if without_hints and BACKGROUND in without_hints.extras:
             measured = measure_background(drawing, without_hints, without_hints.extras[BACKGROUND])
             backgrounds += [{"name": drawing.name, **measured}] if measured else []
-        if len(pages) < settings["sheet"]:
+        if len(pages) < settings.sheet:
             pages.append(drawing)
             colorings[drawing.name] = colored
-    most = max(settings["hints"])
+    most = max(settings.hints)
     networks = colorizer.with_options(enforce_hints=False)  # enforced hints are followed whatever was learnt
     result = {
         "figures": evaluation.compute(),

@@ -130,8 +130,8 @@ def _check(systems: "Sequence[Method]", hints: "HintLevels") -> None:
 def trained_on(entries: Sequence[Entry], drawings: "Sequence[Drawing]") -> dict[str, int]:
     """How many of these drawings each system was trained on, as far as its run tells; those with none are left out."""
     from datamodules.sources.drawing import of_split
+    from linecolor.experiment.config import RunConfig
     from linecolor.experiment.data import load_drawings
-    from linecolor.runs.run_folder import read_config
 
     found = {}
     for entry in entries:
@@ -139,7 +139,7 @@ def trained_on(entries: Sequence[Entry], drawings: "Sequence[Drawing]") -> dict[
         if not (run / "config.yaml").is_file():
             continue
         try:
-            scan = load_drawings(read_config(run)["data"])
+            scan = load_drawings(RunConfig.of_run(run).data)
         except (OSError, ValueError, KeyError):
             continue  # its data is no longer there: nothing can be told
         measured = {_place(drawing) for drawing in drawings}

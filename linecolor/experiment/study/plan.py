@@ -1,6 +1,5 @@
 """Which trainings a study needs."""
 
-import copy
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
 from linecolor.runs.renamed_keys import rename_overrides
 
 TrainingKey = tuple[str, tuple[str, ...], int]
@@ -23,18 +23,18 @@ class Training:
         experiment: as linecolor-train takes it: a name or a list of them.
         seed: of the run.
         words: the whole command line of linecolor-train.
-        plain: the configuration they compose.
+        config: what they compose.
     """
 
     experiment: str
     seed: int
     words: list[str]
-    plain: dict[str, Any]
+    config: RunConfig
 
     @property
     def run(self) -> Path:
         """The run's folder."""
-        return Path(self.plain["runs_dir"]).expanduser() / self.plain["name"]
+        return Path(self.config.runs_dir).expanduser() / self.config.name
 
 
 def planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
@@ -45,7 +45,7 @@ def planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
         folder: of the study, where the runs go.
 
     Raises:
-        ValueError: if an override names nothing.
+        ValueError: if an override names nothing, or a training cannot work.
     """
     of_seed_0: dict[TrainingKey, tuple[list[str], dict[str, Any]]] = {}
     found: dict[TrainingKey, Training] = {}
@@ -71,8 +71,8 @@ def planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
                 name += "-" + hashlib.sha256(repr(overrides).encode()).hexdigest()[:8]
             name = f"{name}-seed{seed}"
             # Nothing else hangs on the seed or the name of a run; composing anew for every seed takes its time.
-            own_plain = {**copy.deepcopy(composed), "seed": seed, "name": name}
-            found[_key(of, seed)] = Training(experiment, seed, [*words, f"seed={seed}", f"name={name}"], own_plain)
+            config = RunConfig.from_mapping({**composed, "seed": seed, "name": name})
+            found[_key(of, seed)] = Training(experiment, seed, [*words, f"seed={seed}", f"name={name}"], config)
     return found
 
 

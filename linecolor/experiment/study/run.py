@@ -18,7 +18,7 @@ def study(config: DictConfig) -> Path:
     from datamodules.held_out import FullDrawings, readable
     from datamodules.sources.drawing import of_split
     from linecolor.evaluation.hint_levels import ProtocolHints
-    from linecolor.experiment.checks import check_evaluation, check_settings
+    from linecolor.experiment.config_sections import EvaluationConfig
     from linecolor.experiment.data import data_licence, load_drawings
     from linecolor.experiment.methods.measure import chosen_references, measure_systems, write_page
     from linecolor.experiment.study.launch import run_training
@@ -27,24 +27,21 @@ def study(config: DictConfig) -> Path:
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     _check(plain)
-    settings = plain["evaluation"]
-    check_evaluation(settings)
+    settings = EvaluationConfig.from_mapping({"enabled": True, "must_reach_psnr": 0.0, **plain["evaluation"]})
     folder = RunFolder.named(plain["runs_dir"], plain["name"]).path
-    trainings = planned(plain, folder)
     # Whatever can be refused is refused before hours have gone into the first training.
-    for training in trainings.values():
-        check_settings(training.plain)
+    trainings = planned(plain, folder)
     chosen_references(plain["references"])
-    data = next(iter(trainings.values())).plain["data"]
+    data = next(iter(trainings.values())).config.data
     held_out = of_split(load_drawings(data).drawings, "test")
     if not held_out:
-        raise ValueError(f"{data['root']}: none of the pictures is held out to measure on; raise data.test_share")
-    measured_on = readable(held_out, settings["drawings"])
-    if len(measured_on) < settings["drawings"]:
-        print(f"{len(measured_on)} drawings to measure on; evaluation.drawings={settings['drawings']} asks for more")
+        raise ValueError(f"{data.root}: none of the pictures is held out to measure on; raise data.test_share")
+    measured_on = readable(held_out, settings.drawings)
+    if len(measured_on) < settings.drawings:
+        print(f"{len(measured_on)} drawings to measure on; evaluation.drawings={settings.drawings} asks for more")
     if not measured_on:
-        raise ValueError(f"{data['root']}: none of the drawings that are held out can be read")
-    drawings = FullDrawings(measured_on, settings["line_method"])
+        raise ValueError(f"{data.root}: none of the drawings that are held out can be read")
+    drawings = FullDrawings(measured_on, plain["evaluation"]["line_method"])
 
     for number, training in enumerate(trainings.values(), start=1):
         print(f"Training {number} of {len(trainings)}: {training.experiment}, seed {training.seed}", flush=True)
@@ -54,8 +51,8 @@ def study(config: DictConfig) -> Path:
     measured, gallery = measure_systems(
         entries,
         drawings,
-        ProtocolHints(settings["hints"]),
-        settings["features"],
+        ProtocolHints(settings.hints),
+        settings.features,
         plain["references"],
         folder,
         plain["pictures"],
@@ -66,14 +63,14 @@ def study(config: DictConfig) -> Path:
         caution=plain["budget"]["caution"],
         subject=plain["study"]["subject"],
         named_after=plain["study"]["named_after"],
-        sheet=settings["sheet"],
+        sheet=settings.sheet,
     )
     told = {
         "study": plain,
         "trainings": {training.run.name: " ".join(training.words) for training in trainings.values()},
     }
     config_yaml = yaml.safe_dump(told, sort_keys=False)
-    page = write_page(folder / "report.html", measured, gallery, telling, config_yaml, data_licence(data))
+    page = write_page(folder / "report.html", measured, gallery, telling, config_yaml, data_licence(data.roots))
     if plain["budget"]["caution"]:
         print(plain["budget"]["caution"])
     print(f"Done. Open the report: {page}")

@@ -13,16 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from linecolor.cli.app import main
 from linecolor.networks.unet import ResNeXtUNet
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def app(*arguments: str, code: str = "from linecolor.cli.app import main; sys.exit(main(sys.argv[1:]))"):
-    line = [sys.executable, "-c", f"import sys; {code}", *arguments]
-    return subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
@@ -35,46 +31,39 @@ def bundle(tmp_path) -> Path:
 
 def test_help_has_examples_and_loads_neither_torch_nor_a_server():
     code = (
-        "from linecolor.cli.app import main\n"
+        "import sys; from linecolor.cli.app import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "print({'torch', 'cv2', 'numpy', 'starlette', 'uvicorn'} & set(sys.modules))"
     )
-    done = app(code=f"\n{code}")
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
     assert "linecolor-app runs/mine --port 8080" in done.stdout
     assert done.stdout.rstrip().endswith("set()")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["no/such/run", "--port", "0"], "no/such/run"),
         (["--port", "70000"], "--port 70000"),
         (["--max-megapixels", "0"], "--max-megapixels 0"),
         (["--host", "no.such.host.invalid"], "no.such.host.invalid"),
+        (["--port", "{taken}"], "--port 0"),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments, told):
-    pytest.importorskip("uvicorn")
-    done = app("--no-browser", *arguments)
-    assert done.returncode == 2
-    assert told in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_taken_port_is_told_with_a_way_out(bundle):
+def test_mistakes_are_reported_in_one_line(arguments, message, capsys):
     pytest.importorskip("uvicorn")
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = app(str(bundle), "--no-browser", "--port", str(taken.getsockname()[1]))
-    assert done.returncode == 2
-    assert "--port 0" in done.stderr
+        filled = [argument.format(taken=taken.getsockname()[1]) for argument in arguments]
+        assert main(["--no-browser", *filled]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
 
 
-def test_a_missing_extra_is_named():
-    code = "sys.modules['uvicorn'] = None; from linecolor.cli.app import main; sys.exit(main(['--no-browser']))"
-    done = app(code=code)
-    assert done.returncode == 2
-    assert "pip install 'linecolor[app]'" in done.stderr
+def test_a_missing_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["--no-browser"]) == 2
+    assert "uvicorn: pip install 'linecolor[app]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
