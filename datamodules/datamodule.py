@@ -32,7 +32,7 @@ class LineArtDataModule(L.LightningDataModule):
         resolution: side S of a training crop in pixels; the draft sees S / 2.
         hint_spread: one of `propagation.EXTRA_CHANNELS`.
         stage: name of the training stage.
-        batch_size: samples of a training step, all devices and accumulated parts together.
+        batch_size: samples of a training step, all devices and micro-batches together.
         steps: training steps of the whole stage.
         seed: of the run.
         workers: loader processes.

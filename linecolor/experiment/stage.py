@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
 from linecolor.experiment.processes import RunStopped, is_first_process
 from linecolor.experiment.tracking import finish_loggers, make_loggers
@@ -94,7 +92,7 @@ def _fit(
     folder = run.stage(stage)
     record = folder / "metrics.jsonl"
     data = make_data(settings, config, scan)
-    module = build_stage(stage, OmegaConf.create(dict(config.mapping)), dict(config.mapping), networks)
+    module = build_stage(stage, config, networks)
     checkpoint = StageCheckpoint(
         folder / "checkpoints",
         settings.checkpoint_every,
@@ -120,7 +118,7 @@ def _fit(
         if resumed and resumed["validation_pending"]:
             trainer.validate(module, datamodule=data, verbose=False)
             if is_first_process():
-                checkpoint.looked()
+                checkpoint.mark_validated()
         # Else stopped between its last step and its weights' being written: only the writing is left to do.
         if module.steps < settings.steps:
             trainer.fit(module, datamodule=data)
@@ -253,22 +251,17 @@ def _trainer(
         raise ValueError(f"trainer settings {arguments} are refused: {error}") from None
 
 
-def build_stage(
-    stage: str, config: DictConfig, plain: dict[str, Any], networks: dict[str, "nn.Module"]
-) -> "TrainingStage":
+def build_stage(stage: str, config: "RunConfig", networks: dict[str, "nn.Module"]) -> "TrainingStage":
     """The LightningModule of a stage, with its networks in the memory format and compiled as asked for."""
     import torch
+    from hydra.utils import instantiate
 
-    from lightning_modules.stages.training_stage import StageSettings
-    from linecolor.experiment.modules import build_module
-
-    settings = plain["stage"][stage]
-    names = ("steps", "optimizer", "schedule", "ema_images", "clip", "accumulate", "record_every", "validate_every")
-    stepping = StageSettings(**{name: settings[name] for name in names})
-    module = build_module(stage, config, plain, networks, stepping)
+    make = instantiate(config.stages[stage].module, _partial_=True, _convert_="all")
+    earlier = {name: networks[name] for name in stage_of(stage).needs}
+    module: TrainingStage = make(**earlier, seed=config.seed)
     for network in [*module.trained_networks().values(), *networks.values()]:
-        if plain["trainer"]["channels_last"]:
+        if config.trainer.channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if plain["trainer"]["compile"] and network not in module.differentiated_twice():
+        if config.trainer.compile and network not in module.differentiated_twice():
             network.compile()
     return module

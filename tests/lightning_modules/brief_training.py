@@ -1,6 +1,7 @@
 """A few steps of a stage on small drawings, as the tests of all stages take them."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from datamodules.pair_settings import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
 from lightning_modules.loggers.jsonl import JsonlLogger
-from lightning_modules.stages.training_stage import StageSettings, TrainingStage
+from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.runs.record import read_record
 
 SIDE = 64
@@ -53,6 +54,9 @@ PAIRS: dict[str, dict[str, Any]] = {
 }
 
 
+STEPPING = {"optimizer": partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9)), "log_every_n_steps": 1, "steps": 10**6}
+
+
 def growth_allowed(step: int) -> float:
     """How far a loss of the same training may be off on another processor, or on two devices, relative to it.
 
@@ -75,12 +79,6 @@ def assert_golden(losses: Sequence[float], golden: dict[int, float], name: str) 
     for step, expected in golden.items():
         told = f"{name} at step {step}"
         np.testing.assert_allclose(losses[step - 1], expected, rtol=growth_allowed(step), atol=6e-6, err_msg=told)
-
-
-def stepping(accumulate: int = 1, ema_images: float = 0) -> StageSettings:
-    schedule = {"warmup": 0, "drop_at": 0, "drop_to": 1.0, "cosine_steps": 0, "cosine_to": 1.0}
-    adam = {"lr": 1e-3, "betas": [0.5, 0.9]}
-    return StageSettings(10**6, adam, schedule, ema_images, 0.0, accumulate, 1, 10**6)
 
 
 def trainer_for(out: Path, callbacks: Sequence[L.Callback], limit_val_batches: float = 0) -> L.Trainer:
@@ -127,11 +125,11 @@ def assert_continues(make: Callable[..., TrainingStage], fit: Callable[..., Any]
     def checkpoint() -> StageCheckpoint:
         return StageCheckpoint(out / "checkpoints", 100, 0, {"width": 4}, out / "metrics.jsonl")
 
-    straight = make(ema_images=50)
+    straight = make(ema_half_life=50)
     fit(straight, folder, out / "straight", 4)
-    fit(make(ema_images=50), folder, out / "first", 2, [checkpoint()])
+    fit(make(ema_half_life=50), folder, out / "first", 2, [checkpoint()])
     torch.manual_seed(99)
-    second, resume = make(ema_images=50), checkpoint()
+    second, resume = make(ema_half_life=50), checkpoint()
     torch.rand(17)  # whatever else has drawn meanwhile
     found = resume.find(second)
     resume.restore(second)

@@ -10,7 +10,6 @@ import torch
 from hydra.utils import instantiate
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import OmegaConf
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
@@ -42,7 +41,7 @@ class PartialBatch(LineArtBatch):
 
     take = 1
 
-    def chunks(self, count: int) -> list[LineArtBatch]:
+    def micro_batches(self, count: int) -> list[LineArtBatch]:
         """The first `take` images."""
         return [self[: self.take]]
 
@@ -173,7 +172,7 @@ def measure_stage(
     for earlier in stage_of(stage.name).needs:
         if earlier not in networks:
             networks[earlier] = instantiate(config.model.settings[earlier])
-    module = build_stage(stage.name, OmegaConf.create(dict(config.mapping)), dict(config.mapping), networks)
+    module = build_stage(stage.name, config, networks)
     # On a CPU loader processes that fill their queues would be timed as well; they are measured by themselves below.
     data = _data(stage, config, drawings, stage.batch_size, config.data.workers if config.trainer.on_gpu else 0)
     watch = StepWatch(stage, data, drawing, config)
