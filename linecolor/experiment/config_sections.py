@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from linecolor.rendering.options import MAX_RESOLUTION, RenderingOptions
-from linecolor.runs.renamed_keys import old_key
 
 if TYPE_CHECKING:
     from linecolor.networks.distance_features import ExtractorName
@@ -130,25 +129,30 @@ class StageConfig:
         Raises:
             ValueError: for a missing or a wrong value.
         """
-        numbers = [field.name for field in fields(cls) if field.name not in ("name", "settings")]
-        missing = [number for number in numbers if _own_key(number, settings) not in settings]
+        own = own_values(cls, {key: value for key, value in settings.items() if key != "name"})
+        missing = [field.name for field in fields(cls) if field.name not in (*own, "name", "settings")]
         if missing:
             raise ValueError(f"stage.{name}.{missing[0]} is missing: choose a stage=... that has the stage {name}")
-        return cls(name, **{number: settings[_own_key(number, settings)] for number in numbers}, settings=settings)
+        return cls(name, **own, settings=settings)
 
     @property
     def content_loss_interval(self) -> int:
         """Steps between two with the content loss; 1 for a stage without a say in it."""
-        return self.settings.get(_own_key("content_loss_interval", self.settings), 1)
+        return self.settings.get("content_loss_interval", 1)
+
+    @property
+    def module(self) -> dict[str, Any]:
+        """What describes the LightningModule: the settings without those of its data and its checkpoints."""
+        others = ("batch_size", "validation_drawings", "checkpoint_every", "checkpoint_minutes")
+        return {key: value for key, value in self.settings.items() if key not in others}
 
     def changed(self, **values: Any) -> "StageConfig":
         """The same with other numbers."""
-        own = {_own_key(name, self.settings): value for name, value in values.items()}
-        return replace(self, **values, settings={**self.settings, **own})
+        return replace(self, **values, settings={**self.settings, **values})
 
     def option(self, name: str) -> str:
         """What a setting is called on the command line."""
-        return f"stage.{self.name}.{_own_key(name, self.settings)}"
+        return f"stage.{self.name}.{name}"
 
     def share_of_device(self, world_size: int) -> int:
         """Images of a step on one of the devices.
@@ -269,8 +273,3 @@ def check_whole_number(option: str, value: Any, least: int) -> None:
 def own_values(cls: Any, mapping: Mapping[str, Any]) -> dict[str, Any]:
     """What a mapping has of a dataclass's fields."""
     return {field.name: mapping[field.name] for field in fields(cls) if field.name in mapping}
-
-
-def _own_key(name: str, settings: Mapping[str, Any]) -> str:
-    """What a stage's setting is called in these settings."""
-    return name if name in settings else old_key(f"stage.any.{name}").rpartition(".")[2]

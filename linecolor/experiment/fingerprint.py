@@ -1,10 +1,11 @@
 """What a stage's weights depend on: a stage is continued only with the settings it was started with."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from linecolor.runs.renamed_keys import old_key, rename_keys
+from linecolor.runs.renamed_keys import rename_keys
 from linecolor.systems.registry import stage_of
 
 if TYPE_CHECKING:
@@ -22,10 +23,9 @@ _FREE = (
     "checkpoint_minutes",
 )
 """Settings of a stage that may change between two starts."""
-_FREE_NAMES = {name for new in _FREE for name in (new, old_key(f"stage.any.{new}").rpartition(".")[2])}
 
-_OUR_CLASSES = ("linecolor.", "lightning_modules.", "torch.optim.Adam")
-"""Which class of ours does it follows from the stage and the names of the arguments."""
+_OURS = re.compile(r"(linecolor|lightning_modules)\..*|torch\.optim\.Adam")
+"""Classes that older builds did not name; which of ours it is follows from the stage and the names of its arguments."""
 
 
 def resume_fingerprint(stage: str, config: "RunConfig", run: "RunFolder", scan: "FolderScan") -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _own_settings(stage: str, config: "RunConfig") -> dict[str, Any]:
 def _normalized(stage: str, fingerprint: Mapping[str, Any]) -> dict[str, Any]:
     """A fingerprint, maybe of an older build, without what was named in another way then or makes no difference."""
     renamed = rename_keys({**fingerprint, "stage": {stage: fingerprint.get("stage", {})}})
-    own = {key: value for key, value in renamed["stage"][stage].items() if key not in _FREE_NAMES}
+    own = {key: value for key, value in renamed["stage"][stage].items() if key not in _FREE}
     schedule = dict(own.get("schedule", {}))
     # Schedules once had the arguments of every kind.
     for switch, also in (("drop_at", "drop_to"), ("cosine_steps", "cosine_to")):
@@ -108,7 +108,7 @@ def _without_our_classes(settings: Mapping[str, Any]) -> dict[str, Any]:
     kept = {
         key: value
         for key, value in settings.items()
-        if key != "_partial_" and not (key == "_target_" and str(value).startswith(_OUR_CLASSES))
+        if key != "_partial_" and not (key == "_target_" and _OURS.fullmatch(str(value)))
     }
     return {key: _without_our_classes(value) if isinstance(value, Mapping) else value for key, value in kept.items()}
 

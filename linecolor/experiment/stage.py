@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from linecolor.experiment.config import RunConfig, StageConfig
     from linecolor.runs.run_folder import RunFolder
 
-_NOT_OF_MODULE = ("batch_size", "validation_drawings", "checkpoint_every", "checkpoint_minutes")
-"""Settings of a stage that its data or its checkpoints need, not its LightningModule."""
-
 
 def run_stage(
     stage: str, config: "RunConfig", run: "RunFolder", scan: "FolderScan", networks: dict[str, "nn.Module"]
@@ -255,12 +252,11 @@ def _trainer(
 
 
 def build_stage(stage: str, config: "RunConfig", networks: dict[str, "nn.Module"]) -> "TrainingStage":
-    """The LightningModule of a stage, with its networks in the memory format and compiled as requested."""
+    """The LightningModule of a stage, with its networks in the memory format and compiled as asked for."""
     import torch
     from hydra.utils import instantiate
 
-    settings = {key: value for key, value in config.stages[stage].settings.items() if key not in _NOT_OF_MODULE}
-    make = instantiate(settings, _partial_=True, _convert_="all")
+    make = instantiate(config.stages[stage].module, _partial_=True, _convert_="all")
     earlier = {name: networks[name] for name in stage_of(stage).needs}
     module: TrainingStage = make(**earlier, seed=config.seed)
     for network in [*module.trained_networks().values(), *networks.values()]:

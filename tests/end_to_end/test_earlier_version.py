@@ -14,6 +14,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.data import load_drawings
+from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
 from linecolor.runs.record import read_record
 from linecolor.runs.run_folder import RunFolder
 from linecolor.systems.line_colorizer import LineColorizer
@@ -36,11 +40,6 @@ def check_settings(run: Path, name: str, *more: str) -> None:
 
     All that this test calls of the training program is called here.
     """
-    from linecolor.experiment.composition import compose_training
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.data import load_drawings
-    from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
-
     config = RunConfig.from_hydra(compose_training(words(name, *more)))
     folder = RunFolder(run)
     scan = load_drawings(config.data)
@@ -125,7 +124,7 @@ def test_the_settings_of_every_system_are_accepted_and_a_change_is_refused(name,
     shutil.copytree(EARLIER / "settings" / name, tmp_path / name)
     check_settings(tmp_path / name, name)
     for stage in STAGES[name]:
-        assert RunFolder(tmp_path / name).is_started(stage), "what is not begun is held to nothing"
+        assert RunFolder(tmp_path / name).is_started(stage), "what has no checkpoint may start with any settings"
         if stage == "plain_polishing":
             continue  # it steps as polishing does
         with pytest.raises(ValueError, match=rf"{stage} was started with other settings \(stage\.optimizer\.lr: "):

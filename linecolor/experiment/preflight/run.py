@@ -152,7 +152,6 @@ def _stage_figures(
         "images": stage.batch_size,
         "parts": parts,
         "asked_parts": stage.micro_batches,
-        "option": stage.option("micro_batches"),
         "peak_bytes": measured["peak"] + measured["other_on_card"],
         "training_peak_bytes": measured["training_peak"] + measured["other_on_card"],
         "before_bytes": measured["before"],

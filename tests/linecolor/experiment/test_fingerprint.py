@@ -3,15 +3,12 @@
 import pytest
 
 from linecolor.experiment.fingerprint import check_resumable
-from linecolor.runs import renamed_keys
-from linecolor.runs.renamed_keys import RENAMED
 from linecolor.runs.run_folder import RunFolder
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch) -> RunFolder:
+def run(tmp_path) -> RunFolder:
     """A run whose draft has a checkpoint."""
-    monkeypatch.setattr(renamed_keys, "_table", lambda: RENAMED)
     run = RunFolder.named(str(tmp_path), "a")
     (run.stage("draft") / "checkpoints").mkdir(parents=True)
     (run.stage("draft") / "checkpoints" / "previous.ckpt").touch()

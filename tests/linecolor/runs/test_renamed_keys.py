@@ -5,13 +5,12 @@ from omegaconf import OmegaConf
 
 from linecolor.experiment.composition import with_new_keys
 from linecolor.runs import renamed_keys
-from linecolor.runs.renamed_keys import RENAMED, rename_keys, rename_overrides
+from linecolor.runs.renamed_keys import rename_keys, rename_overrides
 from linecolor.runs.sweep_folder import job_hash
 
 
 @pytest.fixture(autouse=True)
-def all_keys(monkeypatch):
-    monkeypatch.setattr(renamed_keys, "_table", lambda: RENAMED)
+def nothing_was_reported():
     renamed_keys._report.cache_clear()
 
 
