@@ -297,10 +297,3 @@ def test_mistakes_are_reported_with_what_to_do(tmp_path, bundle, capsys, argumen
     assert main(filled) == 2
     assert message in capsys.readouterr().err
     np.testing.assert_array_equal(read(page), drawing())
-
-
-def test_help_shows_examples_and_needs_no_torch():
-    code = "import sys; from linecolor.cli.colorize import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
-    check = "assert not {'torch', 'cv2', 'PIL'} & set(sys.modules), 'too much for --help'"
-    shown = subprocess.run([sys.executable, "-c", code + check], capture_output=True, text=True, check=True).stdout
-    assert "linecolor-colorize page.png --hint" in shown

@@ -69,14 +69,3 @@ def test_a_missing_package_is_one_line_that_says_what_to_install(bundle, tmp_pat
     assert done.returncode == 2
     assert "error: exporting needs onnxscript: pip install 'linecolor[export]'" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_help_shows_examples_and_waits_for_no_torch():
-    code = (
-        "import sys, contextlib; from linecolor.cli.export import main\n"
-        "with contextlib.suppress(SystemExit): main(['--help'])\n"
-        "print([name for name in ('torch', 'onnx', 'onnxruntime', 'cv2') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "linecolor-export runs/mine -o model --half" in done.stdout
-    assert done.stdout.rstrip().endswith("[]")
