@@ -1,16 +1,11 @@
 """linecolor-evaluate: colour held-out drawings at full size, measure, write the pictures and the report."""
 
-from typing import TYPE_CHECKING
-
 import hydra
 from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers
 from linecolor.experiment.errors import run_command
 from linecolor.experiment.evaluation import evaluate
-
-if TYPE_CHECKING:
-    pass
 
 
 def main() -> None:

@@ -1,6 +1,4 @@
-"""linecolor-study: train several systems on the same pictures, measure them by one protocol, write one page."""
-
-from typing import TYPE_CHECKING
+"""linecolor-study: train several methods on the same pictures, measure them by one protocol, write one page."""
 
 import hydra
 from omegaconf import DictConfig
@@ -8,9 +6,6 @@ from omegaconf import DictConfig
 from linecolor.experiment.composition import configuration_folder, register_resolvers
 from linecolor.experiment.errors import run_command
 from linecolor.experiment.study.run import study
-
-if TYPE_CHECKING:
-    pass
 
 
 def main() -> None:

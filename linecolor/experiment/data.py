@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datamodules.sources.drawing import Drawing
     from datamodules.sources.folder import FolderScan
 
 
@@ -64,6 +65,27 @@ def load_drawings(data: dict[str, Any], option: str = "data.root") -> "FolderSca
         both = [replace(drawing, split=split) for split in ("train", "test") for drawing in few]
         scan = replace(scan, drawings=both)
     return scan
+
+
+def held_out_drawings(scan: "FolderScan", count: int, root: str, share: str = "data.test_share") -> "list[Drawing]":
+    """The first held-out drawings that can be measured on.
+
+    Args:
+        scan: of all drawings.
+        count: at most as many.
+        root: what messages call their source.
+        share: what they call the option that holds out more.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    from datamodules.held_out import readable
+    from datamodules.sources.drawing import of_split
+
+    drawings = readable(of_split(scan.drawings, "test"), count)
+    if not drawings:
+        raise ValueError(f"{root}: holds no readable test drawing; raise {share} (1.0: all pictures)")
+    return drawings
 
 
 def data_licence(data: dict[str, Any]) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ import json
 import platform
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -224,6 +225,11 @@ def machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpus": gpus,
     }
+
+
+def hardware(machine: Mapping[str, Any]) -> str:
+    """What `machine` gave, in words."""
+    return ", ".join(machine["gpus"]) or f"{machine['cores']} CPU cores ({machine['cpu']})"
 
 
 def _with_new_keys(stage: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -227,13 +227,15 @@ def test_every_study_composes_its_trainings_in_every_budget(study_name, budget, 
     assert len(trainings) == seeds * {"table2": 3, "ablations": 6}[study_name]
     images = set()
     for training in trainings.values():
-        check_settings(training.plain)
+        check_settings(training.config)
         assert training.run.parent == tmp_path / "a study, with 'signs' [1]=x"
-        assert training.plain["evaluation"]["enabled"] is False
-        stages = training.plain["stages"]
-        images.add(sum(training.plain["stage"][s]["steps"] * training.plain["stage"][s]["batch_size"] for s in stages))
+        assert training.config["evaluation"]["enabled"] is False
+        stages = training.config["stages"]
+        images.add(
+            sum(training.config["stage"][s]["steps"] * training.config["stage"][s]["batch_size"] for s in stages)
+        )
         if budget == "demo":
-            assert training.plain["model"]["resolution"] == 128
+            assert training.config["model"]["resolution"] == 128
     if (study_name, budget) == ("table2", "demo"):
         assert len(images) == 1, "equal images for every system"
 
