@@ -24,8 +24,8 @@ import torch
 
 from benchmarks.training import _config
 from datamodules.illustrations import Illustrations, KeyedBatches
+from datamodules.pair_settings import PairSettings
 from datamodules.prepare.openmoji import prepare_openmoji
-from datamodules.recipe import PairSettings
 from datamodules.shards.drawings import load_shards
 from datamodules.shards.write import write_shards
 from datamodules.sources.drawing import Drawing, ids_of, of_split

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader, default_collate
 
 from benchmarks.training import _config, _module
 from datamodules.illustrations import Illustrations
+from datamodules.pair_settings import PairSettings
 from datamodules.pairs import PairSynthesizer
 from datamodules.prepare.openmoji import prepare_openmoji
-from datamodules.recipe import PairSettings
 from datamodules.sources.folder import scan_folder
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
 from linecolor.samples import LineArtBatch

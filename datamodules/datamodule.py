@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Subset, get_worker_info
 
 from datamodules.held_out import full_drawings, readable
 from datamodules.illustrations import Illustrations, KeyedBatches
+from datamodules.pair_settings import PairSettings
 from datamodules.pairs import PairSynthesizer
-from datamodules.recipe import PairSettings
 from datamodules.sources.drawing import Drawing, ids_of, of_split
 from linecolor.samples import FullDrawing, LineArtBatch
 
@@ -30,9 +30,9 @@ class LineArtDataModule(L.LightningDataModule):
         drawings: the drawings of the data set, both splits.
         pairs: how a picture becomes a pair.
         resolution: side S of a training crop in pixels; the draft sees S / 2.
-        hint_spread: one of `hints.SPREAD_CHANNELS`.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`.
         stage: name of the training stage.
-        batch_size: samples of a training step, all devices and accumulated parts together.
+        batch_size: samples of a training step, all devices and micro-batches together.
         steps: training steps of the whole stage.
         seed: of the run.
         workers: loader processes.

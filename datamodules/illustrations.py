@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from datamodules.crops import PageCrop
-from datamodules.recipe import PairSettings, SampleKey, draw, draw_company, draw_crop, keyed_generator
+from datamodules.pair_settings import PairSettings
+from datamodules.recipe import SampleKey, draw, draw_crop, keyed_generator, sample_collage_partners
 from datamodules.sources.drawing import Drawing, ids_of
 from linecolor import images
 from linecolor.arrays import Picture
@@ -38,7 +39,7 @@ def read_page(drawing: Drawing, flood: bool = True) -> Page:
 
     Args:
         drawing: to decode.
-        flood: False spares the flood, a third of the time, for whoever does not look at the foreground: all of it is.
+        flood: False spares the flood, a third of the time, where nobody looks at the foreground: all of it is.
 
     Raises:
         images.UnreadableImage: naming the file and why.
@@ -80,7 +81,7 @@ def collage(pages: Sequence[Page], cell: int) -> Page:
 
 
 class Illustrations(Dataset[dict[str, Any]]):
-    """Crops and recipes of training drawings, asked for by (epoch, index).
+    """Crops and recipes of training drawings, by (epoch, index).
 
     Args:
         drawings: the training drawings; their ids must differ, for a sample's randomness hangs on them.
@@ -110,16 +111,16 @@ class Illustrations(Dataset[dict[str, Any]]):
 
         Returns:
             color (3, S, S) uint8 RGB; alpha (1, S, S) uint8, 255 = drawing, 0 = paper (looked for only where the
-            recipes change paints or paper); line (1, S, S) uint8, the
+            recipes change palette or paper); line (1, S, S) uint8, the
             real line or white; has_line, whether it is real; sample_id; the recipe's arrays as tensors.
         """
         self.read += 1
         epoch, index = position
         page = self._read(epoch, index)
         key = SampleKey(self.seed, self.stage, epoch, page.drawing.id)
-        company = draw_company(self.pairs.crop, key)
-        if company is not None:
-            others = (self._by_name[int(share * len(self._by_name))] for share in company)
+        partners = sample_collage_partners(self.pairs.crop, key)
+        if partners is not None:
+            others = (self._by_name[int(share * len(self._by_name))] for share in partners)
             page = collage([page, *(self._read(epoch, other) for other in others)], self.side)
         crop = PageCrop(*draw_crop(self.pairs.crop, key, page.color.shape[:2], self.side), side=self.side)
         color = crop.picture(page.color)
@@ -136,7 +137,7 @@ class Illustrations(Dataset[dict[str, Any]]):
 
     @property
     def _changes_paper(self) -> bool:
-        return bool(self.pairs.color.background or self.pairs.color.repaint)
+        return bool(self.pairs.color.background or self.pairs.color.palette_swap)
 
     @cached_property
     def _by_name(self) -> list[int]:

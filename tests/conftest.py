@@ -1,11 +1,13 @@
 """One thread a process: on two busy cores, threads that wait for each other cost more than they compute."""
 
+import fcntl
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -35,13 +37,33 @@ def make_drawing(seed: int, side: int = 96) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def picture_folder(tmp_path_factory) -> Path:
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Folders by name, each filled by whichever of the suite's processes needs it first; nobody else writes there."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name: str, fill: Callable[[Path], object]) -> Path:
+        whole = base / f"{name}.whole"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                (base / name).mkdir(exist_ok=True)
+                fill(base / name)
+                whole.touch()
+        return base / name
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def picture_folder(made_once) -> Path:
     """Ten small drawings with transparent paper, and their real lines in a parallel folder beside them."""
     from linecolor.images import write_png
 
-    root = tmp_path_factory.mktemp("pictures")
-    for index in range(10):
-        color, line = make_drawing(index)
-        write_png(root / "color" / f"drawing{index}.png", color)
-        write_png(root / "line" / f"drawing{index}.png", line)
-    return root
+    def draw(root: Path) -> None:
+        for index in range(10):
+            color, line = make_drawing(index)
+            write_png(root / "color" / f"drawing{index}.png", color)
+            write_png(root / "line" / f"drawing{index}.png", line)
+
+    return made_once("pictures", draw)

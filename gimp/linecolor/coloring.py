@@ -24,7 +24,7 @@ LINE, HINTS, COLOR, PICTURE, LAYERS = "line.png", "hints.png", "color.png", "pic
 OUTPUTS = {"color": (COLOR,), "picture": (PICTURE,), "both": (COLOR, PICTURE)}
 """What can come out, and the pictures it is made of: colour without lines, the finished picture, or both."""
 
-LEAST_RESOLUTION, MOST_RESOLUTION = 64, 2048
+MIN_RESOLUTION, MAX_RESOLUTION = 64, 2048
 TIME_LIMIT = 3600.0
 """Seconds after which a run is given up: a page takes seconds, the largest some minutes on a slow machine."""
 
@@ -115,9 +115,9 @@ def command(installation: Installation, folder: Path, hints: bool, output: str, 
     """
     if output not in OUTPUTS:
         raise ColoringError(f"“{output}” is not something that can come out: choose {', '.join(OUTPUTS)}.")
-    if resolution and not LEAST_RESOLUTION <= resolution <= MOST_RESOLUTION:
+    if resolution and not MIN_RESOLUTION <= resolution <= MAX_RESOLUTION:
         raise ColoringError(
-            f"The resolution {resolution} is out of reach: choose {LEAST_RESOLUTION} to {MOST_RESOLUTION}, or 0 for "
+            f"The resolution {resolution} is out of reach: choose {MIN_RESOLUTION} to {MAX_RESOLUTION}, or 0 for "
             "the model's own."
         )
     line = [str(installation.program), str(folder / LINE), "--onnx", str(installation.model)]

@@ -269,7 +269,7 @@ class Linecolor(Gimp.PlugIn):
             "Short side in pixels at which the network looks at the page; 0: as it was trained. "
             "More gives finer detail and takes longer; the result always has the image's size.",
             0,
-            coloring.MOST_RESOLUTION,
+            coloring.MAX_RESOLUTION,
             0,
             flags,
         )

@@ -67,7 +67,7 @@ class Health(L.Callback):
         """
         assert isinstance(pl_module, TrainingStage)
         values = pl_module.last_values
-        signs = self._signs(values, warming_up=pl_module.steps <= pl_module.settings.schedule["warmup"])
+        signs = self._signs(values, warming_up=pl_module.steps <= pl_module.settings.warmup)
         self._lasting = {sign: self._lasting.get(sign, 0) + 1 for sign in signs}
         self._skips.append(values.get("skipped_steps", 0) > 0)
         found = [sign for sign, steps in self._lasting.items() if steps >= self.window]

@@ -93,7 +93,7 @@ class StageCheckpoint(L.Callback):
         stage.load_state_dict(self._restored["state_dict"])
         stage.steps, stage.images_seen = self._restored["steps"], self._restored["images_seen"]
 
-    def looked(self) -> None:
+    def mark_validated(self) -> None:
         """Keep that the drawings, which the checkpoint found left to be looked at, have been."""
         assert self._restored is not None, "find() found no checkpoint"
         self._restored |= {"validation_pending": False, "record_bytes": secured_size(self.record)}

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Colour the pages that the command line names."""
     from linecolor.cli.pages import plan
-    from linecolor.rendering.blending import BLENDS
+    from linecolor.rendering.blends import BLENDS
 
     points = [parse_point(text) for text in options.hint]
     if options.jobs < 1:
@@ -234,7 +234,7 @@ def _with_progress(begun: list) -> Iterator:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from linecolor.rendering.blending import BLENDS
+    from linecolor.rendering.blends import BLENDS
 
     raw: Callable = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(

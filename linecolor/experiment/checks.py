@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 _STAGE_NUMBERS = {
     "steps": 1,
     "batch_size": 1,
-    "accumulate": 1,
-    "record_every": 1,
-    "validate_every": 1,
+    "micro_batches": 1,
+    "log_every_n_steps": 1,
+    "val_every_n_steps": 1,
     "validation_drawings": 0,
     "checkpoint_every": 1,
 }
@@ -81,16 +81,16 @@ def world_size(trainer: dict[str, Any]) -> int:
 
 
 def _check_batch(stage: str, settings: dict[str, Any], devices: int) -> None:
-    batch, parts = settings["batch_size"], settings["accumulate"]
+    batch, parts = settings["batch_size"], settings["micro_batches"]
     if batch % parts:
-        raise ValueError(f"stage.{stage}.accumulate={parts} does not divide stage.{stage}.batch_size={batch}")
+        raise ValueError(f"stage.{stage}.micro_batches={parts} does not divide stage.{stage}.batch_size={batch}")
     if batch % (devices * parts):
         each = devices * parts
         below, above = batch // each * each, -(-batch // each) * each
         raise ValueError(
             f"stage.{stage}.batch_size={batch} is of all devices together and cannot be shared by {devices} devices in "
-            f"{parts} accumulated parts each: use {f'{below} or ' if below else ''}{above}, or another "
-            f"stage.{stage}.accumulate"
+            f"{parts} micro-batches each: use {f'{below} or ' if below else ''}{above}, or another "
+            f"stage.{stage}.micro_batches"
         )
 
 
@@ -133,12 +133,13 @@ def check_buildable(plain: dict[str, Any], config: Any) -> None:
     """
     from hydra.utils import get_class
 
+    from datamodules.pair_settings import PairSettings
     from datamodules.pairs import PairSynthesizer
-    from datamodules.recipe import PairSettings
+    from linecolor.lineart.methods import REAL
     from linecolor.networks.features import FrozenFeatures
 
-    model, line = plain["model"], plain["pairs"]["line"]
-    PairSynthesizer(PairSettings.from_config(plain["pairs"]), model["hint_spread"])
+    model, pairs = plain["model"], PairSettings.from_config(plain["pairs"])
+    PairSynthesizer(pairs, model["hint_spread"])
     system = system_of(plain["stages"])
     networks = _without_memory(config, system.names)
     pipeline = system.pipeline_class()
@@ -157,7 +158,8 @@ def check_buildable(plain: dict[str, Any], config: Any) -> None:
             f"model.resolution={model['resolution']} cannot be halved as often as the networks need: "
             f"use a multiple of {pipeline(networks).multiple}"
         )
-    pipeline(networks).check_lines(bool(line["grey"]), any(line[way] for way in ("xdog", "dilate", "outline", "real")))
+    lines = [method.is_line for method in pairs.line.methods.values()]
+    pipeline(networks).check_lines(not all(lines), any(lines) or bool(pairs.line.weights.get(REAL)))
     # What else a stage trains with, such as a discriminator. What is frozen has no width that could be wrong.
     others = {name: node["_target_"] for name, node in model.items() if isinstance(node, dict) and "_target_" in node}
     _without_memory(
@@ -186,14 +188,14 @@ def check_evaluation(settings: dict[str, Any]) -> None:
         ValueError: naming the option, its value and what to use instead.
     """
     from linecolor.networks.distance_features import ExtractorName
-    from linecolor.rendering.options import MOST_RESOLUTION, RenderingOptions
+    from linecolor.rendering.options import MAX_RESOLUTION, RenderingOptions
 
     _numbers("evaluation.", settings, _EVALUATION_NUMBERS)
     hints = settings["hints"]
     if not isinstance(hints, list) or not hints or not all(type(n) is int and 0 <= n <= MOST_HINTS for n in hints):
         raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0 to {MOST_HINTS}, such as [0,8,32]")
     try:
-        RenderingOptions.from_mapping(settings, MOST_RESOLUTION)
+        RenderingOptions.from_mapping(settings, MAX_RESOLUTION)
     except ValueError as error:
         raise ValueError(f"evaluation.{error}") from None
     if settings["features"] not in get_args(ExtractorName):

@@ -41,7 +41,6 @@ def _evaluate_again(requested: dict[str, Any]) -> Path:
     config = read_config(run.path)
     # What runs of earlier builds lack.
     config["evaluation"] = {**rendering_options(config).to_mapping(), **config["evaluation"]}
-    config["pairs"]["line"] = {**requested["fallback"]["pairs"]["line"], **config["pairs"]["line"]}
     config["evaluation"] |= given(requested["evaluation"])
     config["data"] |= given(requested["data"])
     check_settings(config)
@@ -62,7 +61,7 @@ def evaluate_run(run: "RunFolder", config: dict[str, Any], scan: "FolderScan") -
     import yaml
 
     from datamodules.held_out import full_drawings
-    from datamodules.recipe import LineSettings
+    from datamodules.pair_settings import LineSettings
     from linecolor.experiment.data import held_out_drawings
     from linecolor.experiment.modules import rendering_options
     from linecolor.images import write_atomically
@@ -90,7 +89,7 @@ def evaluate_run(run: "RunFolder", config: dict[str, Any], scan: "FolderScan") -
         colorizer = LineColorizer.load(run.bundle, device, **rendering_options(config).to_mapping())
         colorizer.comparisons = True
         started = time.perf_counter()
-        lined = full_drawings(drawings, LineSettings(**config["pairs"]["line"]))
+        lined = full_drawings(drawings, LineSettings.from_config(config["pairs"]["line"]))
         evaluation, shown, colorings = _measure(run, colorizer, lined, settings)
         evaluation |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}
         if shown:

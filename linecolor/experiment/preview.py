@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from datamodules.recipe import PairSettings
+    from datamodules.pair_settings import PairSettings
     from linecolor.arrays import Picture
 
 
 def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     """Make `count` pairs of the first epoch as a training with these overrides would, and draw them.
 
-    Columns: colour, line by each method (XDoG, dilate-abs-sub, outline and grey where they have a weight, the real
-    one), the line that was drawn for training, hints, spread hints, the draft's target, the draft with simulated
-    artifacts.
+    Columns: colour, line by each method that has a weight, the real line, the line that was drawn for training, hints,
+    spread hints, the draft's target, the draft with simulated artifacts.
 
     Args:
         output: PNG to write.
@@ -29,8 +28,8 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     from torch.utils.data import default_collate
 
     from datamodules.illustrations import Illustrations, KeyedBatches
+    from datamodules.pair_settings import PairSettings
     from datamodules.pairs import PairSynthesizer
-    from datamodules.recipe import PairSettings
     from datamodules.sources.drawing import ids_of, of_split
     from linecolor.experiment.checks import check_settings
     from linecolor.experiment.composition import compose_training
@@ -59,20 +58,14 @@ def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> 
     """Pictures by the title of their column, from left to right."""
     import torch
 
-    from datamodules.recipe import DILATE, GREY, OUTLINE, REAL, XDOG
     from linecolor import artifacts
+    from linecolor.lineart.methods import REAL, REAL_CODE
 
     made = synthesizer(batch)
-    methods = {"XDoG": XDOG, "dilate-abs-sub": DILATE}
-    if pairs.line.outline:
-        methods["outline"] = OUTLINE
-    if pairs.line.grey:
-        methods["grey"] = GREY
-    methods["real line"] = REAL
     by_method = {}
-    for title, method in methods.items():
-        recipe = {**batch["recipe"], "line_method": torch.full_like(batch["recipe"]["line_method"], method)}
-        if method != REAL:
+    for title, code in {**{name: method.code for name, method in pairs.line.methods.items()}, REAL: REAL_CODE}.items():
+        recipe = {**batch["recipe"], "line_method": torch.full_like(batch["recipe"]["line_method"], code)}
+        if code != REAL_CODE:
             recipe["line_fallback"] = recipe["line_method"]
         by_method[title] = _pictures(synthesizer({**batch, "recipe": recipe}).line)
     faulty = artifacts.simulate(made.draft_color, made.artifacts)

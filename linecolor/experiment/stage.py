@@ -1,5 +1,6 @@
 """One training stage from its settings to its weights."""
 
+import copy
 import hashlib
 import os
 import signal
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from linecolor.experiment.checks import world_size
 from linecolor.experiment.processes import RunStopped, is_first_process
@@ -85,17 +86,14 @@ def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan:
 
     Budgets, devices, accumulation, workers, loggers and where the very same drawings lie may change between two starts.
     """
-    free = ["steps", "accumulate", "record_every", "validate_every", "validation_drawings", "checkpoint_every"]
     settings = plain["stage"][stage]
-    own = {key: value for key, value in settings.items() if key not in (*free, "checkpoint_minutes")}
-    if settings["schedule"]["cosine_steps"] == settings["steps"]:
-        own["schedule"] = settings["schedule"] | {"cosine_steps": "the whole stage"}
+    own = _decisive_of_stage(settings)
     system = system_of(plain["stages"]).names
     later = system[system.index(stage) + 1 :]
     model = {key: value for key, value in plain["model"].items() if key not in later}
     if stage_of(stage).batch_norm:
-        # BatchNorm sees the pictures of one device and one accumulated part.
-        own["batch_norm_sees"] = settings["batch_size"] // settings["accumulate"] // world_size(plain["trainer"])
+        # BatchNorm sees the pictures of one device and one micro-batch.
+        own["batch_norm_sees"] = settings["batch_size"] // settings["micro_batches"] // world_size(plain["trainer"])
     # Ways to draw a line that came later and are not used: a run begun without them is the same run.
     line = {key: value for key, value in plain["pairs"]["line"].items() if value or key not in ("outline", "grey")}
     decisive = {
@@ -112,6 +110,25 @@ def decisive_settings(stage: str, plain: dict[str, Any], run: "RunFolder", scan:
             digest = hashlib.sha256(weights.read_bytes()).hexdigest()
             decisive[f"{name}_weights"] = digest if trained == asked else f"those of {asked} steps"
     return decisive
+
+
+_FREE = ("steps", "micro_batches", "log_every_n_steps", "val_every_n_steps", "validation_drawings", "checkpoint_every")
+_OF_MODEL = ("generator", "discriminator", "features", "weights", "penalty_over")
+_OURS = ("torch.optim.Adam", *(f"lightning_modules.stages.schedules.{kind}" for kind in ("constant", "step", "cosine")))
+
+
+def _decisive_of_stage(settings: dict[str, Any]) -> dict[str, Any]:
+    """A stage's own part, as builds before `_target_` wrote it: what comes from the model stands there."""
+    left_out = (*_FREE, *_OF_MODEL, "checkpoint_minutes", "name", "_target_")
+    own = {key: value for key, value in settings.items() if key not in left_out}
+    for part in ("optimizer", "schedule"):
+        unsaid = ("_partial_", "_target_") if own[part]["_target_"] in _OURS else ("_partial_",)
+        own[part] = {key: value for key, value in own[part].items() if key not in unsaid}
+    every_kind = {"warmup": 0, "drop_at": 0, "drop_to": 1.0, "cosine_steps": 0, "cosine_to": 1.0}
+    own["schedule"] = every_kind | own["schedule"]
+    if own["schedule"]["cosine_steps"] == settings["steps"]:
+        own["schedule"]["cosine_steps"] = "the whole stage"
+    return own
 
 
 def _fit(
@@ -162,7 +179,7 @@ def _fit(
         if begun and begun["validation_pending"]:
             trainer.validate(module, datamodule=data, verbose=False)
             if is_first_process():
-                checkpoint.looked()
+                checkpoint.mark_validated()
         # Else stopped between its last step and its weights' being written: only the writing is left to do.
         if module.steps < settings["steps"]:
             trainer.fit(module, datamodule=data)
@@ -208,14 +225,14 @@ def _told_to_people(
             raise
         raise ValueError(
             f"out of memory in stage {stage} with stage.{stage}.batch_size={settings['batch_size']} in "
-            f"{settings['accumulate']} parts: {_less_memory(stage)}lower "
+            f"{settings['micro_batches']} micro-batches: {_less_memory(stage)}lower "
             f"stage.{stage}.batch_size or model.resolution, or use trainer.precision=16-mixed on a GPU"
         ) from None
 
 
 def _less_memory(stage: str) -> str:
     """What to do first; BatchNorm would see fewer pictures at a time, and learn something else."""
-    return "" if stage_of(stage).batch_norm else f"raise stage.{stage}.accumulate (same result, less memory), or "
+    return "" if stage_of(stage).batch_norm else f"raise stage.{stage}.micro_batches (same result, less memory), or "
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -227,7 +244,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 def _data(stage: str, plain: dict[str, Any], scan: "FolderScan") -> "LineArtDataModule":
     from datamodules.datamodule import LineArtDataModule
-    from datamodules.recipe import PairSettings
+    from datamodules.pair_settings import PairSettings
 
     settings = plain["stage"][stage]
     return LineArtDataModule(
@@ -295,17 +312,24 @@ def build_stage(
 ) -> "TrainingStage":
     """The LightningModule of a stage, with its networks in the memory format and compiled as asked for."""
     import torch
+    from hydra.utils import instantiate
 
-    from lightning_modules.stages.training_stage import StageSettings
-    from linecolor.experiment.modules import build_module
-
-    settings = plain["stage"][stage]
-    names = ("steps", "optimizer", "schedule", "ema_images", "clip", "accumulate", "record_every", "validate_every")
-    stepping = StageSettings(**{name: settings[name] for name in names})
-    module = build_module(stage, config, plain, networks, stepping)
+    make = instantiate(_of_module(config, stage), _partial_=True, _convert_="all")
+    earlier = {name: networks[name] for name in stage_of(stage).needs}
+    module: TrainingStage = make(**earlier, seed=plain["seed"])
     for network in [*module.trained_networks().values(), *networks.values()]:
         if plain["trainer"]["channels_last"]:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if plain["trainer"]["compile"] and network not in module.differentiated_twice():
             network.compile()
     return module
+
+
+def _of_module(config: DictConfig, stage: str) -> DictConfig:
+    """A stage's settings without those of its data and its checkpoints."""
+    settings = copy.deepcopy(config.stage[stage])
+    settings._set_parent(config.stage)
+    with open_dict(settings):
+        for name in ("batch_size", "validation_drawings", "checkpoint_every", "checkpoint_minutes"):
+            settings.pop(name)
+    return settings

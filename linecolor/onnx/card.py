@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from linecolor.hints import layers
+from linecolor.hints import layers, propagation
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.registry import system_of
 
@@ -30,7 +30,7 @@ class OnnxCard:
         networks: the training stages whose networks are in the system.
         rendering: how its pages are coloured, unless whoever loads it asks for something else.
         multiple: what the sides of this file's first input must be multiples of.
-        hint_spread: one of `layers.SPREAD_CHANNELS`.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`.
         precision: of weights and computation; inputs and outputs are float32.
         versions: of linecolor and torch, by their names.
         provenance: where it comes from, in short.
@@ -44,6 +44,11 @@ class OnnxCard:
     precision: Precision
     versions: dict[str, str]
     provenance: dict[str, Any]
+
+    @property
+    def drafts(self) -> bool:
+        """Whether the system makes a draft first, from propagated hints too."""
+        return system_of(self.networks).drafts
 
     def notes(self) -> dict[str, str]:
         """The card as metadata of an ONNX file."""
@@ -105,12 +110,12 @@ class OnnxCard:
         known = (
             self.part in get_args(FileName)
             and not system.samples
-            and self.hint_spread in layers.SPREAD_CHANNELS
+            and self.hint_spread in propagation.EXTRA_CHANNELS
             and self.precision in get_args(Precision)
         )
         if not known:
             raise ValueError("describes a system this version of linecolor does not know; export it again")
-        if not system.drafts and self.hint_spread != "none":
+        if not self.drafts and self.hint_spread != "none":
             raise ValueError(f"spreads hints ({self.hint_spread}) for a network that takes none; export it again")
         # The draft sees half of the page.
         even = self.part != "linecolor" or self.multiple % 2 == 0

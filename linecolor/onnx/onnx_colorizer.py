@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linecolor.arrays import Channels
-from linecolor.hints import layers
+from linecolor.hints import propagation
 from linecolor.onnx.card import OnnxCard
 from linecolor.onnx.reader import read_onnx
 from linecolor.rendering.options import RenderingOptions
@@ -81,7 +81,7 @@ class OnnxColorizer(PageColorizer):
         _, height, width = page.shape
         line = np.ascontiguousarray(page[None], np.float32)
         half = np.ascontiguousarray(inputs[None], np.float32)
-        if "draft" not in self.card.networks:
+        if not self.card.drafts:
             (color,) = self._infer(["color"], {"line": line, "hint": half[:, 1:].copy()})
             draft = None
         else:
@@ -145,8 +145,9 @@ def start_session(
 
 def _check_inputs(path: Path, session: "InferenceSession", card: OnnxCard) -> None:
     """ValueError unless inputs and outputs are those of the system on the card."""
-    if "draft" in card.networks:
-        inputs, outputs = {"line": 1, "draft_input": layers.draft_channels(card.hint_spread)}, {"color": 3, "draft": 3}
+    if card.drafts:
+        draft_input = propagation.draft_channels(card.hint_spread)
+        inputs, outputs = {"line": 1, "draft_input": draft_input}, {"color": 3, "draft": 3}
     else:
         inputs, outputs = {"line": 1, "hint": 4}, {"color": 3}
     for kind, wanted, given in (("takes", inputs, session.get_inputs()), ("gives", outputs, session.get_outputs())):

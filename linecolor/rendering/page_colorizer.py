@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linecolor.arrays import Channels, Picture
-from linecolor.hints import layers
+from linecolor.hints import layers, propagation
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending
@@ -44,7 +44,7 @@ class PageColorizer(ABC):
     Args:
         options: how pages are coloured.
         multiple: what the sides of a page must be multiples of, even.
-        hint_spread: one of `layers.SPREAD_CHANNELS`, as the draft was trained.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`, as the draft was trained.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
     Attributes:
@@ -131,17 +131,17 @@ class PageColorizer(ABC):
             raise ValueError("these networks take no hints; leave them out, or have them enforced (enforce_hints)")
         # A grey picture has no lines that could hold up a hint's colour.
         walls = np.full_like(draft_line, 255) if self.grey_pages else draft_line
-        territories = self._territories(grid, walls)
-        draft, colorized, extras = self._run(reduced, draft_line, grid, territories)
+        regions = self._regions(grid, walls)
+        draft, colorized, extras = self._run(reduced, draft_line, grid, regions)
         if self.draft_only:
             if draft is None:
                 raise ValueError("this system has one stage, and no draft to stop at")
             colorized = np.asarray(cv2.resize(draft, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
-        if self.options.enforce_hints and territories is not None:
+        if self.options.enforce_hints and regions is not None:
             paper = np.full_like(reduced, 255) if self.grey_pages else reduced
-            colorized = enforce_hints(colorized, paper, grid, territories)
+            colorized = enforce_hints(colorized, paper, grid, regions)
             if WITHOUT_BACKGROUND in extras:
-                extras[WITHOUT_BACKGROUND] = enforce_hints(extras[WITHOUT_BACKGROUND], paper, grid, territories)
+                extras[WITHOUT_BACKGROUND] = enforce_hints(extras[WITHOUT_BACKGROUND], paper, grid, regions)
         full = blending.blend(drawn.ink, colorized, self.options.blend)
         if WITHOUT_BACKGROUND in extras:
             extras[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, extras[WITHOUT_BACKGROUND], self.options.blend)
@@ -165,16 +165,16 @@ class PageColorizer(ABC):
     def _reduced(self, page: Picture, size: tuple[int, int]) -> Picture:
         return lines.reduce_grey(page, size) if self.grey_pages else lines.reduce(page, size)
 
-    def _territories(self, hint: Picture, line: Picture) -> layers.Territories | None:
+    def _regions(self, hint: Picture, line: Picture) -> propagation.WatershedRegions | None:
         """Once for all that needs them: a flood takes as long as small networks do."""
         if self.hint_spread == "none" and not self.options.enforce_hints:
             return None
-        return layers.divide(hint, line, self.hint_spread == "reach" or self.options.enforce_hints)
+        return propagation.segment(hint, line, self.hint_spread == "reach" or self.options.enforce_hints)
 
     def _run(
-        self, line: Picture, draft_line: Picture, hint: Picture, territories: layers.Territories | None
+        self, line: Picture, draft_line: Picture, hint: Picture, regions: propagation.WatershedRegions | None
     ) -> tuple[Picture | None, Picture, dict[str, Picture]]:
-        spread = layers.spread(hint, draft_line, self.hint_spread, territories)
+        spread = propagation.propagate_hints(hint, draft_line, self.hint_spread, regions)
         inputs = _padded(
             np.concatenate([_paper(draft_line)[None], layers.to_network(hint), spread]), self.multiple // 2
         )

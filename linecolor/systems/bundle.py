@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from linecolor.hints import layers
+from linecolor.hints.propagation import EXTRA_CHANNELS
 from linecolor.images import write_atomically
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.registry import stage_of, system_of
@@ -158,7 +159,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         system = system_of(tuple(card["networks"]))
         options = RenderingOptions.from_mapping(card)
         card |= options.to_mapping()  # what older bundles lack
-        known = known and card["hint_spread"] in layers.SPREAD_CHANNELS and not (options.mirrored and system.samples)
+        known = known and card["hint_spread"] in EXTRA_CHANNELS and not (options.mirrored and system.samples)
         if known:
             for name, architecture in card["networks"].items():
                 check_arguments(name, architecture)

@@ -43,7 +43,7 @@ class LineColorizer(PageColorizer):
         networks: of one system, by the names of their training stages; its pipeline says what they take and give (see
             `registry.SYSTEMS`, `pipelines`). One network of a name that is not registered is run by
             `pipelines.OneGenerator`.
-        hint_spread: one of `hints.SPREAD_CHANNELS`, as the draft was trained.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`, as the draft was trained.
         options: how pages are coloured.
         device: where the networks are.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.

@@ -1,5 +1,6 @@
-"""A bundle of small random networks, and a tier: whatever starts whole programs is slow."""
+"""What whole commands are tested with: a bundle of small random networks, and one tiny run for all."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from linecolor.networks.unet import ResNeXtUNet
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
+from tests.end_to_end.program import TINY, data, run
 
 SMALL = RenderingOptions(resolution=32)
 ARCHITECTURES = {
@@ -29,3 +31,21 @@ def bundle(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     networks = {name: ResNeXtUNet(**architecture) for name, architecture in ARCHITECTURES.items()}
     return save_bundle(tmp_path_factory.mktemp("bundle"), networks, ARCHITECTURES, SMALL, "reach", {"run": "test"})
+
+
+@pytest.fixture(scope="session")
+def tiny_run(picture_folder, made_once) -> Path:
+    """A folder with runs/tiny, both stages of experiment=demo for two steps, its evaluation and its report."""
+
+    def train(home: Path) -> None:
+        done = run("train", *TINY, *data(picture_folder), cwd=home, fresh=True)
+        assert "Open the report" in done.stdout
+
+    return made_once("tiny_run", train)
+
+
+@pytest.fixture
+def trained(tiny_run, tmp_path) -> Path:
+    """A copy of it that a test may change: the folder it was started in."""
+    shutil.copytree(tiny_run / "runs", tmp_path / "runs")
+    return tmp_path

@@ -175,7 +175,6 @@ def test_a_name_that_the_terminal_cannot_print_stops_nothing(tmp_path, bundle):
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
-        timeout=120,
         env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
     )
     assert done.returncode == 0, done.stderr

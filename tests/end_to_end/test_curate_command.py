@@ -1,7 +1,6 @@
 """linecolor-data curate as a user types it, killed and started again, and the training that reads its outcome."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,12 +14,7 @@ import pytest
 from PIL import Image
 
 from linecolor.cli.data import main
-
-
-def command(module: str, *words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", f"linecolor.cli.{module}", *map(str, words)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240)
+from tests.end_to_end.program import TINY, refused, run
 
 
 def add_faults(root: Path, pictures: Path) -> None:
@@ -51,8 +45,7 @@ LIMITS = ("--short-side", 128, "--stroke-share", 1)
 
 def test_curate_writes_the_manifest_and_the_sheet_and_training_reads_what_is_kept(folder):
     home = folder.parent
-    done = command("data", "curate", folder.name, *LIMITS, "--jobs", 2, cwd=home)
-    assert done.returncode == 0, done.stderr
+    done = run("data", "curate", folder.name, *LIMITS, "--jobs", 2, cwd=home)
     out = home / "my illustrations-curation"
     rows = {row["path"]: row for row in pq.read_table(out / "manifest.parquet").to_pylist()}
     assert len(rows) == 15
@@ -67,14 +60,13 @@ def test_curate_writes_the_manifest_and_the_sheet_and_training_reads_what_is_kep
     for expected_word in ("pictures    15", f"kept        {len(kept)}", "unreadable              1", "data.manifest="):
         assert expected_word in done.stdout
 
-    again = command("data", "curate", folder.name, *LIMITS, cwd=home)
+    again = run("data", "curate", folder.name, *LIMITS, cwd=home)
     assert "15 of them were measured before" in again.stdout
 
-    trained = command(
-        "train", "experiment=demo", "debug=tiny", "evaluation.enabled=false", "data=folder", f"data.root={folder}",
+    run(
+        "train", *TINY, "evaluation.enabled=false", "data=folder", f"data.root={folder}",
         f"data.manifest={out / 'manifest.parquet'}", "data.test_share=0.3", "stages=[draft]", cwd=home,
     )  # fmt: skip
-    assert trained.returncode == 0, trained.stderr[-2000:]
     bundle = next((home / "runs").glob("*/bundle/bundle.yaml")).read_text(encoding="utf-8")
     assert 0 < int(re.search(r"training_drawings: (\d+)", bundle)[1]) <= len(kept)
 
@@ -125,11 +117,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_manifest(folder, tmp_path):
     process.kill()
     process.wait()
     options = ("--short-side", 128, "--examples", 0, "--jobs", 2)
-    finished = command("data", "curate", "many", "--out", "out", *options, cwd=tmp_path)
-    assert finished.returncode == 0, finished.stderr
+    finished = run("data", "curate", "many", "--out", "out", *options, cwd=tmp_path)
     before = int(re.search(r"\((\d+) of them were measured before", finished.stdout)[1])
     assert 96 <= before < 400
-    assert command("data", "curate", "many", "--out", "whole", *options, cwd=tmp_path).returncode == 0
+    run("data", "curate", "many", "--out", "whole", *options, cwd=tmp_path)
     assert (tmp_path / "out/manifest.parquet").read_bytes() == (tmp_path / "whole/manifest.parquet").read_bytes()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
 
@@ -159,13 +150,8 @@ def test_a_manifest_that_does_not_fit_ends_training_with_one_clear_message(folde
     assert (
         main(["curate", str(folder), "--out", str(tmp_path), *map(str, LIMITS), "--examples", "0", "--jobs", "1"]) == 0
     )
-    done = command(
-        "train", "experiment=demo", "debug=tiny", "data=folder", f"data.root={picture_folder / 'color'}",
-        f"data.manifest={tmp_path / 'manifest.parquet'}", cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "does not fit" in done.stderr
-    assert "Traceback" not in done.stderr
+    words = ["data=folder", f"data.root={picture_folder / 'color'}", f"data.manifest={tmp_path / 'manifest.parquet'}"]
+    assert "does not fit" in refused("train", *TINY, *words, cwd=tmp_path)
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 import time
@@ -8,24 +7,13 @@ import pytest
 from PIL import Image
 
 from linecolor.cli.data import main
-
-
-def command(*words: object) -> subprocess.CompletedProcess:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "linecolor.cli.data", *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=120,
-    )
+from tests.end_to_end.program import refused, run
 
 
 def test_prepare_openmoji_writes_pairs_says_what_next_and_reuses_them(tmp_path):
     out = tmp_path / "openmoji"
     words = ("prepare", "openmoji", "--out", out, "--limit", 4, "--test-limit", 2, "--size", 96)
-    first = command(*words, "--test-size", 128)
-    assert first.returncode == 0, first.stderr
+    first = run("data", *words, "--test-size", 128, cwd=tmp_path)
     for expected in ("4 train, 2 test", "CC BY-SA 4.0", f"linecolor-train experiment=demo data.root={out}"):
         assert expected in first.stdout
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
@@ -37,20 +25,18 @@ def test_prepare_openmoji_writes_pairs_says_what_next_and_reuses_them(tmp_path):
                 assert (picture.size, picture.mode) == (tuple(row["size"]), mode)
 
     times = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
-    again = command(*words, "--test-size", 128)
-    assert again.returncode == 0
+    again = run("data", *words, "--test-size", 128, cwd=tmp_path)
     assert "6 of them were there already" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.png")} == times
 
-    other = command(*words, "--test-size", 160)
-    assert other.returncode == 2
-    assert "test size 128, now 160" in other.stderr
-    assert other.stderr.count("\n") == 1
+    other = refused("data", *words, "--test-size", 160, cwd=tmp_path)
+    assert "test size 128, now 160" in other
+    assert other.count("\n") == 1
 
 
 def test_prepare_characters(tmp_path):
-    done = command("prepare", "characters", "--out", tmp_path, "--count", 3, "--size", 96, "--test-size", 96)
-    assert done.returncode == 0, done.stderr
+    words = ("prepare", "characters", "--out", tmp_path, "--count", 3, "--size", 96, "--test-size", 96)
+    done = run("data", *words, cwd=tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("line/*.png")) == [
         "adventurer-000000.png",
         "micah-000000.png",
@@ -61,8 +47,7 @@ def test_prepare_characters(tmp_path):
 
 def test_prepare_panels_writes_masks_of_the_test_panels_and_names_every_licence(tmp_path):
     words = ("prepare", "panels", "--out", tmp_path, "--count", 2, "--test-count", 1, "--size", 64, "--test-size", 96)
-    done = command(*words)
-    assert done.returncode == 0, done.stderr
+    done = run("data", *words, cwd=tmp_path)
     assert "2 train, 1 test" in done.stdout
     for licence in ("CC BY-SA 4.0", "CC0 1.0", "CC BY 4.0"):
         assert licence in done.stdout
@@ -75,13 +60,12 @@ def test_prepare_panels_writes_masks_of_the_test_panels_and_names_every_licence(
         "train/line/panel-000000.png",
         "train/line/panel-000001.png",
     ]
-    assert "3 of them were there already" in command(*words).stdout
+    assert "3 of them were there already" in run("data", *words, cwd=tmp_path).stdout
 
 
 def test_help_is_instant_and_imports_nothing_heavy():
     start = time.perf_counter()
-    done = command("prepare", "openmoji", "--help")
-    assert done.returncode == 0
+    subprocess.run([sys.executable, "-m", "linecolor.cli.data", "prepare", "openmoji", "--help"], check=True)
     assert time.perf_counter() - start < 2  # 0.03 s alone; the machine may be busy
     heavy = "[m for m in ('torch', 'numpy', 'PIL', 'hydra', 'datamodules.sources') if m in sys.modules]"
     code = f"import sys, linecolor.cli.data; print({heavy})"

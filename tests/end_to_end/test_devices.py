@@ -1,35 +1,29 @@
 """One run on two processes, on one, and on two of torchrun's: the same samples, the same losses."""
 
-import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from linecolor.runs.record import read_record
+from tests.end_to_end.program import TINY, Program, data, refused, run
 from tests.lightning_modules.brief_training import growth_allowed
 
 STAGES = ("draft", "colorizer")
-CONSTANT = ("schedule.warmup=0", "schedule.cosine_steps=0", "batch_size=4", "checkpoint_every=2", "validate_every=3")
+CONSTANT = ("schedule.warmup=0", "schedule.cosine_steps=0", "batch_size=4", "checkpoint_every=2", "val_every_n_steps=3")
 
 
 def arguments(pictures: Path, steps: int, *more: str) -> list[str]:
     """Both stages of a tiny run without a schedule, so that a longer budget is a mere continuation."""
     settings = [f"stage.{stage}.{setting}" for stage in STAGES for setting in CONSTANT]
-    data = ["data=folder", f"data.root={pictures / 'color'}", f"data.lines={pictures / 'line'}", "data.test_share=0.3"]
-    tiny = ["experiment=demo", "debug=tiny", "evaluation.enabled=false", "stages=[draft]"]
-    return [*tiny, *settings, f"stage.draft.steps={steps}", f"stage.colorizer.steps={steps}", *data, *more]
-
-
-def run(line: list[str], home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    everything = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.run(line, cwd=home, env=everything, capture_output=True, text=True, timeout=300)
+    budget = [f"stage.{stage}.steps={steps}" for stage in STAGES]
+    return [*TINY, "evaluation.enabled=false", "stages=[draft]", *settings, *budget, *data(pictures), *more]
 
 
 def train(pictures: Path, home: Path, steps: int, *more: str, launcher: tuple[str, ...] = ()) -> None:
-    done = run([sys.executable, *launcher, "-m", "linecolor.cli.train", *arguments(pictures, steps, *more)], home)
-    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+    run("train", *arguments(pictures, steps, *more), cwd=home, launcher=launcher)
 
 
 def losses(home: Path, stage: str) -> list[dict]:
@@ -87,11 +81,10 @@ def test_trainer_ddp_cpu_runs_both_stages_in_one_launch(alone, picture_folder, t
 
 
 def test_a_batch_that_the_devices_cannot_share_is_refused_at_once(picture_folder, tmp_path):
-    line = arguments(picture_folder, 2, "stage.draft.batch_size=5", "trainer=ddp_cpu")
-    done = run([sys.executable, "-m", "linecolor.cli.train", *line], tmp_path)
-    assert done.returncode == 2
-    assert "stage.draft.batch_size=5 is of all devices together and cannot be shared by 2 devices" in done.stderr
-    assert "use 4 or 6" in done.stderr
+    words = arguments(picture_folder, 2, "stage.draft.batch_size=5", "trainer=ddp_cpu")
+    told = refused("train", *words, cwd=tmp_path)
+    assert "stage.draft.batch_size=5 is of all devices together and cannot be shared by 2 devices" in told
+    assert "use 4 or 6" in told
     assert not (tmp_path / "runs").exists()
 
 
@@ -108,20 +101,12 @@ def test_sruns_processes_train_together(alone, picture_folder, tmp_path):
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": "29517",
     }
-    line = [sys.executable, "-m", "linecolor.cli.train", *arguments(picture_folder, 6, "trainer=slurm")]
-    tasks = [
-        subprocess.Popen(
-            line,
-            cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **shared, "SLURM_PROCID": rank, "SLURM_LOCALID": rank},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in ("0", "1")
-    ]
-    told = [task.communicate(timeout=240)[0] for task in tasks]
-    assert [task.returncode for task in tasks] == [0, 0], "\n".join(text[-2000:] for text in told)
+    words = arguments(picture_folder, 6, "trainer=slurm")
+    with ExitStack() as stack:
+        ranks = [shared | {"SLURM_PROCID": rank, "SLURM_LOCALID": rank} for rank in ("0", "1")]
+        tasks = [stack.enter_context(Program("train", *words, cwd=tmp_path, fresh=True, **rank)) for rank in ranks]
+        codes = [task.wait() for task in tasks]
+        assert codes == [0, 0], "\n".join(task.stderr[-2000:] for task in tasks)
     assert_same_losses(alone, tmp_path, "draft", 6)
 
 
@@ -153,7 +138,7 @@ check_devices_agree(Trainer, stage)
             subprocess.Popen([*line, rank, drift, str(meeting)], stderr=subprocess.PIPE, text=True, cwd=Path.cwd())
             for rank in ("0", "1")
         ]
-        told = [task.communicate(timeout=120)[1] for task in tasks]
+        told = [task.communicate()[1] for task in tasks]
         assert [task.returncode for task in tasks] == [code, code], told
         assert code == 0 or all("weights differ at step 7" in text for text in told)
 
@@ -161,12 +146,10 @@ check_devices_agree(Trainer, stage)
 @pytest.mark.parametrize("system", ["pix2pix", "alacgan"])
 def test_a_baseline_trains_on_two_processes(system, picture_folder, tmp_path):
     """Their weights agree at every checkpoint, or the run would end; without BatchNorm the losses are one process's."""
-    data = ["data=folder", f"data.root={picture_folder / 'color'}", "data.test_share=0.3", "evaluation.enabled=false"]
     stage = [f"stage.{system}.{setting}" for setting in ("steps=3", "batch_size=4", "checkpoint_every=1")]
-    line = [sys.executable, "-m", "linecolor.cli.train", f"experiment=demo_{system}", "debug=tiny", *data, *stage]
+    words = [f"experiment=demo_{system}", "debug=tiny", *data(picture_folder), "evaluation.enabled=false", *stage]
     for name, more in (("one", []), ("two", ["trainer=ddp_cpu"])):
-        done = run([*line, f"name={name}", *more], tmp_path)
-        assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+        run("train", *words, f"name={name}", *more, cwd=tmp_path)
     one, two = (read_record(tmp_path / "runs" / name / system / "metrics.jsonl") for name in ("one", "two"))
     one, two = ([line for line in record if "reconstruction" in line] for record in (one, two))
     assert [line["images_seen"] for line in two] == [4, 8, 12]

@@ -14,7 +14,7 @@ def doctor(*arguments: str, cwd: Path, packages: Path | None = None) -> subproce
     """Run the command; `packages` is a folder whose packages come before the installed ones."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(packages or "")}
     line = [sys.executable, "-m", "linecolor.cli.doctor", *arguments]
-    return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240)
+    return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True)
 
 
 def install(folder: Path, name: str, version: str, source: str | None = None) -> None:

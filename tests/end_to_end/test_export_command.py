@@ -37,7 +37,7 @@ def test_a_run_is_exported_told_of_and_colours(bundle, tmp_path, monkeypatch, ca
     line[20] = 0
     write_png(tmp_path / "page.png", line)
     command = [sys.executable, "-m", "linecolor.cli.colorize", "page.png", "-o", "out.png", "--hint", "9,9,#e02040"]
-    done = subprocess.run([*command, "--onnx", "model/linecolor.onnx"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command, "--onnx", "model/linecolor.onnx"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     expected = LineColorizer.load(bundle).colorize(line, [(9, 9, "#e02040")])
     assert np.abs(read_color("out.png")[0].astype(int) - expected).max() <= 1

@@ -138,9 +138,7 @@ def test_hostile_files_take_no_memory(tmp_path, bundle):
     )
     arguments = [str(tmp_path / "pages" / "0.png"), str(bundle), str(tmp_path / "out"), str(tmp_path / "pages")]
     (tmp_path / "out").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120, env=os.environ
-    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=os.environ)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split("MiB")[-1]) < 150
 

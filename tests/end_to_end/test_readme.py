@@ -1,6 +1,5 @@
 """The README's commands do what it says: each is run, made tiny."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -8,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.end_to_end.program import run
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -89,15 +90,7 @@ def test_a_command_of_the_readme_runs(line, home, picture_folder):
         arguments.append("name=comic")
     elif module == "train" and "debug=tiny" in arguments and "name=mine" not in arguments:
         arguments.append(f"name=tiny{'' if 'debug=tiny' in words else COMMANDS.index(line)}")
-    done = subprocess.run(
-        [sys.executable, "-m", f"linecolor.cli.{module}", *arguments],
-        cwd=home,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, f"{line}\n{done.stdout[-500:]}\n{done.stderr[-2000:]}"
+    run(module, *arguments, cwd=home)
 
 
 def test_the_python_example_runs(home):
@@ -105,7 +98,7 @@ def test_the_python_example_runs(home):
         r"```python\n(.*?)```", (ROOT / "docs" / "colorize.md").read_text(encoding="utf-8"), re.DOTALL
     )
     (home / "docs").symlink_to(ROOT / "docs")
-    done = subprocess.run([sys.executable, "-c", example], cwd=home, capture_output=True, text=True, timeout=240)
+    done = subprocess.run([sys.executable, "-c", example], cwd=home, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (home / "colored.png").is_file()
 

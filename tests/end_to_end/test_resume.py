@@ -6,43 +6,29 @@ LINECOLOR_KILLS=100 makes it long: `make soak`.
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
+from signal import SIGINT, SIGKILL, SIGTERM, SIGUSR1
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from linecolor.runs.record import read_record
+from tests.end_to_end.kill_points import signal_before
+from tests.end_to_end.program import TINY, Program, data, run
 
-KILLS = int(os.environ.get("LINECOLOR_KILLS", "20"))
-STEPS = max(40, 5 * KILLS)
+KILLS = int(os.environ.get("LINECOLOR_KILLS", "4"))
+STEPS = max(20, 5 * KILLS)
 STAGES = ("draft", "colorizer")
 
 
 def arguments(pictures: Path, name: str, *more: str) -> list[str]:
     """A tiny run of both stages with everything that has a state: averages, warm-up, workers, held-out drawings."""
-    both = ("steps={}", "record_every=1", "checkpoint_every=4", "checkpoint_minutes=0.02", "validate_every=10")
+    both = ("steps={}", "log_every_n_steps=1", "checkpoint_every=4", "checkpoint_minutes=0.02", "val_every_n_steps=10")
     settings = [f"stage.{stage}.{setting}".format(STEPS) for stage in STAGES for setting in both]
-    data = ["data=folder", f"data.root={pictures / 'color'}", f"data.lines={pictures / 'line'}", "data.test_share=0.3"]
-    tiny = ["experiment=demo", "debug=tiny", f"name={name}", *settings, "data.workers=2", "evaluation.drawings=1"]
-    return [sys.executable, "-m", "linecolor.cli.train", *tiny, *data, *more]
-
-
-def start(line: list[str], home: Path) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    log = (home / "log.txt").open("a")
-    return subprocess.Popen(
-        line, cwd=home, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-    )
-
-
-def finish(line: list[str], home: Path) -> None:
-    process = start(line, home)
-    assert process.wait(timeout=240) == 0, (home / "log.txt").read_text()[-3000:]
+    return [*TINY, f"name={name}", *settings, "data.workers=2", "evaluation.drawings=1", *data(pictures), *more]
 
 
 def lines_recorded(run: Path) -> int:
@@ -87,7 +73,7 @@ def assert_equal_runs(one: Path, other: Path) -> None:
 @pytest.fixture(scope="module")
 def undisturbed(picture_folder, tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("undisturbed")
-    finish(arguments(picture_folder, "calm"), home)
+    run("train", *arguments(picture_folder, "calm"), cwd=home)
     return home / "runs" / "calm"
 
 
@@ -99,64 +85,93 @@ def test_an_undisturbed_run_records_every_step_and_every_look(undisturbed):
         assert looks == sorted({*range(10, STEPS + 1, 10), STEPS})
 
 
+STEP, LOOK = (
+    "torch.optim.Adam.step",
+    "lightning_modules.callbacks.stage_checkpoint.StageCheckpoint.on_validation_batch_end",
+)
+MOMENTS = [
+    ("between the optimizers of a step", partial(signal_before, STEP, 14, SIGKILL)),
+    ("in a step", partial(signal_before, STEP, 3, SIGTERM)),
+    ("in a validation", partial(signal_before, LOOK, 1, SIGKILL)),
+    ("in a validation", partial(signal_before, LOOK, 1, SIGINT)),
+    ("a checkpoint is written, not in place", partial(signal_before, "os.replace", 2, SIGKILL, "previous.ckpt")),
+    ("the one before it is put aside", partial(signal_before, "os.replace", 2, SIGKILL, "last.ckpt")),
+    ("in a step", partial(signal_before, STEP, 5, SIGUSR1)),
+    ("the weights are not in place", partial(signal_before, "os.replace", 1, SIGKILL, "draft/generator.safetensors")),
+    ("the stage is not complete", partial(signal_before, "os.replace", 1, SIGTERM, "draft/complete.json")),
+    ("the next stage has begun", partial(signal_before, STEP, 1, SIGKILL)),
+    ("in its last validation", partial(signal_before, LOOK, 4, SIGKILL)),
+    ("between weights and card of the bundle", partial(signal_before, "os.replace", 1, SIGKILL, "bundle.yaml")),
+    ("the evaluation is not in place", partial(signal_before, "os.replace", 1, SIGKILL, "evaluation.json")),
+    ("the report is not in place", partial(signal_before, "os.replace", 1, SIGKILL, "report.html")),
+]
+
+
+def test_a_run_stopped_at_every_kind_of_moment_equals_the_undisturbed_one_to_the_bit(
+    undisturbed, picture_folder, tmp_path
+):
+    words = arguments(picture_folder, "storm")
+    for moment, before in MOMENTS:
+        kind = before.args[2]
+        with Program("train", *words, cwd=tmp_path, before=before) as program:
+            code = program.wait()
+            assert code == (-SIGKILL if kind == SIGKILL else 128 + kind), f"{moment}: {code}\n{program.stderr[-3000:]}"
+            assert kind == SIGKILL or f"stopped by {kind.name}" in program.stderr
+    run("train", *words, cwd=tmp_path)
+    assert_equal_runs(undisturbed, tmp_path / "runs" / "storm")
+    assert not list(tmp_path.rglob("*.ckpt.tmp"))
+
+
+@pytest.mark.timeout(0)
 def test_a_run_killed_at_random_moments_equals_the_undisturbed_one_to_the_bit(undisturbed, picture_folder, tmp_path):
     dice = random.Random(KILLS)
-    run, line = tmp_path / "runs" / "storm", arguments(picture_folder, "storm")
-    kinds = [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGUSR1]
-    died: list[tuple[str, str]] = []
+    storm, words = tmp_path / "runs" / "storm", arguments(picture_folder, "storm")
+    kinds = [SIGKILL, SIGTERM, SIGKILL, SIGINT, SIGUSR1]
     saved_on_request = 0
-    while len(died) < KILLS:
-        before = lines_recorded(run)
-        process = start(line, tmp_path)
+    for number in range(KILLS):
+        kind, before = kinds[number % len(kinds)], lines_recorded(storm)
         # Some die while the program loads, most in the middle of a step, a validation or the writing of a checkpoint.
         wanted = dice.choice([0, 1, 1, 2, 2, 3, 4])
-        while wanted and process.poll() is None and lines_recorded(run) - before < wanted:
-            before = min(before, lines_recorded(run))  # it is cut back to the checkpoint first
-            time.sleep(0.005)
-        time.sleep(dice.uniform(0, 0.12) if wanted else dice.uniform(0, 3))
-        assert process.poll() is None, f"over after {len(died)} kills:\n{(tmp_path / 'log.txt').read_text()[-3000:]}"
-        kind = kinds[len(died) % len(kinds)]
-        process.send_signal(kind)
-        code = process.wait(timeout=120)
-        # Before training listens a signal ends the program at once, as it ends any.
-        assert code in (-kind, 128 + kind), f"{kind.name}: {code}\n{(tmp_path / 'log.txt').read_text()[-3000:]}"
-        if code == 128 + kind and kind in (signal.SIGTERM, signal.SIGUSR1):
-            saved_on_request += 1
-            assert kind.name in (tmp_path / "log.txt").read_text()
-        died.append((kind.name, f"{lines_recorded(run)} lines"))
-    finish(line, tmp_path)
+        with Program("train", *words, cwd=tmp_path) as program:
+            while wanted and program.poll() is None and lines_recorded(storm) - before < wanted:
+                before = min(before, lines_recorded(storm))  # it is cut back to the checkpoint first
+                time.sleep(0.005)
+            time.sleep(dice.uniform(0, 0.12) if wanted else dice.uniform(0, 1))
+            assert program.poll() is None, f"over after {number} kills:\n{program.stderr[-3000:]}"
+            code = program.stop(kind)
+            # Before training listens a signal ends the program at once, as it ends any.
+            assert code in (-kind, 128 + kind), f"{kind.name}: {code}\n{program.stderr[-3000:]}"
+            if code == 128 + kind and kind in (SIGTERM, SIGUSR1):
+                saved_on_request += 1
+                assert kind.name in program.stderr
+    run("train", *words, cwd=tmp_path)
     assert saved_on_request >= KILLS // 5
-    assert_equal_runs(undisturbed, run)
-    assert not list(run.rglob("*.tmp"))
+    assert_equal_runs(undisturbed, storm)
+    assert not list(storm.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("kind", [SIGTERM, SIGINT])
 def test_asked_to_stop_with_all_its_workers_it_saves_the_step_it_is_at(picture_folder, tmp_path, kind):
     """Ctrl-C in a terminal and a cluster's signals reach the loader's processes, too."""
-    far = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("checkpoint_every=1000", "validate_every=7")]
-    line = arguments(picture_folder, "asked", *far, "stage.draft.checkpoint_minutes=0")
-    run = tmp_path / "runs" / "asked"
-    process = start(line, tmp_path)
-    while lines_recorded(run) < 3:
-        assert process.poll() is None, (tmp_path / "log.txt").read_text()[-3000:]
-        time.sleep(0.01)
-    os.killpg(process.pid, kind)
-    assert process.wait(timeout=120) == 128 + kind
-    told = (tmp_path / "log.txt").read_text()
-    assert f"stopped by {kind.name} at step" in told
-    assert "Traceback" not in told
-    last = torch.load(run / "draft" / "checkpoints" / "last.ckpt", weights_only=True)
-    assert last["steps"] == max(entry["step"] for entry in read_record(run / "draft" / "metrics.jsonl")) >= 3
+    far = [
+        f"stage.{stage}.{setting}" for stage in STAGES for setting in ("checkpoint_every=1000", "val_every_n_steps=7")
+    ]
+    words = arguments(picture_folder, "asked", *far, "stage.draft.checkpoint_minutes=0")
+    draft = tmp_path / "runs" / "asked" / "draft"
+    with Program("train", *words, cwd=tmp_path) as program:
+        program.until(lambda: lines_recorded(draft.parent) >= 3)
+        assert program.stop(kind, group=True) == 128 + kind
+        assert f"stopped by {kind.name} at step" in program.stderr
+        assert "Traceback" not in program.stderr
+    last = torch.load(draft / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["steps"] == max(entry["step"] for entry in read_record(draft / "metrics.jsonl")) >= 3
 
 
 def test_a_run_that_must_be_resumed_goes_on_into_a_stage_that_was_never_begun(picture_folder, tmp_path):
-    few = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("steps=8", "validate_every=100")]
-    line = arguments(picture_folder, "must", *few, "data.workers=0", "evaluation.enabled=false")
-    process = start(line, tmp_path)
-    while lines_recorded(tmp_path / "runs" / "must") < 2:
-        assert process.poll() is None, (tmp_path / "log.txt").read_text()[-3000:]
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=120) == 128 + signal.SIGTERM
-    finish([*line, "resume=must"], tmp_path)
+    few = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("steps=8", "val_every_n_steps=100")]
+    words = arguments(picture_folder, "must", *few, "data.workers=0", "evaluation.enabled=false")
+    with Program("train", *words, cwd=tmp_path) as program:
+        program.until(lambda: lines_recorded(tmp_path / "runs" / "must") >= 2)
+        assert program.stop(SIGTERM) == 128 + SIGTERM
+    run("train", *words, "resume=must", cwd=tmp_path)
     assert (tmp_path / "runs" / "must" / "colorizer" / "complete.json").is_file()

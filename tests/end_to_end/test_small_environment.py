@@ -29,9 +29,7 @@ ROUNDING = 2
 
 def run(*words: object, **options: object) -> str:
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run(
-        [str(word) for word in words], env=environment, capture_output=True, text=True, timeout=600, **options
-    )
+    done = subprocess.run([str(word) for word in words], env=environment, capture_output=True, text=True, **options)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

@@ -1,9 +1,8 @@
 """Systems side by side, as a user types it: linecolor-study, linecolor-evaluate systems=..., linecolor-data hints."""
 
 import json
-import os
 import re
-import subprocess
+import signal
 import sys
 from pathlib import Path
 
@@ -17,16 +16,9 @@ from omegaconf import OmegaConf
 from linecolor.evaluation.results import FIGURES, ROWS, Measured
 from linecolor.experiment.composition import configuration_folder, register_resolvers
 from linecolor.images import read_color, write_png
+from tests.end_to_end.program import Program, run
 
 ABLATIONS = sorted(path.stem for path in (Path(configuration_folder()) / "experiment" / "ablation").glob("*.yaml"))
-
-
-def command(module: str, *arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    line = [sys.executable, "-m", f"linecolor.cli.{module}", *arguments]
-    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=400)
-    assert done.returncode == code, (done.returncode, done.stdout[-1000:], done.stderr[-3000:])
-    return done
 
 
 def of_pictures(folder: Path) -> list[str]:
@@ -38,7 +30,7 @@ def of_pictures(folder: Path) -> list[str]:
 def study(picture_folder, tmp_path_factory) -> Path:
     """Table 2 in two steps of everything; the folder it was started in."""
     home = tmp_path_factory.mktemp("study")
-    done = command("study", "budget=tiny", *of_pictures(picture_folder), cwd=home)
+    done = run("study", "budget=tiny", *of_pictures(picture_folder), cwd=home)
     assert "Two steps of everything; no figure here means anything." in done.stdout
     assert "Open the report: runs/table2-tiny/report.html" in done.stdout
     return home
@@ -78,7 +70,7 @@ def test_rows_are_a_table_anybody_can_read(study):
 
 def test_a_finished_study_is_not_run_again(study, picture_folder):
     before = (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns
-    done = command("study", "budget=tiny", *of_pictures(picture_folder), cwd=study)
+    done = run("study", "budget=tiny", *of_pictures(picture_folder), cwd=study)
     assert "Measurement: complete; nothing to do" in done.stdout
     assert (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns == before
 
@@ -115,7 +107,7 @@ def test_a_wrong_study_is_refused_before_anything_is_trained(word, told, picture
 def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, picture_folder):
     """Another program gets the hint layers as files; its results stand in the same table."""
     root, lines = picture_folder / "color", picture_folder / "line"
-    command(
+    run(
         "data", "hints", str(root), "--lines", str(lines), "--test-share", "0.3", "--hints", "0,4", "--out", "protocol",
         cwd=study,
     )  # fmt: skip
@@ -126,7 +118,7 @@ def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, p
         for level in ("000", "004"):
             write_png(study / "theirs" / level / layer.name, (truth * 0.9).astype(np.uint8)[::2, ::2])
     systems = "systems={Ours: runs/table2-tiny/demo-seed0, Theirs: theirs, Bundle: runs/table2-tiny/demo-seed0/bundle}"
-    done = command(
+    done = run(
         "evaluate", systems, "out=side", "hint_layers=protocol/hints", "references=[bare line]",
         f"data.root={root}", f"data.lines={lines}", "data.test_share=0.3", "evaluation.drawings=60", cwd=study,
     )  # fmt: skip
@@ -135,7 +127,7 @@ def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, p
     assert measured.names == ["Ours", "Theirs", "Bundle", "bare line"]
     assert measured.members("Theirs")[0].figure("004", "psnr_mean") > 15
     # Given as files or drawn by the protocol, the hints are the same, and so is what comes of them.
-    own = command(
+    own = run(
         "evaluate", systems, "out=own", "references=[]", "evaluation.hints=[0,4]", f"data.root={root}",
         f"data.lines={lines}", "data.test_share=0.3", "evaluation.drawings=60", "pictures=false", cwd=study,
     )  # fmt: skip
@@ -179,7 +171,7 @@ def test_a_wrong_set_of_systems_is_named(words, told, tmp_path, monkeypatch):
 
 def test_pictures_that_a_system_was_trained_on_are_told(study, picture_folder):
     """With another share held out, drawings that the run trained on come among those it is measured on."""
-    command(
+    run(
         "evaluate", "systems=[runs/table2-tiny/demo-seed0]", "out=leak", "references=[]", "evaluation.hints=[0]",
         "data.test_share=1.0", "evaluation.drawings=60", "pictures=false", cwd=study,
     )  # fmt: skip
@@ -242,23 +234,12 @@ def test_every_study_composes_its_trainings_in_every_budget(study_name, budget, 
 
 def test_a_stopped_study_says_so_and_goes_on(picture_folder, tmp_path):
     """SIGTERM reaches the training that is under way, which saves; the study ends with the signal's code."""
-    import signal
-    import time
-
     longer = "+study.systems.Base.overrides=['stage.alacgan.steps=4000','stage.alacgan.checkpoint_every=5']"
-    words = ["budget=tiny", *of_pictures(picture_folder), longer]
-    line = [sys.executable, "-m", "linecolor.cli.study", *words]
-    process = subprocess.Popen(
-        line, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
-    )
     checkpoint = tmp_path / "runs/table2-tiny/demo_alacgan-seed0/alacgan/checkpoints/last.ckpt"
-    deadline = time.monotonic() + 120
-    while not checkpoint.is_file() and time.monotonic() < deadline:
-        assert process.poll() is None
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM, told[-2000:]
+    with Program("study", "budget=tiny", *of_pictures(picture_folder), longer, cwd=tmp_path) as program:
+        program.until(checkpoint.is_file)
+        assert program.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+        told = program.stderr
     assert "stopped by SIGTERM" in told
     assert "start the same command again to continue" in told
 

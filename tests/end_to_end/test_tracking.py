@@ -5,8 +5,6 @@ import os
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,33 +20,22 @@ from linecolor.experiment.composition import configuration_folder, register_reso
 from linecolor.experiment.tracking import log_bundle
 from linecolor.runs.record import append_record, read_record
 from linecolor.runs.run_folder import RunFolder
+from tests.end_to_end.program import TINY, Program, data
 
-TINY = ["experiment=demo", "debug=tiny", "evaluation.enabled=false", "logger=wandb"]
-
-
-def arguments(folder: Path) -> list[str]:
-    return ["data=folder", f"data.root={folder / 'color'}", f"data.lines={folder / 'line'}", "data.test_share=0.3"]
+TRACKED = [*TINY, "evaluation.enabled=false", "logger=wandb"]
 
 
-def start(*words: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
-    """linecolor-train in another folder than the repository, with a key that opens nothing."""
-    key = {"WANDB_API_KEY": "0123456789" * 4, "HOME": str(cwd), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "linecolor.cli.train", *words],
-        cwd=cwd,
-        env={**os.environ, **key, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(*words: str, cwd: Path, **environment: str) -> Program:
+    """linecolor-train with a key that opens nothing."""
+    key = {"WANDB_API_KEY": "0123456789" * 4, "HOME": str(cwd)}
+    return Program("train", *TRACKED, *words, cwd=cwd, **key | environment)
 
 
 def train(*words: str, cwd: Path, **environment: str) -> str:
     """A whole run, which must end well; what it said on standard error."""
-    process = start(*words, cwd=cwd, **environment)
-    _, said = process.communicate(timeout=240)
-    assert process.returncode == 0, said[-2000:]
-    return said
+    with start(*words, cwd=cwd, **environment) as program:
+        assert program.wait() == 0, program.stderr[-2000:]
+        return program.stderr
 
 
 def records(folder: Path) -> list[Record]:
@@ -95,7 +82,7 @@ def wandb_id(stage: Path) -> str:
 def tracked(picture_folder, tmp_path_factory) -> Path:
     """A whole tiny run, tracked offline."""
     home = tmp_path_factory.mktemp("tracked")
-    train(*TINY, *arguments(picture_folder), cwd=home)
+    train(*data(picture_folder), cwd=home)
     return home / "runs" / "tiny"
 
 
@@ -144,7 +131,7 @@ def test_w_and_b_gets_nothing_but_numbers_sheets_and_settings(tracked):
 
 def test_the_bundle_goes_as_an_artifact_on_request_only(tracked, tmp_path):
     register_resolvers()
-    asked = [*TINY, f"runs_dir={tracked.parent}"]
+    asked = [*TRACKED, f"runs_dir={tracked.parent}"]
     for wish, expected in (("false", 0), ("true", 1)):
         with initialize_config_dir(configuration_folder(), version_base="1.3"):
             config = compose("train", [*asked, f"logger.wandb.log_bundle={wish}"])
@@ -163,19 +150,16 @@ def test_the_bundle_goes_as_an_artifact_on_request_only(tracked, tmp_path):
 
 def test_after_a_kill_nothing_is_sent_twice_and_nothing_is_left_out(picture_folder, tmp_path):
     options = [
-        *TINY,
         "stages=[draft]",
         "stage.draft.steps=40",
         "stage.draft.checkpoint_every=15",
-        "stage.draft.validate_every=20",
-        *arguments(picture_folder),
+        "stage.draft.val_every_n_steps=20",
+        *data(picture_folder),
     ]
     draft = tmp_path / "runs" / "tiny" / "draft"
-    process = start(*options, cwd=tmp_path)
-    until(lambda: len(read_record(draft / "metrics.jsonl")) >= 24, 120)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    with start(*options, cwd=tmp_path) as program:
+        program.until(lambda: len(read_record(draft / "metrics.jsonl")) >= 24)
+        assert program.stop(signal.SIGKILL) == -signal.SIGKILL
     ((_, (first,)),) = offline_runs(draft.parent).items()
     until(lambda: any(record.HasField("exit") for record in records(first)), 30)
     reached = max(row["images_seen"] for row in history(first))
@@ -207,7 +191,7 @@ def dead_server(request) -> Iterator[str]:
 
 def test_without_network_training_ends_well_and_says_how_to_send_it_later(picture_folder, tmp_path, dead_server):
     started = time.perf_counter()
-    options = [*TINY, "stages=[draft]", "logger.wandb.offline=false", *arguments(picture_folder)]
+    options = ["stages=[draft]", "logger.wandb.offline=false", *data(picture_folder)]
     said = train(*options, cwd=tmp_path, WANDB_BASE_URL=dead_server)
     assert time.perf_counter() - started < 90  # W&B by itself waits for more than 100 s before it gives up
     ((_, (folder,)),) = offline_runs(tmp_path / "runs" / "tiny").items()
@@ -217,7 +201,7 @@ def test_without_network_training_ends_well_and_says_how_to_send_it_later(pictur
 
 
 def test_without_a_key_nobody_is_asked_for_one(picture_folder, tmp_path, server):
-    options = [*TINY, "stages=[draft]", "logger.wandb.offline=false", *arguments(picture_folder)]
+    options = ["stages=[draft]", "logger.wandb.offline=false", *data(picture_folder)]
     said = train(*options, cwd=tmp_path, WANDB_BASE_URL=server.address, WANDB_API_KEY="")
     assert "No API key" in said
     assert "wandb sync runs/tiny/wandb/offline-run-" in said
@@ -293,7 +277,7 @@ def server() -> Iterator[Server]:
 
 
 def test_online_the_server_gets_rows_sheets_group_and_configuration(picture_folder, tmp_path, server):
-    options = [*TINY, "stages=[draft]", "logger.wandb.offline=false", *arguments(picture_folder)]
+    options = ["stages=[draft]", "logger.wandb.offline=false", *data(picture_folder)]
     said = train(*options, cwd=tmp_path, WANDB_BASE_URL=server.address)
     assert "tracked offline" not in said
     draft = tmp_path / "runs" / "tiny" / "draft"

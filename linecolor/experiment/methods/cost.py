@@ -52,7 +52,7 @@ def operations(colorizer: "LineColorizer") -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from linecolor.hints.layers import draft_channels
+    from linecolor.hints.propagation import draft_channels
 
     side = colorizer.options.resolution
     on_meta = {name: copy.deepcopy(network).to("meta").eval() for name, network in colorizer.networks.items()}

@@ -9,7 +9,7 @@ def evaluate_methods(requested: dict[str, Any]) -> Path:
     import yaml
 
     from datamodules.held_out import full_drawings
-    from datamodules.recipe import LineSettings
+    from datamodules.pair_settings import LineSettings, PairSettings
     from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
     from linecolor.experiment.checks import check_evaluation
     from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
@@ -35,7 +35,7 @@ def evaluate_methods(requested: dict[str, Any]) -> Path:
             "no run among the systems tells which pictures were held out: give data.test_share, that of the training, "
             "or 1.0 for pictures that none of the systems has seen (a prepared data set keeps its own split)"
         )
-    line = LineSettings(**{**fallback["pairs"]["line"], **config.get("pairs", {}).get("line", {})})
+    line = LineSettings.from_config(config["pairs"]["line"]) if runs else PairSettings.named("paper").line
     drawings = held_out_drawings(load_drawings(data), settings["drawings"], data["root"])
     layers, out = requested["hint_layers"], Path(requested["out"]).expanduser()
     request = MeasurementRequest(

@@ -34,12 +34,12 @@ class Prober:
         self.held_out = [drawing for drawing in drawings if drawing.split == "test"]
         self.largest = _largest(self.held_out, plain["evaluation"]["drawings"])
 
-    def __call__(self, tasks: list[str], accumulate: int | None = None) -> dict[str, dict[str, Any]]:
+    def __call__(self, tasks: list[str], micro_batches: int | None = None) -> dict[str, dict[str, Any]]:
         """Measure stages and `evaluation` one after the other.
 
         Args:
             tasks: in a run's order.
-            accumulate: of the stages, where it shall not be the configured one.
+            micro_batches: of the stages, where it shall not be the configured one.
 
         Returns:
             Figures by task; from the one with which memory ran out, none.
@@ -51,7 +51,7 @@ class Prober:
         for stage in plain["stages"]:
             settings = plain["stage"][stage]
             settings["batch_size"] //= world_size(plain["trainer"])
-            settings["accumulate"] = accumulate or settings["accumulate"]
+            settings["micro_batches"] = micro_batches or settings["micro_batches"]
         request, result = self.folder / "request", self.folder / "result.json"
         wanted = {"tasks": tasks, "plain": plain, "drawings": self.training, "held_out": self.largest}
         request.write_bytes(pickle.dumps(wanted))

@@ -108,7 +108,7 @@ def _run_in_parts(
     probe: Prober, stage: str, plain: dict[str, Any], figures: dict[str, Any] | None, ran_out: bool
 ) -> tuple[int, dict[str, Any]]:
     """The figures of a stage in as many parts as asked for, or where memory runs out in the next number that works."""
-    parts = plain["stage"][stage]["accumulate"]
+    parts = plain["stage"][stage]["micro_batches"]
     if figures is None and not ran_out:
         figures = probe([stage]).get(stage)  # a stage before it ended the measurement
     while figures is None:
@@ -134,7 +134,7 @@ def _peaks(
     if peaks[parts] > limit and further:
         print(f"  {stage}: too much for the card; measuring {further} parts for comparison", flush=True)
         # A process keeps what the stages before it have freed, a card does not: both alone, to be comparable.
-        together = not gpu and parts == plain["stage"][stage]["accumulate"]
+        together = not gpu and parts == plain["stage"][stage]["micro_batches"]
         for count in (parts, further) if together else (further,):
             alone = probe([stage], count).get(stage)
             if alone:
@@ -154,11 +154,11 @@ def _stage_figures(
     settings = plain["stage"][stage]
     batch = _batch(stage, plain)
     loading = told["loading"] * settings["batch_size"] / batch
-    work = mean_step(told["with_content"], told["without"], settings.get("content_every", 1))
+    work = mean_step(told["with_content"], told["without"], settings.get("content_loss_interval", 1))
     each = step_seconds(work, loading, plain["data"]["workers"], told["threads"], _cores())
-    looks = validations(settings["steps"], settings["validate_every"])
+    looks = validations(settings["steps"], settings["val_every_n_steps"])
     looking = looks * min(settings["validation_drawings"], len(probe.held_out)) * told["validation"]
-    asked = settings["accumulate"]
+    asked = settings["micro_batches"]
     return {
         "images": settings["batch_size"],
         "parts": parts,

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.recipe import PairSettings
+from datamodules.pair_settings import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
@@ -42,7 +42,7 @@ class PartialBatch(LineArtBatch):
 
     take = 1
 
-    def chunks(self, count: int) -> list[LineArtBatch]:
+    def micro_batches(self, count: int) -> list[LineArtBatch]:
         """The first `take` images."""
         return [self[: self.take]]
 
@@ -75,7 +75,7 @@ class StepWatch(L.Callback):
     Args:
         stage: its name, for the progress.
         data: of the stage.
-        content_every: steps between two with the content loss; these and the others are measured in turns.
+        content_loss_interval: steps between two with the content loss; these and the others are measured in turns.
         parts: in which a batch is processed.
         drawing: a held-out drawing; None leaves the look at it out.
         plain: the whole configuration.
@@ -85,12 +85,12 @@ class StepWatch(L.Callback):
         self,
         stage: str,
         data: ProbeData,
-        content_every: int,
+        content_loss_interval: int,
         parts: int,
         drawing: FullDrawing | None,
         plain: dict[str, Any],
     ) -> None:
-        self.stage, self.data, self.content_every, self.parts = stage, data, content_every, parts
+        self.stage, self.data, self.content_loss_interval, self.parts = stage, data, content_loss_interval, parts
         self.drawing, self.plain = drawing, plain
         self.seconds: dict[bool, list[float]] = {True: [], False: []}
         self.training_peak = self.validation_peak = 0
@@ -104,7 +104,7 @@ class StepWatch(L.Callback):
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Put the stage before a step with the content loss, or before one without."""
-        if self.content_every > 1:
+        if self.content_loss_interval > 1:
             pl_module.steps = 0 if self._content else 1  # type: ignore[assignment]
         if self.shortened:
             # A part but the first finds the gradients of those before it in memory.
@@ -122,9 +122,9 @@ class StepWatch(L.Callback):
             self._prepare(self._preparing.pop(0), seconds)
             return
         self.seconds[self._content].append(seconds)
-        self._content = self.content_every == 1 or not self._content
+        self._content = self.content_loss_interval == 1 or not self._content
         elapsed = time.perf_counter() - self._began
-        counts = [len(kind) for kind in self.seconds.values()][: 1 if self.content_every == 1 else 2]
+        counts = [len(kind) for kind in self.seconds.values()][: 1 if self.content_loss_interval == 1 else 2]
         enough = sum(counts) >= MOST_STEPS or (elapsed > ENOUGH_S and min(counts) >= 2)
         trainer.should_stop = enough or (elapsed > LONGEST_S and min(counts) >= 1)
 
@@ -187,8 +187,8 @@ def measure_stage(
     # On a CPU loader processes that fill their queues would be timed as well; they are measured by themselves below.
     workers = plain["data"]["workers"] if on_gpu(plain) else 0
     data = _data(stage, plain, drawings, settings["batch_size"], workers)
-    every = settings.get("content_every", 1)
-    watch = StepWatch(stage, data, every, settings["accumulate"], drawing, plain)
+    every = settings.get("content_loss_interval", 1)
+    watch = StepWatch(stage, data, every, settings["micro_batches"], drawing, plain)
     names = ("accelerator", "precision", "deterministic", "benchmark")
     own = {name: plain["trainer"][name] for name in names if name in plain["trainer"]}
     print(f"  {stage}: steps", flush=True)

@@ -92,7 +92,7 @@ def _fit(figures: dict[str, Any]) -> list[str]:
             )
         else:
             lines.append(f"{name} {cause} with a batch of {stage['images']} in {_parts(stage['asked_parts'])}")
-            overrides.append(f"stage.{name}.accumulate={parts}")
+            overrides.append(f"stage.{name}.micro_batches={parts}")
     evaluation = figures["evaluation"]
     if evaluation and evaluation["need_bytes"] > limit * GB:
         need = _gb(evaluation["need_bytes"])

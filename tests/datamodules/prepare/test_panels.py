@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from datamodules import illustrations
 from datamodules.held_out import FullDrawings
 from datamodules.illustrations import Illustrations
+from datamodules.pair_settings import PairSettings
 from datamodules.prepare import openmoji
 from datamodules.prepare.characters import TEST_SHARE
 from datamodules.prepare.panels import compose
@@ -22,7 +23,7 @@ from datamodules.prepare.panels.balloons import SHAPES, Balloon, balloon_svg
 from datamodules.prepare.panels.cast import Actor, draw_actors
 from datamodules.prepare.panels.layout import Frame, Layout, draw_frame, draw_layout
 from datamodules.prepare.rendering import Licence, Origin, Pictures, Row, render_pictures
-from datamodules.recipe import PairSettings, keyed_generator
+from datamodules.recipe import keyed_generator
 from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.drawing import split_of
 from datamodules.sources.folder import read_licence, scan_folder

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.recipe import PairSettings
+from datamodules.pair_settings import PairSettings
 from datamodules.sources.folder import scan_folder
 from lightning_modules.callbacks.health import Health, NetworkDied
 from lightning_modules.stages.training_stage import TrainingDiverged, TrainingStage

@@ -177,7 +177,7 @@ def test_a_large_file_that_does_not_tell_its_length_is_refused_on_the_way(serve)
 
 
 def test_unfinished_uploads_of_all_users_together_are_bounded(serve):
-    client = serve(file_bytes=100_000, held_bytes=150_000)
+    client = serve(file_bytes=100_000, total_bytes=150_000)
     picture = encode_png(rooms(50, 60))
     sending = []
     for _ in range(2):
@@ -196,7 +196,7 @@ def test_unfinished_uploads_of_all_users_together_are_bounded(serve):
         connection.close()
 
 
-@pytest.mark.parametrize("bound", ["_PATIENCE_SECONDS", "_LONGEST_SECONDS"])
+@pytest.mark.parametrize("bound", ["_CHUNK_SECONDS", "_UPLOAD_SECONDS"])
 def test_an_upload_that_stands_still_is_given_up(serve, monkeypatch, bound):
     monkeypatch.setattr(f"linecolor.web.uploads.{bound}", 0.1)
     client = serve()
@@ -276,7 +276,7 @@ def test_a_crowd_is_told_to_come_again(serve, painter):
             going.wait(20)
             return super().color_window(page, inputs)
 
-    client = serve(Slow(), waiting=0)
+    client = serve(Slow(), queue_size=0)
     name = client.upload(rooms(50, 60))
     with ThreadPoolExecutor(1) as users:
         first = users.submit(client.order, name, "color.png", [dot(RED, 5, 5)])

@@ -3,7 +3,7 @@ import pytest
 
 from linecolor.images import UnreadableImage
 from linecolor.images.encoding import encode_png
-from linecolor.web.drawing import at_details
+from linecolor.web.drawing import colorizers_by_resolution
 from linecolor.web.store import DrawingStore
 
 PAGE = encode_png(np.full((20, 30), 255, np.uint8))
@@ -18,7 +18,9 @@ class Clock:
 
 @pytest.fixture
 def store(tmp_path, painter):
-    return DrawingStore(tmp_path, at_details(painter()), 10**8, most=3, idle_seconds=100, clock=Clock())
+    return DrawingStore(
+        tmp_path, colorizers_by_resolution(painter()), 10**8, max_drawings=3, idle_seconds=100, clock=Clock()
+    )
 
 
 def files(store) -> set[str]:

@@ -42,17 +42,17 @@ class Probes:
     def peak(self, stage: str, parts: int) -> float:
         return self.fixed + self.per_sample * self.plain["stage"][stage]["batch_size"] / parts
 
-    def __call__(self, tasks: list[str], accumulate: int | None = None) -> dict:
+    def __call__(self, tasks: list[str], micro_batches: int | None = None) -> dict:
         told = {}
         for task in tasks:
-            figures = EVALUATION if task == "evaluation" else self.stage(task, accumulate)
+            figures = EVALUATION if task == "evaluation" else self.stage(task, micro_batches)
             if figures is None:
                 break
             told[task] = figures
         return told
 
-    def stage(self, task: str, accumulate: int | None) -> dict | None:
-        parts = accumulate or self.plain["stage"][task]["accumulate"]
+    def stage(self, task: str, micro_batches: int | None) -> dict | None:
+        parts = micro_batches or self.plain["stage"][task]["micro_batches"]
         self.asked.append((task, parts))
         peak = self.peak(task, parts)
         if peak > self.machine:
@@ -94,7 +94,7 @@ def test_what_fits_needs_one_measurement_and_no_suggestion(paper):
     assert probes.asked == [("draft", 4), ("colorizer", 8)]
     assert figures["stages"]["draft"]["fits"]
     assert "draft fits a card of 11 GB" in table(figures)
-    assert "accumulate=" not in table(figures)
+    assert "micro_batches=" not in table(figures)
 
 
 def test_what_does_not_fit_gets_the_fewest_parts_that_do(paper):
@@ -106,7 +106,7 @@ def test_what_does_not_fit_gets_the_fewest_parts_that_do(paper):
     alone = [("draft", 4), ("draft", 8), ("colorizer", 8), ("colorizer", 16)]
     assert probes.asked == [("draft", 4), ("colorizer", 8), *alone]
     told = table(figures)
-    assert "add:  stage.draft.accumulate=16 stage.colorizer.accumulate=16" in told
+    assert "add:  stage.draft.micro_batches=16 stage.colorizer.micro_batches=16" in told
     assert "by the line through them" in told
 
 
@@ -179,10 +179,10 @@ def probed(picture_folder):
 def test_steps_with_and_without_the_content_loss_are_measured_in_turns(probed, tmp_path, monkeypatch):
     monkeypatch.setattr(steps, "ENOUGH_S", 0.2)
     monkeypatch.setattr(steps, "LOADER_S", 0.1)
-    told = probed(tmp_path, "stage.draft.content_every=16")
+    told = probed(tmp_path, "stage.draft.content_loss_interval=16")
     assert len(told["with_content"]) >= 2
     assert len(told["with_content"]) - len(told["without"]) in (0, 1)
-    always = probed(tmp_path, "stage.draft.content_every=1")
+    always = probed(tmp_path, "stage.draft.content_loss_interval=1")
     assert always["without"] == []
     assert list(tmp_path.iterdir()) == []
 
@@ -201,7 +201,7 @@ def test_one_part_of_a_slow_step_stands_for_all_of_them(probed, tmp_path, monkey
     monkeypatch.setattr(steps, "now", lambda: float(images))
     monkeypatch.setattr(steps, "ENOUGH_S", 0.0)
     monkeypatch.setattr(steps, "LOADER_S", 0.1)
-    batch = ["stage.draft.batch_size=16", "stage.draft.accumulate=4", "stage.draft.content_every=1"]
+    batch = ["stage.draft.batch_size=16", "stage.draft.micro_batches=4", "stage.draft.content_loss_interval=1"]
     whole = probed(tmp_path, *batch)
     assert (whole["shortened"], whole["with_content"]) == (False, [16.0, 16.0])
     assert images == 2 * 1 + 3 * 16  # twice one to feel how slow it is, one step to warm up
