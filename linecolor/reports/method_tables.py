@@ -209,14 +209,14 @@ def claims_table(measured: Measured) -> Table:
         seeds = measured.seeds(name)
         at = measured.level_of(name, level)
         if at in seeds[0].levels:
-            rows.append([name, *(_mean_of(seeds, at, f"{claim}_mean") for claim in CLAIMS)])
+            rows.append([name, *(_mean_of(seeds, at, f"{claim.name}_mean") for claim in CLAIMS)])
     return Table(
         "The paper's claims as numbers",
         f"With {level_name(level)}. Chroma ratio: CIELAB chroma of the foreground against the truth's; 1 is right, "
         "below is washed out. Bleeding: the neighbour's colour beside region edges, 0 to 1. Checkerboard: coherent "
         "period-2 amplitude in levels of 255, on the picture as the network left it. Lost detail: the share of the "
         "truth's fine luminance detail around the lines that is missing or wrong; 1 is all of it.",
-        ["method", *CLAIMS.values()],
+        ["method", *(claim.title for claim in CLAIMS)],
         rows,
     )
 
