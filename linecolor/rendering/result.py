@@ -1,4 +1,4 @@
-"""What comes out of colouring a page, and what the networks make of a window of it. NumPy only."""
+"""The result of colouring a page, and the output of the networks for a window of it. NumPy only."""
 
 from dataclasses import dataclass, field
 
@@ -31,7 +31,7 @@ class ColorizationResult:
 
 @dataclass
 class NetworkOutput:
-    """What the networks make of a window of a page; all in [-1, 1].
+    """The output of the networks for a window of a page; all in [-1, 1].
 
     Attributes:
         color: (3, h, w) RGB.
