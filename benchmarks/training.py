@@ -15,7 +15,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.prepare.openmoji import prepare_openmoji
+from datamodules.prepare.openmoji import openmoji_set
+from datamodules.prepare.rendering import render_set
 from datamodules.sources.folder import scan_folder
 from lightning_modules.stages.draft import DraftGAN
 from linecolor import losses
@@ -38,7 +39,7 @@ def measure(experiment: str = "demo", batch_size: int | None = None) -> dict[str
     config = _config(experiment)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as folder:
-        prepare_openmoji(folder, limit=48, test_limit=2, test_size=256, progress=False)
+        render_set(folder, openmoji_set(limit=48, test_limit=2), test_size=256, progress=False)
         data = _data(config, Path(folder), batch_size)
         batch = next(iter(data.train_dataloader()))
         batch = _to(batch, device)
@@ -81,7 +82,7 @@ class _BareLoop:
 
     def step(self, batch: LineArtBatch) -> None:
         module = self.module
-        fake = module.generator(batch.draft_line, batch.hint, batch.spread)
+        fake = module.generator(batch.draft_line, batch.hint, batch.propagated_hints)
         module.discriminator.requires_grad_(False)
         loss = module.weights["reconstruction"] * losses.reconstruction_loss(fake, batch.draft_color)
         loss = loss + module.weights["adversarial"] * losses.adversarial_loss(module.discriminator(fake))

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from linecolor.experiment.processes import RunStopped, is_first_process
+from linecolor.systems.registry import packages
 
 MISTAKE, INTERRUPTED = 2, 130
 USER_ERRORS = (ValueError, OSError, ImportError)
@@ -75,16 +76,18 @@ def stop_code(stopped: RunStopped, program: str = "") -> int:
 def is_user_error(error: BaseException) -> bool:
     """Whether an error was raised by our own code to tell the user something, not by a fault in it.
 
-    House rule: `ValueError`, `FileNotFoundError` and their kin raised in our packages are for users, `assert` is for
-    invariants; the same kinds raised inside a library are faults, and keep their traceback.
+    House rule: `ValueError`, `FileNotFoundError` and their kin raised in our packages, or in one that registers a
+    system, are for users, `assert` is for invariants; the same kinds raised inside a library are faults, and keep their
+    traceback.
     """
     if isinstance(error, OSError) and error.filename is not None:
         return True  # a read-only folder, a full disk, a file in a folder's place: the system's message names it
     if not isinstance(error, (ValueError, OSError, RuntimeError, ImportError)):
         return False
     frames = traceback.extract_tb(error.__traceback__)
-    specs = (find_spec(package) for package in ("linecolor", "lightning_modules", "datamodules"))
-    ours = [Path(folder).resolve() for spec in specs if spec for folder in spec.submodule_search_locations or ()]
+    specs = (find_spec(package) for package in ("linecolor", "lightning_modules", "datamodules", *packages()))
+    places = (place for spec in specs if spec for place in spec.submodule_search_locations or [spec.origin or ""])
+    ours = [Path(place).resolve() for place in places if place]
     return bool(frames) and any(Path(frames[-1].filename).resolve().is_relative_to(folder) for folder in ours)
 
 

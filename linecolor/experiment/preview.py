@@ -14,7 +14,7 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     """Make `count` pairs of the first epoch as a training with these overrides would, and draw them.
 
     Columns: colour, line by each method that has a weight, the real line, the line that was drawn for training, hints,
-    spread hints, the draft's target, the draft with simulated artifacts.
+    propagated hints, the draft's target, the draft with simulated artifacts.
 
     Args:
         output: PNG to write.
@@ -65,14 +65,14 @@ def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> 
             recipe["line_fallback"] = recipe["line_method"]
         by_method[title] = _pictures(synthesizer({**batch, "recipe": recipe}).line)
     faulty = artifacts.simulate(made.draft_color, made.artifacts)
-    spread = made.spread if made.spread.shape[1] else torch.zeros_like(made.draft_color)
+    propagated = made.propagated_hints if made.propagated_hints.shape[1] else torch.zeros_like(made.draft_color)
     alpha = made.hint[:, 3:] * 2 - 1
     return {
         "colour": _pictures(made.color),
         **by_method,
         "line": _pictures(made.line),
         "hints": _pictures(torch.cat([made.hint[:, :3], alpha], dim=1)),
-        "spread": _pictures(spread),
+        "propagated": _pictures(propagated),
         "draft size": _pictures(made.draft_color),
         "artifacts": _pictures(faulty),
     }

@@ -81,6 +81,7 @@ def check_buildable(config: "RunConfig") -> None:
     from datamodules.pairs import PairSynthesizer
     from linecolor.lineart.methods import REAL
     from linecolor.networks.features import FrozenFeatures
+    from linecolor.systems.bundle import check_arguments
 
     model, system = config.model, config.system
     PairSynthesizer(config.pairs, model.hint_spread)
@@ -92,8 +93,11 @@ def check_buildable(config: "RunConfig") -> None:
                 f"model.{stage.name}._target_={model.settings[stage.name]['_target_']}: the {system.name} system has a "
                 f"{stage.generator} there; register a system of your own for another network"
             )
+    architectures = {name: model.architecture(name) for name in system.names}
     try:
-        pipeline.check_architectures({name: model.architecture(name) for name in system.names}, model.hint_spread)
+        for name, architecture in architectures.items():
+            check_arguments(name, architecture)  # a bundle must hold them, days later
+        pipeline.check_architectures(architectures, model.hint_spread)
     except ValueError as error:
         raise ValueError(f"model.{error}") from None
     multiple = pipeline(networks).multiple
