@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from linecolor.arrays import Picture
 from linecolor.evaluation import metrics
-from linecolor.rendering.blending import BlendMode, blend
+from linecolor.rendering.blending import blend
+from linecolor.rendering.blends import BlendMode
 from linecolor.samples import FullDrawing
 
 FIGURES = ("psnr", "psnr_foreground", "ssim", "ssim_foreground")

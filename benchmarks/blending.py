@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from benchmarks.stopwatch import median_seconds
-from linecolor.rendering.blending import BlendMode, blend
+from linecolor.rendering.blending import blend
+from linecolor.rendering.blends import BlendMode
 
 SIGMA = 0.6
 MODES: tuple[BlendMode, ...] = ("none", "paper", "clean")

@@ -16,7 +16,7 @@ from benchmarks.blend_comparison import FIGURES, BlendComparison, compare_blends
 from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import of_split
 from datamodules.sources.folder import scan_folder
-from linecolor.evaluation.full_size import color_by_protocol
+from linecolor.evaluation.methods import color_by_protocol
 from linecolor.runs.run_folder import machine
 from linecolor.systems.line_colorizer import LineColorizer
 

@@ -61,7 +61,7 @@ def _take_part() -> None:
         return kept
 
     config = _config("demo")
-    batch = few_pairs(config, config["stage"]["draft"]["batch_size"] // 2)
+    batch = few_pairs(config, config.stages["draft"].batch_size // 2)
     turns = InTurns()
     trainer = L.Trainer(
         accelerator="cpu",
@@ -76,7 +76,7 @@ def _take_part() -> None:
         use_distributed_sampler=False,
     )
     module = _module(config)
-    module.content_every = BLOCK  # once a block, whatever the block exchanges
+    module.content_loss_interval = BLOCK  # once a block, whatever the block exchanges
     trainer.fit(module, DataLoader([batch] * (2 * BLOCK * BLOCKS), batch_size=None))  # type: ignore[arg-type]
     if trainer.is_global_zero:
         means = {

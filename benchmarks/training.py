@@ -12,19 +12,17 @@ from typing import Any
 
 import lightning as L
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.prepare.openmoji import prepare_openmoji
-from datamodules.recipe import PairSettings
+from datamodules.prepare.openmoji import openmoji_set
+from datamodules.prepare.rendering import render_set
 from datamodules.sources.folder import scan_folder
 from lightning_modules.stages.draft import DraftGAN
-from lightning_modules.stages.training_stage import StageSettings
 from linecolor import losses
-from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.stage import build_stage
 from linecolor.samples import LineArtBatch
 
 ROUNDS = 5
@@ -41,7 +39,7 @@ def measure(experiment: str = "demo", batch_size: int | None = None) -> dict[str
     config = _config(experiment)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as folder:
-        prepare_openmoji(folder, limit=48, test_limit=2, test_size=256, progress=False)
+        render_set(folder, openmoji_set(limit=48, test_limit=2), test_size=256, progress=False)
         data = _data(config, Path(folder), batch_size)
         batch = next(iter(data.train_dataloader()))
         batch = _to(batch, device)
@@ -54,7 +52,7 @@ def measure(experiment: str = "demo", batch_size: int | None = None) -> dict[str
         # A round is one cycle of the content loss, which not every step of a small model has; a step's time is the mean
         # over its cycle, the figures are medians over cycles. In turns, so that whatever else the machine does meets
         # all three alike.
-        cycle = module.content_every
+        cycle = module.content_loss_interval
         for _ in range(ROUNDS):
             synthesis += _times(lambda: data.synthesizer(batch), cycle)
             bare.append(statistics.mean(_times(lambda: loop.step(pairs), cycle)))
@@ -84,12 +82,12 @@ class _BareLoop:
 
     def step(self, batch: LineArtBatch) -> None:
         module = self.module
-        fake = module.generator(batch.draft_line, batch.hint, batch.spread)
+        fake = module.generator(batch.draft_line, batch.hint, batch.propagated_hints)
         module.discriminator.requires_grad_(False)
         loss = module.weights["reconstruction"] * losses.reconstruction_loss(fake, batch.draft_color)
         loss = loss + module.weights["adversarial"] * losses.adversarial_loss(module.discriminator(fake))
-        if self.steps % module.content_every == 0:
-            weight = module.weights["content"] * module.content_every
+        if self.steps % module.content_loss_interval == 0:
+            weight = module.weights["content"] * module.content_loss_interval
             loss = loss + weight * module.content_loss(fake, batch.draft_color)
         self.steps += 1
         loss.backward()
@@ -129,7 +127,7 @@ def _lightning_steps(module: DraftGAN, pairs: LineArtBatch, steps: int) -> list[
         barebones=False,
         log_every_n_steps=1,
     )
-    module.steps = module.content_every - 1  # one step to warm up, then a whole cycle
+    module.steps = module.content_loss_interval - 1  # one step to warm up, then a whole cycle
     trainer.fit(module, DataLoader([pairs] * (steps + 1), batch_size=None))  # type: ignore[arg-type]
     return times.seconds[1:]
 
@@ -146,21 +144,18 @@ def _loader_seconds(data: LineArtDataModule) -> float:
     return (time.perf_counter() - started) / count
 
 
-def _config(experiment: str) -> dict[str, Any]:
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config = compose("train", [f"experiment={experiment}", "data.root=unused"])
-    return {"raw": config, **OmegaConf.to_container(config, resolve=True)}  # type: ignore[dict-item]
+def _config(experiment: str) -> RunConfig:
+    return RunConfig.from_hydra(compose_training([f"experiment={experiment}", "data.root=unused"]))
 
 
-def _data(config: dict[str, Any], folder: Path, batch_size: int | None) -> LineArtDataModule:
+def _data(config: RunConfig, folder: Path, batch_size: int | None) -> LineArtDataModule:
     return LineArtDataModule(
         scan_folder(folder, verify="header", progress=False).drawings,
-        PairSettings.from_config(config["pairs"]),
-        config["model"]["resolution"],
-        config["model"]["hint_spread"],
+        config.pairs,
+        config.model.resolution,
+        config.model.hint_spread,
         "draft",
-        batch_size or config["stage"]["draft"]["batch_size"],
+        batch_size or config.stages["draft"].batch_size,
         steps=1000,
         seed=0,
         workers=1,
@@ -168,20 +163,10 @@ def _data(config: dict[str, Any], folder: Path, batch_size: int | None) -> LineA
     )
 
 
-def _module(config: dict[str, Any]) -> DraftGAN:
+def _module(config: RunConfig) -> DraftGAN:
     torch.manual_seed(0)
-    model, settings = config["raw"].model, config["stage"]["draft"]
-    names = ("steps", "optimizer", "schedule", "ema_images", "clip", "accumulate", "record_every", "validate_every")
-    module = DraftGAN(
-        instantiate(model.draft),
-        instantiate(model.discriminator),
-        instantiate(model.features),
-        config["model"]["weights"],
-        settings["content_every"],
-        StageSettings(**{name: settings[name] for name in names}),
-    )
-    for network in (module.generator, module.discriminator):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = build_stage("draft", config, {})
+    assert isinstance(module, DraftGAN)
     return module
 
 

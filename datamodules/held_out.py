@@ -1,17 +1,18 @@
 """Held-out drawings, whole, with lines of the kind that a training saw."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from torch.utils.data import Dataset
 
 from datamodules.illustrations import Page, read_page
-from datamodules.recipe import LineSettings
+from datamodules.pair_settings import LineSettings
 from datamodules.sources.drawing import Drawing
 from linecolor import images
-from linecolor.arrays import Mask, Picture
-from linecolor.lineart import lines, outlines
+from linecolor.arrays import Mask
+from linecolor.lineart import outlines
+from linecolor.lineart.methods import HELD_OUT, REAL
 from linecolor.samples import FullDrawing
 
 log = logging.getLogger("linecolor")
@@ -38,42 +39,37 @@ def readable(drawings: Sequence[Drawing], count: int) -> list[Drawing]:
     return found
 
 
-EXTRACTIONS: dict[str, Callable[[Picture], Picture]] = {
-    "xdog": partial(lines.xdog, sigma=0.4),
-    "outline": outlines.outline,
-    "grey": lines.grey_uint8,
-}
-"""How a line is drawn for a held-out drawing."""
-
-
-def full_drawings(drawings: Sequence[Drawing], line: LineSettings, line_method: str = "real") -> "FullDrawings":
+def full_drawings(drawings: Sequence[Drawing], line: LineSettings, line_method: str = REAL) -> "FullDrawings":
     """Held-out drawings with lines of the kind that a training saw; its real ones where there are any."""
-    if line.grey:
-        return FullDrawings(drawings, "grey")
-    fallback = "outline" if line.outline and not (line.xdog or line.dilate) else "xdog"
-    return FullDrawings(drawings, line_method, fallback)
+    for name, method in line.methods.items():
+        if not method.is_line:
+            return FullDrawings(drawings, name)
+    drawn = next(iter(line.methods))
+    return FullDrawings(drawings, line_method, drawn if drawn in HELD_OUT else "xdog")
 
 
+@dataclass(eq=False)
 class FullDrawings(Dataset[FullDrawing]):
     """Held-out drawings, whole, for evaluation.
 
     Where a drawing's true background is known, its foreground is what stands before that.
 
-    Args:
+    Attributes:
         drawings: to evaluate on.
-        line_method: `real` where there is one, or one of `EXTRACTIONS` for all of them, as in the paper's larger FID.
-        fallback: of `EXTRACTIONS`, for drawings without a real line.
+        line_method: `real` where there is one, or one of `HELD_OUT` for all of them, as in the paper's larger FID.
+        fallback: of `HELD_OUT`, for drawings without a real line.
 
     Raises:
         ValueError: for another line method.
     """
 
-    def __init__(self, drawings: Sequence[Drawing], line_method: str = "real", fallback: str = "xdog") -> None:
-        if line_method not in ("real", *EXTRACTIONS):
-            raise ValueError(f"line_method={line_method} is unknown: use real, {' or '.join(EXTRACTIONS)}")
-        self.drawings = drawings
-        self.line_method = line_method
-        self.fallback = fallback
+    drawings: Sequence[Drawing]
+    line_method: str = REAL
+    fallback: str = "xdog"
+
+    def __post_init__(self) -> None:
+        if self.line_method not in (REAL, *HELD_OUT):
+            raise ValueError(f"line_method={self.line_method} is unknown: use {REAL}, {' or '.join(HELD_OUT)}")
 
     def __len__(self) -> int:
         return len(self.drawings)
@@ -90,10 +86,11 @@ class FullDrawings(Dataset[FullDrawing]):
         known = self.drawings[index].background is not None
         page = read_page(self.drawings[index], flood=not known)
         line, ink = page.line, None
-        if line is None or self.line_method != "real":
-            line = EXTRACTIONS[self.fallback if self.line_method == "real" else self.line_method](page.color)
-        if self.line_method == "grey":
-            ink = outlines.outline(page.color) if page.line is None else page.line
+        if line is None or self.line_method != REAL:
+            method = HELD_OUT[self.fallback if self.line_method == REAL else self.line_method]
+            line = method.draw_held_out(page.color)
+            if not method.is_line:
+                ink = outlines.outline(page.color) if page.line is None else page.line
         return FullDrawing(page.drawing.id, line, page.color, _true_foreground(page), known, ink)
 
 

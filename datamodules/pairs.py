@@ -1,8 +1,6 @@
 """Line, hint and colour from a batch of colour crops and their recipes, on the device."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any
 
 import kornia
 import numpy as np
@@ -10,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from datamodules.palette_swap import repaint
-from datamodules.recipe import DILATE, GREY, OUTLINE, REAL, XDOG, PairSettings
+from datamodules.pair_settings import PairSettings
+from datamodules.palette_swap import swap_palette
 from linecolor.artifacts import ArtifactRecipe
-from linecolor.hints import layers, torch_hints
-from linecolor.lineart import lines, outlines, torch_lines, torch_outlines
+from linecolor.hints import propagation, torch_hints
+from linecolor.lineart import lines, torch_lines
+from linecolor.lineart.methods import METHODS, REAL_CODE, LineMethod
 from linecolor.samples import LineArtBatch
 
 
@@ -23,11 +22,11 @@ class PairSynthesizer:
 
     Args:
         pairs: the settings the recipes were drawn with.
-        hint_spread: one of `layers.SPREAD_CHANNELS`; `none` in the paper.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`; `none` in the paper.
     """
 
     def __init__(self, pairs: PairSettings, hint_spread: str) -> None:
-        layers.draft_channels(hint_spread)  # refuses an unknown one
+        propagation.draft_channels(hint_spread)  # refuses an unknown one
         self.pairs = pairs
         self.hint_spread = hint_spread
 
@@ -36,21 +35,20 @@ class PairSynthesizer:
         """A collated batch of `Illustrations` -> pairs, on the device the batch is on."""
         recipe = batch["recipe"]
         color, alpha, line = self._geometry(batch)
-        color = self._photometry(_repainted(color, alpha, recipe), recipe)
+        color = self._photometry(_swapped(color, alpha, recipe), recipe)
         method = _line_method(recipe, batch["has_line"])
-        line = self._line(color, line, method, recipe)
+        line = line.clone()
+        self._draw_lines(line, color, method, recipe, of_lines=True)
         color = self._background(color, alpha, recipe)
         # After the paper and without jitter: in a grey picture luma and colour must fit each other.
-        grey = method == GREY
-        if grey.any():
-            line[grey] = torch_lines.grey_uint8(color[grey])
+        grey = self._draw_lines(line, color, method, recipe, of_lines=False)
         draft_color = F.avg_pool2d(color.float(), 2).round().to(torch.uint8)
         draft_line = self._reduced(line, grey)
         hint = torch_hints.paint(
             draft_line,
             draft_color,
             recipe["hint_positions"],
-            recipe["hint_dabs"],
+            recipe["hint_points"],
             recipe["hint_sides"],
             recipe["hint_count"],
         )
@@ -61,7 +59,7 @@ class PairSynthesizer:
             draft_line=_jittered(draft_line, jitter),
             draft_color=_signed(draft_color),
             hint=torch_hints.to_network(hint),
-            spread=self._spread(hint, draft_line),
+            propagated_hints=self._propagated(hint, draft_line),
             artifacts=ArtifactRecipe(**{f.name: recipe[f.name] for f in fields(ArtifactRecipe)}),
             sample_id=batch["sample_id"],
         )
@@ -98,19 +96,20 @@ class PairSynthesizer:
         result[chosen] = mixed.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
         return result
 
-    def _line(self, color: Tensor, real: Tensor, method: Tensor, recipe: dict[str, Tensor]) -> Tensor:
-        """Line art (B, 1, S, S) uint8 by each sample's own method; the grey ones' comes later."""
-        line = real.clone()
-        ways: list[tuple[int, str, Sequence[Any], Callable[..., Any], Callable[..., Tensor]]] = [
-            (XDOG, "sigma", self.pairs.line.sigmas, lines.xdog, torch_lines.xdog),
-            (DILATE, "kernel", self.pairs.line.kernels, lines.dilate_abs_sub, torch_lines.dilate_abs_sub),
-        ]
-        for way, choice, parameters, on_cpu, on_device in ways:
-            for index, parameter in enumerate(parameters):
-                which = (method == way) & (recipe[choice] == index)
-                _draw(line, color, which, on_cpu, on_device, parameter)
-        _draw(line, color, method == OUTLINE, outlines.outline, torch_outlines.outline)
-        return line
+    def _draw_lines(
+        self, line: Tensor, color: Tensor, method: Tensor, recipe: dict[str, Tensor], of_lines: bool
+    ) -> Tensor:
+        """Draw the samples whose method makes lines, or makes none, into `line` (B, 1, S, S); which they are, (B,)."""
+        drawn = torch.zeros_like(method, dtype=torch.bool)
+        for row in METHODS.values():
+            if row.is_line == of_lines:
+                chosen = method == row.code
+                drawn |= chosen
+                if not row.parameter:
+                    _draw(line, color, chosen, row)
+                for index, value in enumerate(self.pairs.line.parameters.get(row.parameter, ())):
+                    _draw(line, color, chosen & (recipe[f"line_{row.parameter}"] == index), row, value)
+        return drawn
 
     def _background(self, color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tensor:
         """Another paper under the drawing: with alpha a, white shows (1 - a) and is exchanged for the new colour."""
@@ -135,50 +134,45 @@ class PairSynthesizer:
         smaller[grey] = (F.avg_pool2d(line[grey].float(), 2) + 0.5).floor().to(torch.uint8)
         return smaller
 
-    def _spread(self, hint: Tensor, draft_line: Tensor) -> Tensor:
+    def _propagated(self, hint: Tensor, draft_line: Tensor) -> Tensor:
         if self.hint_spread == "none":
             return hint.new_zeros((len(hint), 0, *hint.shape[-2:]), dtype=torch.float32)
         grids = hint.permute(0, 2, 3, 1).cpu().numpy()
         pages = draft_line[:, 0].cpu().numpy()
-        fills = [layers.spread(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)]
+        fills = [
+            propagation.propagate_hints(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)
+        ]
         return torch.from_numpy(np.stack(fills)).to(hint.device)
 
 
 def _line_method(recipe: dict[str, Tensor], has_line: Tensor) -> Tensor:
     """How each sample's line is made, (B,): its fallback where it asks for a real line that is not there."""
-    unavailable = (recipe["line_method"] == REAL) & ~has_line
+    unavailable = (recipe["line_method"] == REAL_CODE) & ~has_line
     return torch.where(unavailable, recipe["line_fallback"], recipe["line_method"])
 
 
-def _draw(
-    line: Tensor,
-    color: Tensor,
-    which: Tensor,
-    on_cpu: Callable[..., np.ndarray],
-    on_device: Callable[..., Tensor],
-    *parameters: Any,
-) -> None:
+def _draw(line: Tensor, color: Tensor, which: Tensor, method: LineMethod, *parameters: float) -> None:
     """Write the lines of the samples `which` (B,) bool into `line` (B, 1, S, S)."""
     samples = which.nonzero().flatten()
     if not len(samples):
         return
     if color.device.type != "cpu":
-        line[samples] = on_device(color[samples], *parameters)
+        line[samples] = method.draw_batch(color[samples], *parameters)
         return
     # Picture by picture: OpenCV is two orders of magnitude faster here than unfolding in torch.
     for sample in samples.tolist():
         picture = np.ascontiguousarray(color[sample].permute(1, 2, 0).numpy())
-        line[sample, 0] = torch.from_numpy(on_cpu(picture, *parameters))
+        line[sample, 0] = torch.from_numpy(method.draw(picture, *parameters))
 
 
-def _repainted(color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tensor:
-    """Other paints for the samples that get them."""
-    on = recipe["repaint_on"]
+def _swapped(color: Tensor, alpha: Tensor, recipe: dict[str, Tensor]) -> Tensor:
+    """Another palette for the samples that get one."""
+    on = recipe["palette_swap_on"]
     if not on.any():
         return color
     result = color.clone()
-    choices = (recipe[f"repaint_{name}"][on] for name in ("others", "kept", "order", "exchange"))
-    result[on] = repaint(color[on], alpha[on], *choices)
+    choices = (recipe[f"palette_{name}"][on] for name in ("others", "kept", "order", "exchange"))
+    result[on] = swap_palette(color[on], alpha[on], *choices)
     return result
 
 

@@ -18,7 +18,7 @@ class LineArtBatch:
         draft_line: (B, 1, S/2, S/2), on the draft's grid like the two below.
         draft_color: (B, 3, S/2, S/2).
         hint: (B, 4, S/2, S/2) by `hints.CONVENTION`.
-        spread: (B, c, S/2, S/2) hints spread over the drawing; c by `hints.SPREAD_CHANNELS`, 0 in the paper.
+        propagated_hints: (B, c, S/2, S/2); c by `propagation.EXTRA_CHANNELS`, 0 in the paper.
         artifacts: the recipe of the draft's simulated faults.
         sample_id: names of the samples.
     """
@@ -28,14 +28,14 @@ class LineArtBatch:
     draft_line: Tensor
     draft_color: Tensor
     hint: Tensor
-    spread: Tensor
+    propagated_hints: Tensor
     artifacts: ArtifactRecipe
     sample_id: list[str]
 
     def __len__(self) -> int:
         return len(self.line)
 
-    def chunks(self, count: int) -> list["LineArtBatch"]:
+    def micro_batches(self, count: int) -> list["LineArtBatch"]:
         """The batch in `count` equal parts, for the accumulation of gradients.
 
         Raises:
@@ -44,8 +44,8 @@ class LineArtBatch:
         size, rest = divmod(len(self), count)
         if rest:
             raise ValueError(
-                f"a batch of {len(self)} cannot be accumulated in {count} equal parts: choose stage.*.accumulate "
-                "so that it divides batch_size / devices"
+                f"a batch of {len(self)} cannot be split into {count} equal micro-batches: choose "
+                "stage.*.micro_batches so that it divides batch_size / devices"
             )
         return [self[start : start + size] for start in range(0, len(self), size)] if count > 1 else [self]
 

@@ -7,6 +7,7 @@ import lightning as L
 
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
+from linecolor.evaluation.methods import TrainedMethod
 from linecolor.networks.distance_features import ExtractorName, make_feature_extractor
 from linecolor.rendering.options import RenderingOptions
 from linecolor.samples import FullDrawing
@@ -16,7 +17,7 @@ Rendering = RenderingOptions | Mapping[str, Any]
 
 
 class FullResolutionMetrics(L.Callback):
-    """Colours held-out drawings with the live networks and records PSNR, SSIM, FID and KID with their n.
+    """Colours held-out drawings with the live networks and records every metric, FID and KID with their n.
 
     The metrics live here and not in the module, where their feature network would end up in its checkpoints and
     among its parameters.
@@ -27,9 +28,14 @@ class FullResolutionMetrics(L.Callback):
         rendering: how pages are coloured: `RenderingOptions`, or a mapping of them as in a configuration.
     """
 
-    def __init__(self, hints: Sequence[int], features: ExtractorName, rendering: Rendering) -> None:
+    def __init__(
+        self,
+        hints: Sequence[int] = (0, 32),
+        features: ExtractorName = "efficientnet-lite0",
+        rendering: Rendering | None = None,
+    ) -> None:
         self.evaluation = FullSizeEvaluation(hints, make_feature_extractor(features))
-        self.rendering = rendering
+        self.rendering = rendering or {}
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Forget the last validation."""
@@ -45,7 +51,8 @@ class FullResolutionMetrics(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Colour one drawing with each number of hints."""
-        self.evaluation.to(pl_module.device).add(live_colorizer(trainer, pl_module, self.rendering), batch)
+        method = TrainedMethod(live_colorizer(trainer, pl_module, self.rendering))
+        self.evaluation.to(pl_module.device).add(method, batch)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Gather over the devices and record."""

@@ -1,4 +1,4 @@
-"""One fixed sheet of samples through the whole run: where people look first."""
+"""One fixed sheet of samples through the whole run: what a user opens first."""
 
 from pathlib import Path
 
@@ -6,9 +6,10 @@ import lightning as L
 
 from lightning_modules.callbacks.full_resolution_metrics import Rendering, live_colorizer
 from lightning_modules.stages.training_stage import TrainingStage
-from linecolor.evaluation.full_size import color_by_protocol, steps
+from linecolor.evaluation.methods import color_by_protocol
 from linecolor.images import write_png
 from linecolor.images.contact_sheet import sheet
+from linecolor.reports.figure_row import figure_row
 
 
 class SampleSheet(L.Callback):
@@ -24,11 +25,13 @@ class SampleSheet(L.Callback):
         side: pixels of a picture on the sheet.
     """
 
-    def __init__(self, folder: str, drawings: int, hints: int, rendering: Rendering, side: int = 256) -> None:
+    def __init__(
+        self, folder: str, drawings: int = 4, hints: int = 32, rendering: Rendering | None = None, side: int = 256
+    ) -> None:
         self.folder = Path(folder)
         self.drawings = drawings
         self.hints = hints
-        self.rendering = rendering
+        self.rendering = rendering or {}
         self.side = side
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -41,5 +44,5 @@ class SampleSheet(L.Callback):
         rows = []
         for drawing in data.sample_drawings(self.drawings):
             coloring = color_by_protocol(colorizer, drawing, self.hints)
-            rows.append(list(steps(drawing, coloring).values()))
+            rows.append(list(figure_row(drawing, coloring).values()))
         write_png(self.folder / f"{pl_module.images_seen:09d}.png", sheet(rows, self.side))

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_modules.stages.training_stage import TrainingStage, add_parts
+from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.networks.logistic_mixture import negative_log_likelihood
 from linecolor.samples import LineArtBatch
 from linecolor.systems import comic
@@ -15,24 +15,14 @@ class LowResolutionColorizer(TrainingStage):
 
     Args:
         generator: a `networks.low_resolution.LowResolutionColorizer`.
-        settings: how the stage steps.
+        stepping: see `StageSettings`.
     """
 
-    @property
-    def inference_networks(self) -> dict[str, nn.Module]:
-        """The low-resolution colorizer alone; its colours are enlarged."""
-        return {comic.LOW: self.inference_generator}
+    name = comic.LOW
 
-    def training_step(self, batch: LineArtBatch, batch_idx: int) -> None:
-        """One step on the bits that the truth's colours cost."""
-        chunks = batch.chunks(self.settings.accumulate)
-        totals: dict[str, Tensor] = {}
+    def loss(self, batch: LineArtBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The bits that the truth's colours cost."""
         network: Any = self.generator
-        for chunk in chunks:
-            cells = network.reduce(chunk.draft_color)
-            mixture = self.generator(chunk.draft_line, cells)
-            loss: Tensor = negative_log_likelihood(mixture, network.encode(cells))
-            self.manual_backward(loss / len(chunks))
-            add_parts(totals, {"bits": loss}, len(chunks))
-        stepped = self.apply_gradients(self.stepping_optimizers()[0])
-        self.finish_step(len(batch), totals, stepped)
+        cells = network.reduce(batch.draft_color)
+        loss = negative_log_likelihood(network(batch.draft_line, cells), network.encode(cells))
+        return loss, {"bits": loss}

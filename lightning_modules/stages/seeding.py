@@ -5,7 +5,7 @@ import hashlib
 import torch
 
 
-def key_randomness(seed: int, stage: str, step: int, rank: int) -> None:
+def seed_step(seed: int, stage: str, step: int, rank: int) -> None:
     """Seed torch's generators from a key, on the CPU and on all GPUs.
 
     Dropout and the mixtures of a gradient penalty draw from torch's own streams, which no checkpoint holds. Keyed anew

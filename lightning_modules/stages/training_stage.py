@@ -1,8 +1,10 @@
-"""What all training stages share: counters, schedules, the average of the generator, clipping, the record."""
+"""What all training stages share: the loop, counters, schedules, the average of the generator, clipping, the record."""
 
 import copy
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -10,13 +12,15 @@ import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_modules.stages.schedule import learning_rate_factor
+from lightning_modules.stages import schedules
+from lightning_modules.stages.seeding import seed_step
 from lightning_modules.stop_signals import SIGNALS, StopSignals
+from linecolor.samples import LineArtBatch
 
 PROGRESS_EVERY = 5
-"""Steps between two refreshes of the progress bar's numbers: telling them costs a millisecond each."""
+"""Steps between two refreshes of the progress bar's numbers: each costs a millisecond."""
 
 
 MOST_SKIPPED = 20
@@ -25,12 +29,15 @@ MOST_SKIPPED = 20
 NEVER = 10**12
 """Batches: more than any stage has."""
 
+ADAM = partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.9))
+"""The paper's optimizer."""
+
 
 class TrainingDiverged(RuntimeError):
     """A loss became NaN or infinite, or a network died; the message names the term and the step.
 
     Args:
-        message: for people.
+        message: what went wrong, and what to change.
         began: the step the trouble began in, where it is not the last one: checkpoints from then on hold it.
     """
 
@@ -39,63 +46,83 @@ class TrainingDiverged(RuntimeError):
         self.began = began
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class StageSettings:
     """How a stage steps; `conf/stage` mirrors it.
 
     Attributes:
-        steps: optimizer steps of the whole stage.
-        optimizer: `lr`, `betas` of Adam.
-        schedule: arguments of `learning_rate_factor`.
-        ema_images: half-life, in images, of the running average of the generator's weights; 0 keeps none.
-        clip: largest norm of the generator's gradient; 0 does not clip.
-        accumulate: parts a batch is processed in, one after the other, for want of memory.
-        record_every: steps between two lines of the record.
-        validate_every: steps between two looks at the held-out drawings.
+        steps: optimizer steps of the whole stage; None: as many as the data has batches.
+        micro_batches: equal parts a batch is processed in, one after the other, for want of memory.
+        optimizer: makes the optimizer of a network's parameters.
+        schedule: makes an optimizer's schedule; see `schedules`.
+        ema_half_life: of the running average of the generator's weights, in images; 0 keeps none.
+        max_grad_norm: largest norm of the generator's gradient; 0 does not clip.
+        log_every_n_steps: steps between two lines of the record.
+        val_every_n_steps: steps between two validations; there is always one after the last step.
+        seed: of the run, for what is random inside a step: dropout, masks, samples.
     """
 
-    steps: int
-    optimizer: dict[str, Any]
-    schedule: dict[str, Any]
-    ema_images: float
-    clip: float
-    accumulate: int
-    record_every: int
-    validate_every: int
+    steps: int | None = None
+    micro_batches: int = 1
+    optimizer: Callable[..., Optimizer] = ADAM
+    schedule: Callable[[Optimizer], LRScheduler] = schedules.constant
+    ema_half_life: float = 0
+    max_grad_norm: float = 0.0
+    log_every_n_steps: int = 50
+    val_every_n_steps: int = 10_000
+    seed: int = 0
+
+    @property
+    def warmup(self) -> int:
+        """The first steps, in which the schedule raises the rate."""
+        return int(getattr(self.schedule, "keywords", {}).get("warmup", 0))
 
 
 class TrainingStage(L.LightningModule):
     """A generator, its running average and its progress, under manual optimization.
 
-    Progress counts in optimizer steps and images of its own: Lightning's `global_step` counts every optimizer, and
-    its batch index starts anew with every start of the program.
+    A stage says what its loss is; the loop is here. Progress counts in optimizer steps and images of its own:
+    Lightning's `global_step` counts every optimizer, and its batch index starts anew with every start of the program.
 
     Args:
         generator: the network the stage trains.
-        settings: how it steps.
+        frozen: networks of earlier stages by name. They stay out of this stage's parameters and checkpoints.
+        stepping: see `StageSettings`.
 
     Attributes:
+        name: of the stage, and of its network in a bundle.
+        seeded_as: the name the stage's randomness is keyed by; stages with the same one draw the same.
         steps: optimizer steps done.
         images_seen: by all devices together.
         last_values: the numbers of the last step, means over the devices.
-        signals: whether somebody asks this process to stop.
-        stop_agreed: the signal by which any of the devices' processes was asked to stop; the same in all of them.
+        signals: to stop, that this process received.
+        stop_agreed: the signal to stop that any of the devices' processes received; the same in all of them.
     """
 
-    def __init__(self, generator: nn.Module, settings: StageSettings) -> None:
+    name: str
+    seeded_as: str | None = None
+
+    def __init__(self, generator: nn.Module, frozen: Mapping[str, nn.Module] | None = None, **stepping: Any) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.generator = generator
-        self.settings = settings
+        self.settings = StageSettings(**stepping)
         self.steps = 0
         self.images_seen = 0
         self.last_values: dict[str, float] = {}
         self.signals = StopSignals()
         self.stop_agreed: int | None = None
+        # In a plain dict they are no submodules.
+        self._frozen = {name: network.eval().requires_grad_(False) for name, network in (frozen or {}).items()}
         self._overflowed = False
         self._skipped = 0
         self._gradients: dict[str, Tensor] = {}
-        self.averaged = copy.deepcopy(generator).requires_grad_(False) if settings.ema_images else None
+        self.averaged = copy.deepcopy(generator).requires_grad_(False) if self.settings.ema_half_life else None
+
+    @property
+    def frozen(self) -> dict[str, nn.Module]:
+        """The networks of earlier stages, on the device of this one."""
+        return {name: network.to(self.device) for name, network in self._frozen.items()}
 
     @property
     def inference_generator(self) -> nn.Module:
@@ -105,26 +132,36 @@ class TrainingStage(L.LightningModule):
     @property
     def inference_networks(self) -> dict[str, nn.Module]:
         """The networks to colour with, by the names of the stages that train them."""
+        return {**self.frozen, self.name: self.inference_generator}
+
+    def loss(self, batch: LineArtBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a micro-batch, and the scalars to record of it, by name."""
         raise NotImplementedError
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Key what this step draws."""
+        seed_step(self.settings.seed, self.seeded_as or self.name, self.steps, self.global_rank)
+
+    def training_step(self, batch: LineArtBatch, batch_idx: int) -> None:
+        """One optimizer step on the mean loss of the micro-batches."""
+        parts = batch.micro_batches(self.settings.micro_batches)
+        numbers: dict[str, Tensor] = {}
+        for part in parts:
+            loss, seen = self.loss(part)
+            self.manual_backward(loss / len(parts))
+            add_parts(numbers, seen, len(parts))
+        stepped = self.apply_gradients(self.stepping_optimizers()[0])
+        self.finish_step(len(batch), numbers, stepped)
 
     def stepping_optimizers(self) -> list[LightningOptimizer]:
         """The optimizers as Lightning wraps them, always as a list."""
-        found = self.optimizers()
-        return found if isinstance(found, list) else [found]
+        optimizers = self.optimizers()
+        return optimizers if isinstance(optimizers, list) else [optimizers]
 
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        """Adam and its schedule for each network that is trained, in their order."""
-        pairs = [self.make_optimizer(network) for network in self.trained_networks().values()]
-        return [optimizer for optimizer, _ in pairs], [schedule for _, schedule in pairs]
-
-    def make_optimizer(self, network: nn.Module) -> tuple[Optimizer, LambdaLR]:
-        """Adam on a network's weights and its schedule."""
-        optimizer = torch.optim.Adam(
-            network.parameters(),
-            lr=self.settings.optimizer["lr"],
-            betas=tuple(self.settings.optimizer["betas"]),
-        )
-        return optimizer, LambdaLR(optimizer, learning_rate_factor(**self.settings.schedule))
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
+        """An optimizer and its schedule for each network that is trained, in their order."""
+        optimizers = [self.settings.optimizer(network.parameters()) for network in self.trained_networks().values()]
+        return optimizers, [self.settings.schedule(optimizer) for optimizer in optimizers]
 
     def apply_gradients(self, optimizer: LightningOptimizer) -> bool:
         """Step an optimizer and clear its gradients; False if mixed precision skipped the step."""
@@ -144,8 +181,8 @@ class TrainingStage(L.LightningModule):
             if own:
                 norm = torch.nn.utils.get_total_norm([p.grad for p in own if p.grad is not None])
                 self._gradients[f"{name}_gradient"] = norm.detach()
-                if name == "generator" and self.settings.clip:
-                    torch.nn.utils.clip_grads_with_norm_(own, self.settings.clip, norm)
+                if name == "generator" and self.settings.max_grad_norm:
+                    torch.nn.utils.clip_grads_with_norm_(own, self.settings.max_grad_norm, norm)
 
     def trained_networks(self) -> dict[str, nn.Module]:
         """The networks this stage trains, by name."""
@@ -171,7 +208,7 @@ class TrainingStage(L.LightningModule):
         self.images_seen += images
         if stepped:
             for config in self.trainer.lr_scheduler_configs:
-                assert isinstance(config.scheduler, LambdaLR)
+                assert isinstance(config.scheduler, LRScheduler)
                 config.scheduler.step()
             self._average(images)
         datamodule = getattr(self.trainer, "datamodule", None)
@@ -184,14 +221,14 @@ class TrainingStage(L.LightningModule):
         self._gradients, self._overflowed = {}, False
         if self.steps == 1 or self.steps % PROGRESS_EVERY == 0:
             self.log_dict(values, prog_bar=True, logger=False)
-        if self.steps == 1 or self.steps % self.settings.record_every == 0:
+        if self.steps == 1 or self.steps % self.settings.log_every_n_steps == 0:
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
             self.record({**self.last_values, "learning_rate": rate})
 
     def _agree(self, numbers: dict[str, Tensor]) -> dict[str, float]:
         """Means over the devices, and whether anybody wants to stop: one message and one wait, not one a number."""
-        asked = torch.tensor([float(self.signals.received == number) for number in SIGNALS], device=self.device)
-        reduced = torch.cat([torch.stack([number.float() for number in numbers.values()]), asked])
+        requested = torch.tensor([float(self.signals.received == number) for number in SIGNALS], device=self.device)
+        reduced = torch.cat([torch.stack([number.float() for number in numbers.values()]), requested])
         if self.trainer.world_size > 1:
             reduced = self.trainer.strategy.reduce(reduced, reduce_op="mean")
         values = reduced.tolist()
@@ -205,21 +242,22 @@ class TrainingStage(L.LightningModule):
         if broken and (not self._overflowed or self._skipped >= MOST_SKIPPED):
             raise TrainingDiverged(
                 f"{', '.join(broken)} is {values[broken[0]]} at step {self.steps} ({self.images_seen} images): "
-                "lower stage.*.optimizer.lr, lengthen stage.*.schedule.warmup or set stage.*.clip=1"
+                "lower stage.*.optimizer.lr, lengthen stage.*.schedule.warmup or set stage.*.max_grad_norm=1"
             )
 
     @property
     def validation_is_due(self) -> bool:
-        """Whether the held-out drawings are to be looked at after this step."""
-        last = self.steps == self.settings.steps
-        return bool(self.trainer.limit_val_batches) and (self.steps % self.settings.validate_every == 0 or last)
+        """Whether there is a validation after this step."""
+        end = self.settings.steps
+        last = self.trainer.is_last_batch if end is None else self.steps == end
+        return bool(self.trainer.limit_val_batches) and (self.steps % self.settings.val_every_n_steps == 0 or last)
 
     def on_train_start(self) -> None:
         """Lightning would validate by the batches since this start; `validation_is_due` decides."""
         self.trainer.val_check_batch = NEVER
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Tell Lightning whether to validate now."""
+        """Let Lightning validate now, or not."""
         self.trainer.val_check_batch = 1 if self.validation_is_due else NEVER
 
     def record(self, values: dict[str, float]) -> None:
@@ -229,14 +267,14 @@ class TrainingStage(L.LightningModule):
                 logger.log_metrics({**values, "step": self.steps}, step=self.images_seen)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Callbacks look at the held-out drawings; the stage itself has nothing to add."""
+        """Callbacks do it; the stage itself has nothing to add."""
 
     @torch.no_grad()
     def _average(self, images: int) -> None:
         if self.averaged is None:
             return
         # Early on the average follows closely, or the first random weights would linger for a whole half-life.
-        kept = min(0.5 ** (images / self.settings.ema_images), (1 + self.steps) / (10 + self.steps))
+        kept = min(0.5 ** (images / self.settings.ema_half_life), (1 + self.steps) / (10 + self.steps))
         for mean, now in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(now, 1 - kept)
         # What BatchNorm keeps is an average already, and of the weights of just now.

@@ -171,7 +171,7 @@ def check_memory(available: int | None) -> list[Finding]:
     if available is None:
         return []
     said = f"{available / GB:.1f} GB free"
-    cure = "linecolor-train preflight=true tells what a run needs; less: stage.draft.accumulate=8, data.workers=0"
+    cure = "linecolor-train preflight=true tells what a run needs; less: stage.draft.micro_batches=8, data.workers=0"
     if available < 1.5 * GB:
         return [Finding("machine", "memory", "problem", f"{said}; experiment=demo takes about 1.5 GB", cure)]
     if available < 8 * GB:

@@ -1,103 +1,79 @@
-"""Held-out drawings through the whole chain, at full size, measured by the protocol."""
+"""Quality of one method at full size, over the drawings of one device or several."""
 
-import time
-import zlib
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from linecolor.arrays import Picture
-from linecolor.evaluation import protocol
+from linecolor.evaluation.drawing_measurement import DrawingMeasurement
 from linecolor.evaluation.feature_distance import FeatureDistance
-from linecolor.evaluation.hint_adherence import obedience, permuted
-from linecolor.evaluation.metrics import FullSizePSNR, FullSizeSSIM
+from linecolor.evaluation.figures import run_figure
+from linecolor.evaluation.hint_adherence import hint_adherence, permuted
+from linecolor.evaluation.hint_levels import NO_HINTS, ProtocolHints
+from linecolor.evaluation.methods import Method, ReferenceMethod, Result
+from linecolor.evaluation.picture_statistics import PictureStatistics
+from linecolor.evaluation.protocol import paint_hints
 from linecolor.evaluation.references import REFERENCES
-from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
 from linecolor.samples import FullDrawing
 from linecolor.systems.line_colorizer import LineColorizer
 
 
-def steps(drawing: FullDrawing, coloring: ColorizationResult) -> dict[str, Picture]:
-    """The pictures on the way from the line to the result, and the truth beside it: one row of a sheet.
-
-    Of the comic colorizer the columns of Kang et al. 2017, figure 2.
-    """
-    if coloring.extras:
-        last = "with background network" if WITHOUT_BACKGROUND in coloring.extras else "result"
-        kind = "outline" if drawing.ink is None else "grey page"
-        return {kind: drawing.line, **coloring.extras, last: coloring.full, "truth": drawing.color}
-    found = {"line": drawing.line, "hints": coloring.hint}
-    if coloring.draft is not None:
-        found["draft"] = coloring.draft
-    return found | {"colorized": coloring.colorized, "full size": coloring.full, "truth": drawing.color}
-
-
-def drawing_hints(drawing: FullDrawing, count: int, seed: int = 0) -> list[protocol.Hint]:
-    """The protocol's hints of a drawing; its key is the file's name without folders."""
-    name = PurePosixPath(drawing.name).name + ".png"
-    return protocol.protocol_hints(drawing.line, drawing.color, name, count, seed) if count else []
-
-
-def color_by_protocol(colorizer: LineColorizer, drawing: FullDrawing, count: int, seed: int = 0) -> ColorizationResult:
-    """Colour a drawing with the first `count` hints of the protocol; what is sampled is keyed by its name.
-
-    Drawings that all got the same noise would be one sample of it.
-    """
-    hints = drawing_hints(drawing, count, seed)
-    candidate = colorizer.candidate(zlib.crc32(drawing.name.encode())) if colorizer.samples else colorizer
-    return candidate.color(drawing.line, protocol.paint_hints(hints, drawing.line.shape) if hints else None)
-
-
 class FullSizeEvaluation:
-    """Quality of a colorizer over drawings, for several numbers of hints.
+    """Quality of a method over drawings, for several numbers of hints.
 
-    PSNR and SSIM over whole pictures and foregrounds, FID and KID on named features, all by torchmetrics, so that
+    `METRICS` over whole pictures and foregrounds, FID and KID on named features, all gathered by torchmetrics, so that
     devices of one run see different drawings and agree on the result.
 
     Args:
-        counts: numbers of hints.
+        counts: numbers of hints, by the protocol.
         extractor: of FID and KID; None leaves them out.
     """
 
     def __init__(self, counts: Sequence[int], extractor: nn.Module | None) -> None:
-        self.counts = list(counts)
+        self.hints = ProtocolHints(counts)
         self.extractor = extractor
         self.rows: list[dict[str, Any]] = []
-        self._psnr = {count: FullSizePSNR() for count in self.counts}
-        self._ssim = {count: FullSizeSSIM() for count in self.counts}
-        self._distance = {count: FeatureDistance(extractor) for count in self.counts} if extractor else {}
+        self._statistics = {count: PictureStatistics() for count in counts}
+        self._distances = {count: FeatureDistance.of_features(extractor) for count in counts} if extractor else {}
 
     def to(self, device: torch.device) -> "FullSizeEvaluation":
-        """Move the metrics, and with them the feature network, to a device."""
-        for metric in self._metrics():
+        """Move what is gathered, and the feature network, to a device."""
+        for metric in self._gathered():
             metric.to(device)
+        if self.extractor is not None:
+            self.extractor.to(device)
         return self
 
     def reset(self) -> None:
         """Forget all drawings."""
         self.rows.clear()
-        for metric in self._metrics():
+        for metric in self._gathered():
             metric.reset()
 
-    def add(self, colorizer: LineColorizer, drawing: FullDrawing) -> dict[int, ColorizationResult]:
+    def add(self, method: Method, drawing: FullDrawing) -> dict[int, Result]:
         """Colour a drawing with each number of hints and measure the results.
 
         Returns:
-            The colorings by number of hints.
+            The results by number of hints.
         """
-        colorings = {}
-        for count in self.counts:
-            started = time.perf_counter()
-            coloring = color_by_protocol(colorizer, drawing, count)
-            seconds = time.perf_counter() - started
-            colorings[count] = coloring
-            row = self._measure(count, coloring.full, drawing)
-            self.rows.append({"name": drawing.name, "hints": count, **row, "seconds": seconds})
-        return colorings
+        measurement = DrawingMeasurement(drawing, self.extractor)
+        results = {}
+        for hints in self.hints.of(drawing):
+            picture = measurement.measure(method, hints)
+            if picture is None:
+                continue
+            count = self.hints.counts[hints.level]
+            results[count] = picture.result
+            statistics = self._statistics[count]
+            statistics.update(picture.figures)
+            row = {"name": drawing.name, "hints": count, **statistics.last(), "seconds": picture.result.seconds}
+            self.rows.append(row)
+            if picture.features is not None and measurement.features is not None:
+                self._distances[count].update(picture.features, real=False)
+                self._distances[count].update(measurement.features, real=True)
+        return results
 
     def compute(self) -> dict[str, float]:
         """The figures over all drawings of all devices.
@@ -106,55 +82,38 @@ class FullSizeEvaluation:
             `psnr_32_mean`, `psnr_32_foreground_median`, `ssim_0_std`, `fid_efficientnet_lite0_0`, ..., and `n`.
         """
         figures: dict[str, float] = {}
-        for count in self.counts:
-            for quantity, metric in (("psnr", self._psnr[count]), ("ssim", self._ssim[count])):
-                for name, value in metric.compute().items():
-                    if name == "n":
-                        figures["n"] = value
-                    elif name != "n_foreground":
-                        figures[name.replace(quantity, f"{quantity}_{count}", 1)] = value
-        figures["n"] = int(figures["n"])
-        for count, distance in self._distance.items():
+        for count, statistics in self._statistics.items():
+            values = statistics.compute()
+            figures["n"] = values.pop("n")
+            figures |= {run_figure(name, count): v for name, v in values.items() if name != "n_foreground"}
+        for count, distance in self._distances.items():
             if figures["n"] < 2:
                 continue  # a distribution of one picture has no covariance
-            distances = distance.compute()
-            figures |= {f"{name}_{count}": v for name, v in distances.items() if name not in ("n", "n_real")}
+            values = distance.compute()
+            figures |= {run_figure(name, count): v for name, v in values.items() if name not in ("n", "n_real")}
         return figures
 
-    def _measure(self, count: int, result: Picture, drawing: FullDrawing) -> dict[str, float]:
-        found = {}
-        for quantity, metrics in (("psnr", self._psnr), ("ssim", self._ssim)):
-            metric = metrics[count]
-            metric.update(result, drawing.color, drawing.foreground)
-            found[quantity] = float(metric.whole[-1][-1])
-            found[f"{quantity}_foreground"] = float(metric.foreground[-1][-1])
-        if self._distance:
-            distance = self._distance[count]
-            for picture, real in ((result, False), (drawing.color, True)):
-                batch = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-                distance.update(batch.to(distance.device), real=real)
-        return found
-
-    def _metrics(self) -> list[Any]:
-        return [*self._psnr.values(), *self._ssim.values(), *self._distance.values()]
+    def _gathered(self) -> list[Any]:
+        return [*self._statistics.values(), *self._distances.values()]
 
 
 def measure_references(drawings: Iterable[FullDrawing]) -> dict[str, dict[str, float]]:
-    """PSNR and SSIM of what needs neither training nor hints, by name of the reference."""
-    references = [reference for reference in REFERENCES if not reference.uses_hints]
-    metrics = {reference.name: (FullSizePSNR(), FullSizeSSIM()) for reference in references}
+    """The figures of what needs neither training nor hints, by name of the reference."""
+    methods = [ReferenceMethod(reference) for reference in REFERENCES if not reference.uses_hints]
+    statistics = {method.name: PictureStatistics() for method in methods}
     for drawing in drawings:
-        for reference in references:
-            picture = reference.color(drawing.line, drawing.color, drawing.foreground, [])
-            for metric in metrics[reference.name]:
-                metric.update(picture, drawing.color, drawing.foreground)
-    return {name: {**psnr.compute(), **ssim.compute()} for name, (psnr, ssim) in metrics.items()}
+        measurement = DrawingMeasurement(drawing, None)
+        for method in methods:
+            picture = measurement.measure(method, NO_HINTS)
+            if picture is not None:
+                statistics[method.name].update(picture.figures)
+    return {name: pictures.compute() for name, pictures in statistics.items()}
 
 
-def measure_obedience(
+def measure_hint_adherence(
     colorizer: LineColorizer, drawings: Iterable[FullDrawing], count: int, seed: int = 0
 ) -> dict[str, float]:
-    """Do hints rule the result? The same hints with exchanged colours must move it towards the new colours.
+    """Does the result follow its hints? The same hints with exchanged colours must move it towards the new colours.
 
     A model can meet a PSNR bar and ignore its hints. For each drawing the `count` hints of the protocol are painted
     twice, with their own and with permuted colours; within 5 px of a hint on the draft's grid the result has to
@@ -163,14 +122,16 @@ def measure_obedience(
     Returns:
         `obeyed`, the share of hints that were followed; `hints`, how many were judged.
     """
+    levels = ProtocolHints([count], seed)
     followed: list[bool] = []
     for drawing in drawings:
-        hints = drawing_hints(drawing, count, seed)
+        (own,) = levels.of(drawing)
+        hints = own.hints or []
         exchanged = permuted(hints, np.random.default_rng(seed))
-        shape = drawing.line.shape
-        own = colorizer(drawing.line, protocol.paint_hints(hints, shape))
-        other = colorizer(drawing.line, protocol.paint_hints(exchanged, shape))
+        shape = drawing.line.shape[:2]
+        before = colorizer(drawing.line, own.layer)
+        after = colorizer(drawing.line, paint_hints(exchanged, shape))
         scale = 2 * min(shape) / colorizer.options.resolution
-        judged = obedience(own, other, hints, exchanged, drawing.line, scale)
-        followed.extend(judged.obeyed[judged.counted].tolist())
+        adherence = hint_adherence(before, after, hints, exchanged, drawing.line, scale)
+        followed.extend(adherence.followed[adherence.counted].tolist())
     return {"obeyed": float(np.mean(followed)) if followed else float("nan"), "hints": len(followed)}

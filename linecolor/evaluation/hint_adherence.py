@@ -17,22 +17,22 @@ CLEARLY_DIFFERENT = 60.0
 
 
 @dataclass(frozen=True)
-class Obedience:
+class HintAdherence:
     """Which hints the colours followed.
 
     Attributes:
-        obeyed: (n,) bool, in the order of the hints; False where not counted.
+        followed: (n,) bool, in the order of the hints; False where not counted.
         counted: (n,) bool; False for a hint whose new colour is nearly its old one, or with no free pixel
             around it.
     """
 
-    obeyed: Mask
+    followed: Mask
     counted: Mask
 
     @property
     def share(self) -> float:
-        """Obeyed among counted hints, 0 to 1; NaN if none counts."""
-        return float(self.obeyed[self.counted].mean()) if self.counted.any() else float("nan")
+        """Followed among counted hints, 0 to 1; NaN if none counts."""
+        return float(self.followed[self.counted].mean()) if self.counted.any() else float("nan")
 
 
 def permuted(hints: Sequence[Hint], rng: np.random.Generator) -> list[Hint]:
@@ -62,7 +62,7 @@ def permuted(hints: Sequence[Hint], rng: np.random.Generator) -> list[Hint]:
     return [replace(hint, color=hints[index].color) for hint, index in zip(hints, source)]
 
 
-def obedience(
+def hint_adherence(
     result: Picture,
     result_permuted: Picture,
     hints: Sequence[Hint],
@@ -70,11 +70,11 @@ def obedience(
     line: Line,
     scale: float,
     radius: float = 5.0,
-) -> Obedience:
+) -> HintAdherence:
     """Whether the colour around each hint followed when the hints' colours were exchanged.
 
     Around a hint means: at most `radius * scale` full-size pixels from its box, and off the ink (line >=
-    128). A hint is obeyed if the mean colour there moved towards the new colour: by more than 5 % of the way
+    128). A hint is followed if the mean colour there moved towards the new colour: by more than 5 % of the way
     from the old colour to the new one, measured along that way. A hint whose new colour is less than 20
     levels from its old one tells nothing and does not count.
 
@@ -99,7 +99,7 @@ def obedience(
         raise ValueError(f"scale={scale} should be positive and radius={radius} not negative")
     reach = radius * scale
     margin = int(np.ceil(reach))
-    obeyed = np.zeros(len(hints), bool)
+    followed = np.zeros(len(hints), bool)
     counted = np.zeros(len(hints), bool)
     for index, (old, new) in enumerate(zip(hints, permuted_hints)):
         way = np.subtract(new.color, old.color).astype(np.float64)
@@ -115,8 +115,8 @@ def obedience(
             continue
         moved = result_permuted[near][around].mean(axis=0) - result[near][around].mean(axis=0)
         counted[index] = True
-        obeyed[index] = moved @ way > 0.05 * (way @ way)
-    return Obedience(obeyed, counted)
+        followed[index] = moved @ way > 0.05 * (way @ way)
+    return HintAdherence(followed, counted)
 
 
 def _box(hint: Hint) -> tuple[int, int, int, int]:

@@ -1,4 +1,4 @@
-"""What was measured of a set of systems: figures a system, a row a picture; on disk as JSON and Parquet."""
+"""What was measured of a set of methods: figures a method, a row a picture; on disk as JSON and Parquet."""
 
 import json
 import math
@@ -10,16 +10,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from linecolor.evaluation.methods import WITHOUT
+from linecolor.evaluation.claims import CLAIMS
+from linecolor.evaluation.hint_levels import WITHOUT
+from linecolor.evaluation.metrics import METRICS
 from linecolor.images import write_atomically
 
 ROWS, FIGURES = "rows.parquet", "measured.json"
 MOST_BYTES = 2**30
 
 QUANTITIES = (
-    "psnr", "psnr_foreground", "ssim", "ssim_foreground", "chroma_ratio", "bleeding", "checkerboard", "edge_loss",
+    *(area for metric in METRICS for area in metric.areas),
+    *(claim.name for claim in CLAIMS),
     "seconds",
-)  # fmt: skip
+)
 """The figures of a row."""
 
 SCHEMA = pa.schema(
@@ -32,16 +35,17 @@ SCHEMA = pa.schema(
         *((quantity, pa.float64()) for quantity in QUANTITIES),
     ]
 )
-"""A row: system, its member (seed), the drawing, the level of its hints, their number if the protocol gave them."""
+"""A row: the method and its seed under their names on disk, the drawing, the level of its hints, their number if the
+protocol gave them."""
 
 
 @dataclass(frozen=True)
-class MeasuredSystem:
-    """The figures of one system, or of one of its seeds.
+class MeasuredMethod:
+    """The figures of one method, or of one of its seeds.
 
     Attributes:
         name: in tables.
-        member: of its seeds.
+        seed: of its seeds.
         kind: trained, foreign, reference or oracle.
         levels: figures by level of hints: `psnr_mean`, `psnr_foreground_median`, `fid_...`, `n`, ...
         cost: parameters, flops, memory in bytes; what is known of it.
@@ -49,7 +53,7 @@ class MeasuredSystem:
     """
 
     name: str
-    member: str
+    seed: str
     kind: str
     levels: dict[str, dict[str, float]]
     cost: dict[str, float] = field(default_factory=dict)
@@ -63,48 +67,48 @@ class MeasuredSystem:
 
 @dataclass(frozen=True)
 class Measured:
-    """The measurement of a set of systems on the same drawings with the same hints.
+    """The measurement of a set of methods on the same drawings with the same hints.
 
     Attributes:
         levels: of hints, from the fewest to the most.
         drawings: their names.
-        systems: in the order of the tables.
+        methods: in the order of the tables.
         rows: a mapping for each picture, by `SCHEMA`.
-        facts: what was asked for, the machine, the versions.
+        facts: what was requested, the machine, the versions.
     """
 
     levels: list[str]
     drawings: list[str]
-    systems: list[MeasuredSystem]
+    methods: list[MeasuredMethod]
     rows: list[dict[str, Any]] = field(repr=False)
     facts: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> list[str]:
-        """The systems' names, each once."""
-        return list(dict.fromkeys(system.name for system in self.systems))
+        """The methods' names, each once."""
+        return list(dict.fromkeys(method.name for method in self.methods))
 
-    def members(self, name: str) -> list[MeasuredSystem]:
-        """The seeds of a system."""
-        return [system for system in self.systems if system.name == name]
+    def seeds(self, name: str) -> list[MeasuredMethod]:
+        """A method, once for each of its training seeds."""
+        return [method for method in self.methods if method.name == name]
 
     def level_of(self, name: str, level: str) -> str:
-        """The level at which a system's figures stand: of what no hint changes they were taken once, without any."""
-        return level if level in self.members(name)[0].levels else WITHOUT
+        """The level at which a method's figures stand: of what no hint changes they were taken once, without any."""
+        return level if level in self.seeds(name)[0].levels else WITHOUT
 
-    def per_drawing(self, name: str, level: str, quantity: str, member: str | None = None) -> dict[str, float]:
-        """A figure of each drawing, the mean of the system's seeds or of one; without those that have none."""
-        found: dict[str, list[float]] = {}
+    def per_drawing(self, name: str, level: str, quantity: str, seed: str | None = None) -> dict[str, float]:
+        """A figure of each drawing, the mean of the method's seeds or of one; without those that have none."""
+        values: dict[str, list[float]] = {}
         for row in self.rows_of(name, level):
-            if member is not None and row["member"] != member:
+            if seed is not None and row["member"] != seed:
                 continue
             value = row[quantity]
             if value is not None and math.isfinite(value):
-                found.setdefault(row["drawing"], []).append(value)
-        return {drawing: sum(values) / len(values) for drawing, values in found.items()}
+                values.setdefault(row["drawing"], []).append(value)
+        return {drawing: sum(of) / len(of) for drawing, of in values.items()}
 
     def rows_of(self, name: str, level: str) -> Iterator[dict[str, Any]]:
-        """The rows of a system at a level of hints."""
+        """The rows of a method at a level of hints."""
         return (row for row in self.rows if row["system"] == name and row["hints"] == level)
 
     def save(self, folder: Path) -> None:
@@ -113,13 +117,13 @@ class Measured:
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(self.rows, schema=SCHEMA), sink, compression="zstd")
         write_atomically(folder / ROWS, sink.getvalue().to_pybytes())
-        told = {
+        content = {
             "levels": self.levels,
             "drawings": self.drawings,
-            "systems": [_plain(asdict(system)) for system in self.systems],
+            "systems": [_strict({_ON_DISK.get(k, k): v for k, v in asdict(of).items()}) for of in self.methods],
             "facts": self.facts,
         }
-        write_atomically(folder / FIGURES, json.dumps(told, indent=1).encode())
+        write_atomically(folder / FIGURES, json.dumps(content, indent=1).encode())
 
     @classmethod
     def load(cls, folder: Path) -> "Measured":
@@ -131,30 +135,28 @@ class Measured:
         """
         for name in (FIGURES, ROWS):
             if not (folder / name).is_file():
-                raise FileNotFoundError(f"{folder / name}: is missing; measure the systems first: linecolor-evaluate")
+                raise FileNotFoundError(f"{folder / name}: is missing; measure the methods first: linecolor-evaluate")
             if (folder / name).stat().st_size > MOST_BYTES:
                 raise ValueError(f"{folder / name}: is larger than any measurement")
         try:
-            told = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
+            content = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
             rows = pq.read_table(folder / ROWS, schema=SCHEMA).to_pylist()
-            systems = [MeasuredSystem(**system) for system in told["systems"]]
-            return cls(told["levels"], told["drawings"], systems, rows, told["facts"])
-        except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            names = {on_disk: name for name, on_disk in _ON_DISK.items()}
+            methods = [MeasuredMethod(**{names.get(k, k): v for k, v in of.items()}) for of in content["systems"]]
+            return cls(content["levels"], content["drawings"], methods, rows, content["facts"])
+        except (ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
             raise ValueError(
                 f"{folder}: holds a damaged measurement ({type(error).__name__}: {error}); delete {FIGURES} and "
                 "measure again"
             ) from None
 
 
-def _plain(value: Any) -> Any:
+_ON_DISK = {"seed": "member"}
+"""Names of a method's attributes in measured.json, where they differ."""
+
+
+def _strict(value: Any) -> Any:
     """What strict JSON can hold: null in the place of NaN and infinity."""
     if isinstance(value, dict):
-        return {key: _plain(of) for key, of in value.items()}
+        return {key: _strict(of) for key, of in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def level_name(level: str) -> str:
-    """A level of hints for people: "008" -> "8 hints", "000" -> "no hints", "0.10" -> "0.10"."""
-    if len(level) == 3 and level.isdigit():
-        return f"{int(level)} hint{'' if int(level) == 1 else 's'}" if int(level) else "no hints"
-    return level

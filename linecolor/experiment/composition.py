@@ -1,21 +1,17 @@
 """From the files of conf/ and the words of a command to a configuration."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from linecolor.conf_folder import conf_folder
 from linecolor.runs.renamed_keys import rename_keys, rename_overrides
 
 
 def configuration_folder() -> str:
-    """conf/: inside the package where it was installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "train.yaml").is_file():
-            return str(folder)
-    raise FileNotFoundError(f"{package / 'conf'}: the configuration is missing; install linecolor again")
+    """The folder conf/ as Hydra takes it."""
+    return str(conf_folder())
 
 
 def compose_training(overrides: Sequence[str]) -> DictConfig:
@@ -63,6 +59,6 @@ def register_resolvers() -> None:
 
 
 def _draft_channels(hint_spread: str) -> int:
-    from linecolor.hints.layers import draft_channels
+    from linecolor.hints.propagation import draft_channels
 
     return draft_channels(hint_spread)

@@ -1,4 +1,4 @@
-"""Colour hints: reading a painted layer, bringing it to the draft's grid, spreading it. NumPy, no torch.
+"""Colour hints: reading a painted layer and bringing it to the draft's grid. NumPy, no torch.
 
 One convention everywhere, in checkpoints and exports too (`CONVENTION`): four channels, RGB and alpha; **alpha is 1
 where there is a hint**, RGB is 0 (mid grey in [-1, 1]) elsewhere. It is what a user paints on a transparent layer.
@@ -7,13 +7,10 @@ The paper's section 3.1 says the opposite of its own figure 2; every public code
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from linecolor.arrays import Channels, Floats, Picture
-from linecolor.hints.watershed import flood
+from linecolor.arrays import Channels, Picture
 
 Point = tuple[float, float, tuple[int, int, int] | str]
 """A hint as x, y in pixels of the line and a colour: (r, g, b) in [0, 255] or "#rrggbb"."""
@@ -143,83 +140,3 @@ def to_network(grid: Picture) -> Channels:
     alpha = (grid[..., 3:] > 0).astype(np.float32)
     color = (grid[..., :3].astype(np.float32) / 127.5 - 1) * alpha
     return np.concatenate([color, alpha], axis=2).transpose(2, 0, 1).copy()
-
-
-SPREAD_CHANNELS = {"none": 0, "watershed": 3, "reach": 4}
-"""Ways of spreading hints for the draft, and how many more channels of input each gives it."""
-
-
-def draft_channels(way: str) -> int:
-    """Channels the draft reads: line(1), hint(4) and the spread hints.
-
-    Raises:
-        ValueError: for a way of spreading that is unknown.
-    """
-    if way not in SPREAD_CHANNELS:
-        raise ValueError(f"model.hint_spread is {', '.join(SPREAD_CHANNELS)}, not {way!r}")
-    return 5 + SPREAD_CHANNELS[way]
-
-
-@dataclass(frozen=True)
-class Territories:
-    """Which hint rules which place.
-
-    Attributes:
-        owner: (h, w) int32, the number of the hinted cell, counted in rows from 0, that floods each place first.
-        reach: (h, w) float32 in [0, 1], the share of paper at the darkest place on the most open way from a hint; None
-            where it was not asked for.
-    """
-
-    owner: NDArray[np.int32]
-    reach: Floats | None
-
-
-def divide(grid: Picture, line: Picture, with_reach: bool = True) -> Territories | None:
-    """Divide a drawing among its hints, by a watershed that floods from them and meets on the ink.
-
-    Args:
-        grid: (h, w, 4) hints as `reduce_layer` returns them.
-        line: (h, w) line art on the same grid, paper = 255.
-        with_reach: it takes as long again.
-
-    Returns:
-        The territories; None where there is no hint.
-    """
-    hinted = grid[..., 3] > 0
-    if not hinted.any():
-        return None
-    # Each hinted cell is its own marker: what matters is only whose colour arrives.
-    markers = np.zeros(line.shape, np.int32)
-    markers[hinted] = np.arange(1, np.count_nonzero(hinted) + 1)
-    basins, level = flood(255 - line, markers, with_level=with_reach)
-    reach = None if level is None else np.asarray(1 - level.astype(np.float32) / 255, np.float32)
-    return Territories(basins - 1, reach)
-
-
-def spread(grid: Picture, line: Picture, way: str, territories: Territories | None = None) -> Channels:
-    """Spread hints over their territories.
-
-    What a classical program would fill; given to the network as more channels, it learns to follow hints far sooner.
-    `reach` adds how openly a place is reached: the share of paper at the darkest place on the most open way to a hint.
-    So the network sees which regions have a hint of their own and which merely took a neighbour's colour over the ink.
-    Ours, not the paper's.
-
-    Args:
-        grid: (h, w, 4) hints as `reduce_layer` returns them.
-        line: (h, w) line art on the same grid, paper = 255.
-        way: one of `SPREAD_CHANNELS`.
-        territories: of these hints, where they are known already.
-
-    Returns:
-        (c, h, w) float32: RGB in [-1, 1], reach in [0, 1]; all 0 where there is no hint at all.
-    """
-    if way != "none" and territories is None:
-        territories = divide(grid, line, way == "reach")
-    if way == "none" or territories is None:
-        return np.zeros((SPREAD_CHANNELS[way], *line.shape), np.float32)
-    palette = grid[grid[..., 3] > 0, :3].T.astype(np.float32) / 127.5 - 1
-    fill = np.take(palette, territories.owner, axis=1)
-    if way == "watershed":
-        return fill
-    assert territories.reach is not None
-    return np.concatenate([fill, territories.reach[None]])

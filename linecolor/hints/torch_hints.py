@@ -11,18 +11,18 @@ STROKE_TOLERANCE = 40.0
 LARGEST_SIDE = 3
 
 
-def paint(line: Tensor, color: Tensor, positions: Tensor, dabs: Tensor, sides: Tensor, counts: Tensor) -> Tensor:
+def paint(line: Tensor, color: Tensor, positions: Tensor, points: Tensor, sides: Tensor, counts: Tensor) -> Tensor:
     """Paint the first `counts` candidates that lie off the ink.
 
-    A candidate is a trail of square dabs: a point has one, a stroke several. It takes the picture's colour under
-    its first dab. A stroke ends before it touches ink or another colour: a user's stroke stays in its region.
+    A candidate is a line of square points: a single point, or a stroke of several. It takes the picture's colour under
+    its first point. A stroke ends before it touches ink or another colour: a user's stroke stays in its region.
 
     Args:
         line: (B, 1, h, w) uint8 line art on the draft's grid, paper = 255.
         color: (B, 3, h, w) uint8 RGB, the truth on the same grid.
-        positions: (B, K, P, 2) y, x of each dab in [0, 1), in the order of preference along K.
-        dabs: (B, K) how many of the P dabs a candidate has, 1..P.
-        sides: (B, K) side of its dabs in cells, 1..3.
+        positions: (B, K, P, 2) y, x of each point in [0, 1), in the order of preference along K.
+        points: (B, K) how many of the P points a candidate has, 1..P.
+        sides: (B, K) side of its points in cells, 1..3.
         counts: (B,) hints wanted.
 
     Returns:
@@ -40,24 +40,24 @@ def paint(line: Tensor, color: Tensor, positions: Tensor, dabs: Tensor, sides: T
     chosen = usable & (rank <= counts[:, None])
     # Of the ranked candidates only the first few are wanted: what comes after the last chosen one is not painted.
     needed = max(1, int(chosen.any(0).nonzero().max()) + 1) if chosen.any() else 1
-    y, x, cell, chosen, sides, dabs, map_start = (
-        part[:, :needed] for part in (y, x, cell, chosen, sides, dabs, map_start)
+    y, x, cell, chosen, sides, points, map_start = (
+        part[:, :needed] for part in (y, x, cell, chosen, sides, points, map_start)
     )
-    candidates, trail = cell.shape[1:]
+    candidates, longest = cell.shape[1:]
 
     off_ink = ~blocked.gather(1, (cell + map_start[..., None]).flatten(1)).view_as(cell)
     shades = color.flatten(2).gather(2, cell.flatten(1)[:, None].expand(-1, 3, -1)).view(batch, 3, *cell.shape[1:])
     same = (shades.float() - shades[..., :1].float()).abs().amax(1) <= STROKE_TOLERANCE
-    within = torch.arange(trail, device=line.device) < dabs[..., None]
+    within = torch.arange(longest, device=line.device) < points[..., None]
     painted = (off_ink & same & within).long().cumprod(-1).bool() & chosen[..., None]
 
-    # Where dabs overlap the later candidate wins; a maximum over indices is the same in any order of execution.
+    # Where points overlap the later candidate wins; a maximum over indices is the same in any order of execution.
     span = torch.arange(LARGEST_SIDE, device=line.device)
-    reach = sides.long()[..., None, None]
-    top, left = (v - (reach // 2).squeeze(-1) for v in (y, x))
+    extent = sides.long()[..., None, None]
+    top, left = (v - (extent // 2).squeeze(-1) for v in (y, x))
     rows, columns = top[..., None] + span, left[..., None] + span  # (B, K, P, 3)
-    row_in = (span < reach) & (rows >= 0) & (rows < height)
-    column_in = (span < reach) & (columns >= 0) & (columns < width)
+    row_in = (span < extent) & (rows >= 0) & (rows < height)
+    column_in = (span < extent) & (columns >= 0) & (columns < width)
     inside = row_in[..., :, None] & column_in[..., None, :] & painted[..., None, None]
     cells = rows.clamp(0, height - 1)[..., :, None] * width + columns.clamp(0, width - 1)[..., None, :]
     index = torch.arange(1, candidates + 1, device=line.device).view(1, -1, 1, 1, 1)
@@ -78,7 +78,7 @@ def to_network(hint: Tensor) -> Tensor:
 
 
 def _blocked(line: Tensor) -> Tensor:
-    """Whether a dab of side 1, 2, 3 around each cell would touch ink: (B, 3, h, w) bool."""
+    """Whether a point of side 1, 2, 3 around each cell would touch ink: (B, 3, h, w) bool."""
     ink = (line < INK).float()
     maps = []
     for side in range(1, LARGEST_SIDE + 1):

@@ -3,12 +3,9 @@
 The paper's rule (Lee & Lee 2020, section 3.4, Algorithm 2) and a cleaner one. NumPy and OpenCV only, so that
 front ends without torch use it too.
 
-`BLENDS`, the table below, has one row a blend; command lines, configurations, the web app and their messages read it.
+`blends.BLENDS` has one row a blend; the functions it names are here.
 The full-size work is one separable resampling (`resampling`) and one operation a pixel, a band of rows at a time.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,10 +13,8 @@ import numpy.typing as npt
 
 from linecolor.arrays import Floats, Picture
 from linecolor.lineart.lines import grey_uint8
+from linecolor.rendering.blends import BLENDS, BlendMode, check_blend
 from linecolor.rendering.resampling import LEVEL, WEIGHT, Taps, product, stretch
-
-BlendMode = str
-"""A name in `BLENDS`."""
 
 MAX_SIGMA = 32.0
 AHEAD = 96  # rows of the colour picture widened at once: fewer and larger matrix products, little memory
@@ -65,6 +60,7 @@ def blend(
     _check(line, color, mode, sigma, band_rows)
     height, width = line.shape[:2]
     rule = BLENDS[mode]
+    combine = rule.combine
     small = inpaint_ink(line, color) if rule.inpaints else np.clip(color, 0, 255).astype(np.float32)
     small = np.rint(small * np.float32(LEVEL))
 
@@ -85,7 +81,7 @@ def blend(
             rows = np.concatenate([rows, stretch(fresh, across)])
         # Whole numbers throughout: level * LEVEL * WEIGHT.
         band = product(weights, rows[: weights.shape[1]]).reshape(bottom - top, width, 3)
-        rule.combine(line[top:bottom], band, out[top:bottom])
+        combine(line[top:bottom], band, out[top:bottom])
     return out
 
 
@@ -149,20 +145,21 @@ _LUMA = np.array([4899, 9617, 1868], np.float32) / np.float32(1 << 14)  # as in 
 _LEAST_CHROMA = np.float32(1e-3)
 
 
-def _multiply(line: Picture, band: Floats, out: Picture) -> None:
+def multiply(line: Picture, band: Floats, out: Picture) -> None:
     """Coloured lines keep their own colour, pale ones their strength; white paper shows the resized colour."""
     cv2.multiply(band, cv2.LUT(_rgb(line), _TIMES_LINE), dst=band)
     cv2.convertScaleAbs(band, dst=out)
 
 
-def _linear_light(line: Picture, band: Floats, out: Picture) -> None:
+def linear_light(line: Picture, band: Floats, out: Picture) -> None:
     """`color + 2 * line - 255`, cut to [0, 255]; line values above 127 become neutral: white paper changes nothing."""
     # The subtrahend is whole, so rounding the colour first gives the result rounded once.
     cv2.convertScaleAbs(band, dst=out, alpha=_TO_LEVEL)
     cv2.subtract(out, cv2.LUT(_rgb(line), _LINEAR_LIGHT), dst=out)
 
 
-def _color_alone(line: Picture, band: Floats, out: Picture) -> None:
+def color_alone(line: Picture, band: Floats, out: Picture) -> None:
+    """The resized colour, without the line."""
     cv2.convertScaleAbs(band, dst=out, alpha=_TO_LEVEL)
 
 
@@ -170,7 +167,7 @@ def _rgb(line: Picture) -> Picture:
     return np.asarray(cv2.cvtColor(line, cv2.COLOR_GRAY2RGB) if line.ndim == 2 else np.ascontiguousarray(line))
 
 
-def _own_luma(line: Picture, band: Floats, out: Picture) -> None:
+def own_luma(line: Picture, band: Floats, out: Picture) -> None:
     """The page's own luma (BT.601) under the chroma of the resized colour, as PixColor ends (Guadarrama et al. 2017).
 
     Where a channel would leave [0, 255], all of the pixel's chroma is reduced: luma stays to the rounding, and hue;
@@ -192,48 +189,6 @@ def _own_luma(line: Picture, band: Floats, out: Picture) -> None:
         plane *= fits
         plane += page
     cv2.convertScaleAbs(cv2.merge(planes), dst=out)
-
-
-@dataclass(frozen=True)
-class Blend:
-    """One way to join colour and line at full size.
-
-    Attributes:
-        name: in options, cards and configurations.
-        summary: what it does, for --help and menus.
-        combine: puts rows of the line, (n, W) or (n, W, 3), on their resized colour, (n, W, 3) in steps of 1 / (LEVEL *
-            WEIGHT), which it may overwrite; rounds once, into the third argument, (n, W, 3) uint8.
-        inpaints: the colour under ink is replaced by the colour of the paper around it first (`inpaint_ink`).
-        blurs: the resized colour is blurred.
-        as_layers: programs that multiply a line layer and a colour layer show the same.
-        for_grey_pages: keeps the page's own greys, which a page of lines does not have.
-    """
-
-    name: str
-    summary: str
-    combine: Callable[[Picture, Floats, Picture], None]
-    inpaints: bool = False
-    blurs: bool = False
-    as_layers: bool = False
-    for_grey_pages: bool = False
-
-
-BLENDS = {
-    row.name: row
-    for row in (
-        Blend("clean", "line times colour without ink", _multiply, inpaints=True, as_layers=True),
-        Blend("paper", "linear light, as in the paper", _linear_light, blurs=True),
-        Blend("none", "the colour alone", _color_alone),
-        Blend("luma", "the page's own greys, for grey pages", _own_luma, for_grey_pages=True),
-    )
-}
-"""All blends by name: a new one is a row here, and its function."""
-
-
-def check_blend(mode: object) -> None:
-    """ValueError for a blend that is not in `BLENDS`."""
-    if not isinstance(mode, str) or mode not in BLENDS:
-        raise ValueError(f"blend={mode} is unknown: use {', '.join(BLENDS)}")
 
 
 def _check(line: Picture, color: npt.NDArray, mode: str, sigma: float, band_rows: int) -> None:

@@ -1,14 +1,14 @@
-"""Hints rule: where the networks painted another colour than a hint says, the difference is added around the hint.
+"""Hint enforcement: where the networks painted another colour than a hint says, the difference is added around it.
 
-Networks believe a hint as far as it fits what they know; who paints a blue face wants one. Ours, not the paper's. NumPy
-and OpenCV only.
+Networks follow a hint as far as it fits what they have learned, but whoever paints a blue face wants one. Ours, not the
+paper's. NumPy and OpenCV only.
 """
 
 import cv2
 import numpy as np
 
 from linecolor.arrays import Picture
-from linecolor.hints.layers import Territories
+from linecolor.hints.propagation import WatershedRegions
 from linecolor.rendering.blending import inpaint_ink
 
 RADIUS = 1 / 16
@@ -19,7 +19,7 @@ LEAST_PAPER = 0.5
 """Of grey or scanned paper so much white is left at least; hints that are darker lie on ink."""
 
 
-def enforce_hints(colorized: Picture, line: Picture, hint: Picture, territories: Territories) -> Picture:
+def enforce_hints(colorized: Picture, line: Picture, hint: Picture, regions: WatershedRegions) -> Picture:
     """Bring the colours at and around hints to what the hints say.
 
     Each hinted cell knows by how much the paper there was painted differently. That difference is added within the
@@ -30,7 +30,7 @@ def enforce_hints(colorized: Picture, line: Picture, hint: Picture, territories:
         colorized: (h, w, 3) RGB, what the networks painted.
         line: (h, w), the line they saw, paper = 255.
         hint: (h/2, w/2, 4), the hints on the draft's grid, one at least.
-        territories: of these hints, with reach.
+        regions: of these hints, with openness.
 
     Returns:
         (h, w, 3) RGB.
@@ -40,16 +40,16 @@ def enforce_hints(colorized: Picture, line: Picture, hint: Picture, territories:
     paint = cv2.resize(inpaint_ink(line, colorized), (width, height), interpolation=cv2.INTER_AREA)
     missing = hint[hinted, :3].astype(np.float32) - paint[hinted]
 
-    assert territories.reach is not None
-    paper = max(float(np.median(territories.reach[hinted])), LEAST_PAPER)
-    share = np.clip((territories.reach / np.float32(paper) - OPEN[0]) / (OPEN[1] - OPEN[0]), 0, 1)
+    assert regions.openness is not None
+    paper = max(float(np.median(regions.openness[hinted])), LEAST_PAPER)
+    share = np.clip((regions.openness / np.float32(paper) - OPEN[0]) / (OPEN[1] - OPEN[0]), 0, 1)
     # From the hint that rules a place, for another may be nearer behind a line.
-    ys, xs = (at.astype(np.float32)[territories.owner] for at in np.nonzero(hinted))
+    ys, xs = (at.astype(np.float32)[regions.owner] for at in np.nonzero(hinted))
     away = np.square(ys - np.arange(height, dtype=np.float32)[:, None])
     away += np.square(xs - np.arange(width, dtype=np.float32))
     share *= np.exp(-away / (RADIUS * min(height, width)) ** 2)
 
-    added = cv2.resize(missing[territories.owner] * share[..., None], line.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    added = cv2.resize(missing[regions.owner] * share[..., None], line.shape[::-1], interpolation=cv2.INTER_LINEAR)
     # Ink stays ink: a colour counts as much as there is paper under it.
     changed = colorized + added * (line[..., None] / np.float32(255))
     return np.clip(np.rint(changed), 0, 255).astype(np.uint8)

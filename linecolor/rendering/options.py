@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from linecolor.rendering.blending import BlendMode, check_blend
+from linecolor.rendering.blends import BlendMode, check_blend
 
-LEAST_RESOLUTION, MOST_RESOLUTION = 16, 2048
+MIN_RESOLUTION, MAX_RESOLUTION = 16, 2048
 """A square page is seen whole, whatever its size to the networks; these are the smallest and the largest."""
 
 
@@ -16,7 +16,7 @@ class RenderingOptions:
 
     Attributes:
         resolution: short side in pixels at which the networks see a page; that of a training crop, or more.
-        blend: how colour and line are joined at full size, a name in `blending.BLENDS`.
+        blend: how colour and line are joined at full size, a name in `blends.BLENDS`.
         mirrored: colour the mirrored page too and take the mean: twice the networks' time for a tenth or two of a dB.
         enforce_hints: where the networks painted another colour than a hint says, add the difference around the hint.
         temperature: of sampled colours: 1 as learned, less keeps to what is likely, 0 takes the likeliest.
@@ -32,10 +32,10 @@ class RenderingOptions:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if type(self.resolution) is not int or not LEAST_RESOLUTION <= self.resolution <= MOST_RESOLUTION:
+        if type(self.resolution) is not int or not MIN_RESOLUTION <= self.resolution <= MAX_RESOLUTION:
             raise ValueError(
-                f"resolution={self.resolution}: the networks see pages with a short side of {LEAST_RESOLUTION} to "
-                f"{MOST_RESOLUTION} pixels"
+                f"resolution={self.resolution}: the networks see pages with a short side of {MIN_RESOLUTION} to "
+                f"{MAX_RESOLUTION} pixels"
             )
         check_blend(self.blend)
         for option in ("mirrored", "enforce_hints"):
@@ -56,7 +56,7 @@ class RenderingOptions:
         return cls(**{"resolution": resolution, **named})
 
     def changed(self, **changes: Any) -> "RenderingOptions":
-        """The same with other values; None keeps what is."""
+        """The same with other values; None keeps the present value."""
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def to_mapping(self) -> dict[str, Any]:

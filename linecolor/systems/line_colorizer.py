@@ -32,7 +32,7 @@ def find_device(wanted: str) -> torch.device:
         return torch.device(next(name for name, there in have.items() if there))
     if not have.get(wanted.split(":")[0], False):
         there = ", ".join(name for name, is_there in have.items() if is_there)
-        raise ValueError(f"device {wanted} is not to be had here; there is {there}")
+        raise ValueError(f"device {wanted} is not available here; there is {there}")
     return torch.device(wanted)
 
 
@@ -43,7 +43,7 @@ class LineColorizer(PageColorizer):
         networks: of one system, by the names of their training stages; its pipeline says what they take and give (see
             `registry.SYSTEMS`, `pipelines`). One network of a name that is not registered is run by
             `pipelines.OneGenerator`.
-        hint_spread: one of `hints.SPREAD_CHANNELS`, as the draft was trained.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`, as the draft was trained.
         options: how pages are coloured.
         device: where the networks are.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
@@ -70,7 +70,7 @@ class LineColorizer(PageColorizer):
         self.networks = networks
         self.device = torch.device(device)
         self.takes_hints, self.samples = self.system.takes_hints, self.system.samples
-        self.grey_pages = self.pipeline.grey_pages
+        self.grey_pages, self.variants = self.pipeline.grey_pages, self.pipeline.variants
         self.comparisons = False
 
     @classmethod

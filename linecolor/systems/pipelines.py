@@ -12,7 +12,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linecolor.hints import layers
+from linecolor.hints import propagation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +76,11 @@ class Pipeline(ABC):
 
     Attributes:
         whole_pages: whether a page must be seen in one piece, however long it is.
+        variants: titles of extras that are results themselves, and are blended as such.
     """
 
     whole_pages = False
+    variants: tuple[str, ...] = ()
 
     def __init__(self, networks: Mapping[str, nn.Module]) -> None:
         self.networks = networks
@@ -118,7 +120,7 @@ class Pipeline(ABC):
 
         Args:
             architectures: the constructor arguments of each network.
-            hint_spread: one of `hints.SPREAD_CHANNELS`.
+            hint_spread: one of `propagation.EXTRA_CHANNELS`.
 
         Raises:
             ValueError: naming the argument, its value and what to use.
@@ -233,13 +235,13 @@ class DraftAndColorizer(Pipeline):
     def check_architectures(cls, architectures: Mapping[str, Mapping[str, Any]], hint_spread: str) -> None:
         """Refuse networks for other channels; see `Pipeline.check_architectures`."""
         read = f"line, hint and what hint_spread={hint_spread} adds"
-        _check_channels("draft", architectures["draft"]["in_channels"], layers.draft_channels(hint_spread), read)
+        _check_channels("draft", architectures["draft"]["in_channels"], propagation.draft_channels(hint_spread), read)
         if "colorizer" in architectures:
             _check_channels("colorizer", architectures["colorizer"]["in_channels"], 4, "line and draft")
 
     def onnx_parts(self, hint_spread: str) -> list[Part]:
         """Each network, and both of them chained; see `Pipeline.onnx_parts`."""
-        draft_input = {"draft_input": (layers.draft_channels(hint_spread), 2)}
+        draft_input = {"draft_input": (propagation.draft_channels(hint_spread), 2)}
         parts = [Part("draft", self.draft, draft_input, ("draft",), self.multiple)]
         if self.colorizer is not None:
             inputs = {"line": (1, 1), "draft": (3, 1)}

@@ -1,7 +1,7 @@
 """One uploaded drawing: a reduced view of it to paint on, and its colours at any size.
 
-The networks see a page reduced, whatever its size. So they run once for a set of hints, and what they made is blended
-with the view after each stroke, and with the page at its own size when it is downloaded: both show the same colours.
+The networks see every page reduced. So they run once for a set of hints. Their picture is blended with the view after
+each stroke, and with the page at its own size for a download: both show the same colours.
 """
 
 import threading
@@ -18,36 +18,33 @@ from linecolor.images.formats import read_metadata
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending, openraster
-from linecolor.rendering.blending import BlendMode
-from linecolor.rendering.options import MOST_RESOLUTION
+from linecolor.rendering.blends import BlendMode
+from linecolor.rendering.options import MAX_RESOLUTION
 from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.web.strokes import Stroke, paint_strokes
 
 VIEW_SIDE, STRIP_WIDTH, LONGEST_VIEW = 1600, 400, 16_000
 """The longer side of a view in pixels, at most; but a strip stays wide enough to paint on, however long it is. A page
 that is no larger is its own view."""
-REMEMBERED, REMEMBERED_BYTES = 12, 48_000_000
-"""Colourings of a drawing that are kept, so that undo and downloads need not wait for the networks; the last always."""
+CACHED_RESULTS, CACHED_BYTES = 12, 48_000_000
+"""Results of the networks that are kept for undo and downloads, of each drawing; the last one always."""
 DETAILS = (1.0, 1.5, 2.0)
 """Multiples of the resolution the networks were trained at that a user may choose from."""
 
 
-def at_details(colorizer: PageColorizer) -> dict[int, PageColorizer]:
+def colorizers_by_resolution(colorizer: PageColorizer) -> dict[int, PageColorizer]:
     """The same networks at several resolutions: short side in pixels at which they see a page -> colorizer."""
-    found: dict[int, PageColorizer] = {}
-    for detail in DETAILS:
-        # Even: a page brought to this size then stays as it is when it is brought there again.
-        resolution = min(2 * round(colorizer.options.resolution * detail / 2), MOST_RESOLUTION)
-        found[resolution] = colorizer.with_options(resolution=resolution)
-    return found
+    # Even: a page reduced to this size stays as it is when it is reduced again.
+    sides = [min(2 * round(colorizer.options.resolution * detail / 2), MAX_RESOLUTION) for detail in DETAILS]
+    return {side: colorizer.with_options(resolution=side) for side in sides}
 
 
 class Drawing:
     """A line drawing in a file, decoded once for its view.
 
     Args:
-        path: PNG, JPEG or WebP. It is read again for what is made at full size, and stays the caller's.
-        colorizers: as `at_details` makes them.
+        path: the picture; read again for results at full size. The caller removes it.
+        colorizers: of `colorizers_by_resolution`.
         max_pixels: larger pictures are refused, from their header.
 
     Attributes:
@@ -62,21 +59,21 @@ class Drawing:
         self.path = path
         self.colorizers = colorizers
         self.max_pixels = max_pixels
-        drawn = self._drawn()
-        self.size: tuple[int, int] = (drawn.grey.shape[0], drawn.grey.shape[1])
-        wanted = max(VIEW_SIDE / max(self.size), STRIP_WIDTH / min(self.size))
-        scale = min(1.0, wanted, LONGEST_VIEW / max(self.size))
+        layer = self._line_layer()
+        self.size: tuple[int, int] = (layer.grey.shape[0], layer.grey.shape[1])
+        enough = max(VIEW_SIDE / max(self.size), STRIP_WIDTH / min(self.size))
+        scale = min(1.0, enough, LONGEST_VIEW / max(self.size))
         height, width = (max(1, round(side * scale)) for side in self.size)
-        self.view = _reduced_ink(drawn.ink, (height, width))
+        self.view = _reduced_ink(layer.ink, (height, width))
         self._reduced = {
-            resolution: lines.reduce(drawn.grey, colorizer.network_size(self.size))
+            resolution: lines.reduce(layer.grey, colorizer.network_size(self.size))
             for resolution, colorizer in colorizers.items()
         }
         self._colored: OrderedDict[tuple[int, tuple[Stroke, ...]], Picture] = OrderedDict()
         self._lock = threading.Lock()
 
     def color(self, strokes: tuple[Stroke, ...], resolution: int) -> Picture:
-        """What the networks make of the drawing and these hints, (h, w, 3) at their own size; remembered.
+        """The networks' picture of the drawing with these hints, (h, w, 3) at their own size; cached.
 
         Raises:
             KeyError: for a resolution there is no colorizer for.
@@ -92,8 +89,8 @@ class Drawing:
         with self._lock:
             self._colored[key] = colorized
             while len(self._colored) > 1 and (
-                len(self._colored) > REMEMBERED
-                or sum(kept.nbytes for kept in self._colored.values()) > REMEMBERED_BYTES
+                len(self._colored) > CACHED_RESULTS
+                or sum(picture.nbytes for picture in self._colored.values()) > CACHED_BYTES
             ):
                 self._colored.popitem(last=False)
         return colorized
@@ -108,17 +105,17 @@ class Drawing:
 
     def full_png(self, colorized: Picture, blend: BlendMode) -> bytes:
         """What `color` returned, at the page's own size, as a PNG file with the page's DPI and colour profile."""
-        return encode_png(blending.blend(self._drawn().ink, colorized, blend), read_metadata(self.path))
+        return encode_png(blending.blend(self._line_layer().ink, colorized, blend), read_metadata(self.path))
 
     def layers(self, colorized: Picture, strokes: Sequence[Stroke], scratch: Path) -> bytes:
         """Hints, line and colour as layers of the page's own size, in an OpenRaster file.
 
         Args:
             colorized: what `color` returned.
-            strokes: the hints it was made with.
-            scratch: a file to write meanwhile; it is gone afterwards.
+            strokes: the hints of that call.
+            scratch: a temporary file; removed afterwards.
         """
-        ink = self._drawn().ink
+        ink = self._line_layer().ink
         color = blending.color_layer(ink, colorized)
         hints = paint_strokes(strokes, self.size, self.size) if strokes else None
         layers = openraster.drawing_layers(ink, color, hints)
@@ -128,13 +125,13 @@ class Drawing:
         finally:
             scratch.unlink(missing_ok=True)
 
-    def _drawn(self) -> LineLayer:
+    def _line_layer(self) -> LineLayer:
         rgb, _ = images.read_color(self.path, self.max_pixels)
         return LineLayer(rgb)
 
 
 def _reduced_ink(ink: Picture, size: tuple[int, int]) -> Picture:
-    """Ink at the size of the view, its thin lines kept as strong as the networks see them."""
+    """Ink at the size of the view, with thin lines as strong as the networks see them."""
     if ink.ndim == 2:
         return lines.reduce(ink, size)
     return np.dstack([lines.reduce(np.ascontiguousarray(ink[..., channel]), size) for channel in range(3)])

@@ -1,4 +1,4 @@
-"""Who may ask, and what browsers are told about the answers. Plain ASGI, the standard library only."""
+"""Which requests are allowed, and the headers that every response has. Plain ASGI, the standard library only."""
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
@@ -26,13 +26,13 @@ HEADERS = {
 
 
 class Guard:
-    """Refuses what other web sites make a user's browser ask for, and adds `HEADERS` to every answer.
+    """Refuses the requests that other web sites make a user's browser send, and adds `HEADERS` to every response.
 
-    A page from elsewhere can send requests to 127.0.0.1, and by a name of its own that leads there (DNS rebinding)
-    read the answers too. So the server answers to its own names only, and to changes only from its own page.
+    A page of another site can send requests to 127.0.0.1. By a name of its own that resolves to it (DNS rebinding) it
+    can read the responses too. So the server answers to its own names only, and changes things only for its own page.
 
     Args:
-        app: what it guards.
+        app: the application behind it.
         hosts: names and addresses the server answers to; None for any.
     """
 
@@ -52,7 +52,7 @@ class Guard:
                 message = {**message, "headers": [*message.get("headers", []), *own]}
             await send(message)
 
-        reason = self._objection(scope)
+        reason = self._refusal(scope)
         if reason is None:
             await self.app(scope, receive, send_with_headers)
             return
@@ -61,14 +61,14 @@ class Guard:
         await send_with_headers({"type": "http.response.start", "status": 403, "headers": head})
         await send({"type": "http.response.body", "body": body})
 
-    def _objection(self, scope: Message) -> str | None:
+    def _refusal(self, scope: Message) -> str | None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
         if self.hosts is not None and _name(f"http://{host}") not in self.hosts:
             return "this server does not answer to that name"
         origin = headers.get("origin")
         if scope["method"] not in ("GET", "HEAD") and origin is not None and not _same(origin, host):
-            return "only the app's own page may ask this"
+            return "only the app's own page may send this request"
         return None
 
 

@@ -1,4 +1,4 @@
-"""Answers and refusals: what the requests of `server` have in common."""
+"""Responses: JSON, files and errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-class Refused(Exception):
+class RequestError(Exception):
     """A request that is answered with an error.
 
     Args:
@@ -23,35 +23,35 @@ class Refused(Exception):
         self.status = status
 
 
-def json_answer(content: Any, status: int = 200) -> Response:
+def json_response(content: Any, status: int = 200) -> Response:
     """JSON."""
     from starlette.responses import JSONResponse
 
     return JSONResponse(content, status)
 
 
-def file_answer(data: bytes, kind: str, name: str | None = None) -> Response:
+def file_response(data: bytes, media_type: str, name: str | None = None) -> Response:
     """A file; with a name, one to save."""
     from starlette.responses import Response
 
     headers = {"content-disposition": f'attachment; filename="{name}"'} if name else None
-    return Response(data, headers=headers, media_type=kind)
+    return Response(data, headers=headers, media_type=media_type)
 
 
-def always(data: bytes, kind: str) -> Callable[[Request], Awaitable[Response]]:
-    """A handler that answers with the same file whatever is asked."""
+def static_file(data: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    """A handler that always sends the same file."""
 
-    async def answer(request: Request) -> Response:
-        return file_answer(data, kind)
+    async def handle(request: Request) -> Response:
+        return file_response(data, media_type)
 
-    return answer
+    return handle
 
 
-def error_answer(read: Callable[[Any], tuple[int, str]]) -> Callable[[Request, Any], Awaitable[Response]]:
-    """A handler of errors, from what gives an error's status and message."""
+def error_handler(describe: Callable[[Any], tuple[int, str]]) -> Callable[[Request, Any], Awaitable[Response]]:
+    """A handler of errors, from a function that gives an error's status and message."""
 
-    async def answer(request: Request, error: Any) -> Response:
-        status, message = read(error)
-        return json_answer({"error": message}, status)
+    async def handle(request: Request, error: Any) -> Response:
+        status, message = describe(error)
+        return json_response({"error": message}, status)
 
-    return answer
+    return handle

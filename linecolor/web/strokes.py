@@ -15,14 +15,14 @@ import numpy as np
 from linecolor.arrays import Picture
 from linecolor.hints.layers import parse_color
 
-MOST_STROKES = 5_000
-MOST_POINTS = 200_000
-MOST_COATS = 200
-"""How often strokes may cover the page; a hand covers it once or twice, and others wait while they are drawn."""
-WIDEST = 64
-"""Pixels a brush may have on the smallest page; the default one has 26."""
+MAX_STROKES = 5_000
+MAX_STROKE_POINTS = 200_000
+MAX_COVERAGE = 200
+"""How often strokes may cover the page: a hand covers it once or twice, and other users wait while they are drawn."""
+MAX_WIDTH = 64
+"""Width of a brush in pixels that is allowed on any page; the default is 26."""
 _SUBPIXEL_BITS = 4
-_THICKEST = 32767  # OpenCV draws no thicker line
+_MAX_THICKNESS = 32767  # OpenCV draws no thicker line
 
 
 @dataclass(frozen=True)
@@ -40,27 +40,27 @@ class Stroke:
     points: tuple[tuple[float, float], ...]
 
 
-def read_strokes(given: Any, size: tuple[int, int]) -> tuple[Stroke, ...]:
+def read_strokes(content: Any, size: tuple[int, int]) -> tuple[Stroke, ...]:
     """Strokes from parsed JSON: [{"color": "#rrggbb" or null, "width": w, "points": [[x, y], ...]}, ...].
 
     Args:
-        given: whatever the JSON held.
+        content: the parsed JSON, whatever it holds.
         size: (H, W) of the page. Points more than a page away are brought back to there.
 
     Raises:
         ValueError: for anything else, or for more strokes or points than a drawing needs; the message says which.
     """
-    if not isinstance(given, list):
-        raise ValueError(f"strokes are a list, not {type(given).__name__}")
-    if len(given) > MOST_STROKES:
-        raise ValueError(f"{len(given):,} strokes; the limit is {MOST_STROKES:,}: clear some")
-    strokes = tuple(_stroke(place, stroke, size) for place, stroke in enumerate(given, start=1))
+    if not isinstance(content, list):
+        raise ValueError(f"strokes are a list, not {type(content).__name__}")
+    if len(content) > MAX_STROKES:
+        raise ValueError(f"{len(content):,} strokes; the limit is {MAX_STROKES:,}: clear some")
+    strokes = tuple(_stroke(number, stroke, size) for number, stroke in enumerate(content, start=1))
     points = sum(len(stroke.points) for stroke in strokes)
-    if points > MOST_POINTS:
-        raise ValueError(f"strokes of {points:,} points; the limit is {MOST_POINTS:,}: clear some")
+    if points > MAX_STROKE_POINTS:
+        raise ValueError(f"strokes of {points:,} points; the limit is {MAX_STROKE_POINTS:,}: clear some")
     painted = sum(stroke.width * (stroke.width + _length(stroke)) for stroke in strokes)
-    if painted > MOST_COATS * size[0] * size[1]:
-        raise ValueError(f"the strokes would paint the page more than {MOST_COATS} times over: clear some")
+    if painted > MAX_COVERAGE * size[0] * size[1]:
+        raise ValueError(f"the strokes would paint the page more than {MAX_COVERAGE} times over: clear some")
     return strokes
 
 
@@ -80,7 +80,7 @@ def paint_strokes(strokes: Sequence[Stroke], page: tuple[int, int], size: tuple[
     across, down = width / page[1], height / page[0]
     for stroke in strokes:
         paint = (0, 0, 0, 0) if stroke.color is None else (*stroke.color, 255)
-        thickness = min(max(1, round(stroke.width * min(across, down))), _THICKEST)
+        thickness = min(max(1, round(stroke.width * min(across, down))), _MAX_THICKNESS)
         points = np.array(stroke.points, np.float64)
         on_page = np.all((points >= 0) & (points < (page[1], page[0])), axis=1, keepdims=True)
         if thickness == 1 and len(points) == 1:
@@ -101,25 +101,25 @@ def paint_strokes(strokes: Sequence[Stroke], page: tuple[int, int], size: tuple[
     return layer
 
 
-def _stroke(place: int, given: Any, size: tuple[int, int]) -> Stroke:
-    if not isinstance(given, dict):
-        raise ValueError(f"stroke {place} is no object")
-    color = given.get("color")
+def _stroke(number: int, content: Any, size: tuple[int, int]) -> Stroke:
+    if not isinstance(content, dict):
+        raise ValueError(f"stroke {number} is no object")
+    color = content.get("color")
     try:
         rgb = None if color is None else parse_color(color)
     except (ValueError, TypeError):
-        raise ValueError(f'stroke {place} has the colour {str(color)[:20]!r}: "#rrggbb", or null to erase') from None
-    width = _number(given.get("width"), f"the width of stroke {place}")
-    if not 0 < width <= max(WIDEST, 2 * max(size)):
-        raise ValueError(f"stroke {place} is {width:g} pixels wide; a brush is no wider than the page twice over")
-    points = given.get("points")
-    if not isinstance(points, list) or not points or len(points) > MOST_POINTS:
-        raise ValueError(f"stroke {place} has no list of points, or one longer than {MOST_POINTS:,}")
+        raise ValueError(f'stroke {number} has the colour {str(color)[:20]!r}: "#rrggbb", or null to erase') from None
+    width = _number(content.get("width"), f"the width of stroke {number}")
+    if not 0 < width <= max(MAX_WIDTH, 2 * max(size)):
+        raise ValueError(f"stroke {number} is {width:g} pixels wide; a brush is no wider than the page twice over")
+    points = content.get("points")
+    if not isinstance(points, list) or not points or len(points) > MAX_STROKE_POINTS:
+        raise ValueError(f"stroke {number} has no list of points, or one longer than {MAX_STROKE_POINTS:,}")
     read = []
     for point in points:
         if not isinstance(point, list) or len(point) != 2:
-            raise ValueError(f"stroke {place} has a point that is not [x, y]")
-        x, y = (_number(value, f"a coordinate of stroke {place}") for value in point)
+            raise ValueError(f"stroke {number} has a point that is not [x, y]")
+        x, y = (_number(value, f"a coordinate of stroke {number}") for value in point)
         read.append((_near(x, size[1]), _near(y, size[0])))
     return Stroke(rgb, width, tuple(read))
 

@@ -1,4 +1,4 @@
-"""What users send, held in memory until it is read: bounded for each, and for all of them together."""
+"""Request bodies, held in memory until they are read: bounded for each, and for all of them together."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from linecolor.web.responses import Refused
-from linecolor.web.worker_pool import Busy, Left
+from linecolor.web.responses import RequestError
+from linecolor.web.worker_pool import ClientDisconnected, QueueFull
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-_PATIENCE_SECONDS = 60.0
-_LONGEST_SECONDS = 600.0
+_CHUNK_SECONDS = 60.0
+_UPLOAD_SECONDS = 600.0
 
 
 class Uploads:
     """The bodies of requests.
 
     Args:
-        most_bytes: held at one time, of all users together, finished or not; one more is told `Busy`.
+        max_bytes: held at one time, of all users together, finished or not; one more raises `QueueFull`.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
         self._held = 0
 
     @asynccontextmanager
@@ -35,36 +35,36 @@ class Uploads:
         It is refused by its header where that says enough, and otherwise as soon as it is too long.
 
         Raises:
-            Refused: it is longer than `limit` bytes, stands still, or comes too slowly.
-            Busy: there is no room for it now.
-            Left: nobody sends any more.
+            RequestError: it is longer than `limit` bytes, stands still, or comes too slowly.
+            QueueFull: there is no room for it now.
+            ClientDisconnected: the client stopped sending.
         """
         from starlette.requests import ClientDisconnect
 
-        refused = Refused(413, f"This is larger than the {limit / 1e6:g} MB this server takes.")
-        told = request.headers.get("content-length", "")
-        if told.isdigit() and int(told) > limit:
-            raise refused
+        too_large = RequestError(413, f"This is larger than the {limit / 1e6:g} MB this server takes.")
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise too_large
         data, held = bytearray(), 0
         chunks = request.stream()
         try:
             try:
-                async with asyncio.timeout(_LONGEST_SECONDS):
+                async with asyncio.timeout(_UPLOAD_SECONDS):
                     while True:
-                        async with asyncio.timeout(_PATIENCE_SECONDS):
+                        async with asyncio.timeout(_CHUNK_SECONDS):
                             data += await anext(chunks)
                         self._held += len(data) - held
                         held = len(data)
                         if held > limit:
-                            raise refused
-                        if self._held > self.most_bytes:
-                            raise Busy(f"uploads of {self._held / 1e6:.0f} MB are held already")
+                            raise too_large
+                        if self._held > self.max_bytes:
+                            raise QueueFull(f"uploads of {self._held / 1e6:.0f} MB are held already")
             except StopAsyncIteration:
                 pass
             except ClientDisconnect:
-                raise Left from None
+                raise ClientDisconnected from None
             except TimeoutError:
-                raise Refused(408, "The upload takes too long or stands still; open the drawing again.") from None
+                raise RequestError(408, "The upload takes too long or stands still; open the drawing again.") from None
             body = bytes(data)
             data.clear()  # or all of it would be held twice
             yield body

@@ -1,4 +1,4 @@
-"""Taking turns: how many may compute at once, and how many may wait for it."""
+"""Work in threads: how many jobs may run at once, and how many may wait."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,57 +7,59 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-class Busy(RuntimeError):
-    """Too many are waiting already."""
+class QueueFull(RuntimeError):
+    """Too many jobs are waiting already."""
 
 
-class Left(RuntimeError):
-    """Whoever asked went away before their turn came."""
+class ClientDisconnected(RuntimeError):
+    """The client went away before its job started."""
 
 
-class Turns:
-    """Work in threads, a bounded number at a time, the others in the order they came.
+class WorkerPool:
+    """Runs jobs in threads, a bounded number at a time, the others in the order they came.
 
     Args:
-        at_once: computing at one time.
-        waiting: waiting for it at most; one more is told `Busy` at once, which is better than an answer too late.
+        workers: jobs that run at one time.
+        queue_size: jobs that may wait; one more raises `QueueFull` at once, which is better than a late answer.
     """
 
-    def __init__(self, at_once: int, waiting: int) -> None:
-        self.most_waiting = waiting
-        self._free = asyncio.Semaphore(at_once)
+    def __init__(self, workers: int, queue_size: int) -> None:
+        self.queue_size = queue_size
+        self._free = asyncio.Semaphore(workers)
         self._waiting = 0
 
-    async def take(self, work: Callable[[], Result], has_left: Callable[[], Awaitable[bool]] | None = None) -> Result:
-        """Wait for a turn and do the work in a thread.
+    async def run(
+        self, job: Callable[[], Result], is_disconnected: Callable[[], Awaitable[bool]] | None = None
+    ) -> Result:
+        """Wait for a worker and run the job in a thread.
 
         Args:
-            work: what to do; what it raises is raised here.
-            has_left: asked when the turn has come.
+            job: what it raises is raised here.
+            is_disconnected: called when the job may start.
 
         Raises:
-            Busy: too many are waiting.
-            Left: has_left said so; nothing was done.
+            QueueFull: too many jobs are waiting.
+            ClientDisconnected: is_disconnected returned True; the job did not run.
         """
-        if self._free.locked() and self._waiting >= self.most_waiting:
-            raise Busy(f"{self._waiting} others are waiting already")
+        if self._free.locked() and self._waiting >= self.queue_size:
+            raise QueueFull(f"{self._waiting} others are waiting already")
         self._waiting += 1
         try:
             await self._free.acquire()
         finally:
             self._waiting -= 1
         try:
-            if has_left is not None and await has_left():
-                raise Left
-            # A thread cannot be stopped: the turn ends when the work does, even if nobody waits for it any more.
-            doing = asyncio.ensure_future(asyncio.to_thread(work))
+            if is_disconnected is not None and await is_disconnected():
+                raise ClientDisconnected
+            # A thread cannot be stopped: the worker is free when the job ends, even if its client has gone.
+            running = asyncio.ensure_future(asyncio.to_thread(job))
         except BaseException:
             self._free.release()
             raise
-        doing.add_done_callback(self._done)
-        return await asyncio.shield(doing)
+        running.add_done_callback(self._done)
+        return await asyncio.shield(running)
 
-    def _done(self, doing: asyncio.Future) -> None:
+    def _done(self, running: asyncio.Future) -> None:
         self._free.release()
-        if not doing.cancelled():
-            doing.exception()  # looked at, or asyncio complains of one that nobody was left to hear
+        if not running.cancelled():
+            running.exception()  # retrieved, or asyncio warns about an exception that nobody waits for

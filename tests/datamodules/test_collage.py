@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from datamodules.illustrations import Illustrations, Page, collage
-from datamodules.recipe import CropSettings, PairSettings, SampleKey, draw_company, draw_crop
+from datamodules.pair_settings import CropSettings, PairSettings
+from datamodules.recipe import SampleKey, draw_crop, sample_collage_partners
 from datamodules.sources.drawing import Drawing
+from linecolor.experiment.config import default_data
+from linecolor.experiment.config_sections import DataConfig
 from linecolor.experiment.data import data_licence, load_drawings
 from linecolor.images import write_png
 
@@ -40,27 +42,24 @@ def test_a_collage_has_a_line_only_if_all_have():
 
 
 def crops(**chances: float) -> CropSettings:
-    return CropSettings(
-        **{"scale": "native", "uncut": 0, "collage": 0, "flip": 0, "turn": 0, "rotation": 0, "zoom": 0} | chances
-    )
+    return replace(CropSettings("native", 0, 0, 0, 0, 0, 0), **chances)
 
 
 def test_chances_are_kept_and_depend_on_the_name_alone():
     keys = [SampleKey(0, "draft", 0, str(number)) for number in range(2000)]
-    company = [draw_company(crops(collage=0.1), key) for key in keys]
-    assert 0.07 < np.mean([found is not None for found in company]) < 0.13
-    assert draw_company(crops(), keys[0]) is None
-    whole = [draw_crop(crops(uncut=0.4), key, (500, 700), 256)[2] == 500 for key in keys]
+    partners = [sample_collage_partners(crops(collage_prob=0.1), key) for key in keys]
+    assert 0.07 < np.mean([found is not None for found in partners]) < 0.13
+    assert sample_collage_partners(crops(), keys[0]) is None
+    whole = [draw_crop(crops(full_page_prob=0.4), key, (500, 700), 256)[2] == 500 for key in keys]
     assert 0.36 < np.mean(whole) < 0.44
-    again = draw_company(crops(collage=1.0), keys[5])
-    np.testing.assert_array_equal(again, draw_company(crops(collage=1.0), keys[5]))
+    again = sample_collage_partners(crops(collage_prob=1.0), keys[5])
+    np.testing.assert_array_equal(again, sample_collage_partners(crops(collage_prob=1.0), keys[5]))
 
 
 def test_a_collage_is_the_same_in_a_folder_read_in_another_order(picture_folder):
     files = sorted((picture_folder / "color").iterdir())
     drawings = [Drawing(file.stem, file, None, "train", file.stem) for file in files]
-    plain = yaml.safe_load((Path(__file__).parents[2] / "conf" / "pairs" / "rich.yaml").read_text())
-    pairs = replace(PairSettings.from_config(plain), crop=crops(collage=1.0))
+    pairs = replace(PairSettings.named("rich"), crop=crops(collage_prob=1.0))
     one, other = (Illustrations(order, pairs, 32, 0, "draft") for order in (drawings, drawings[::-1]))
     first, second = one[0, 3], other[0, len(drawings) - 4]
     assert first["sample_id"] == second["sample_id"]
@@ -79,11 +78,8 @@ def prepared(folder: Path, names: dict[str, str], licence: str) -> Path:
     return folder
 
 
-def settings_of(root: Path, *more: Path) -> dict:
-    return {
-        "root": str(root), "more": [str(folder) for folder in more], "lines": None, "manifest": None,
-        "test_share": 0.05, "verify": "header", "overfit": 0,
-    }  # fmt: skip
+def settings_of(root: Path, *more: Path) -> DataConfig:
+    return default_data(root=str(root), more=[str(folder) for folder in more])
 
 
 def test_of_further_data_sets_only_training_drawings_are_taken(tmp_path):
@@ -93,7 +89,7 @@ def test_of_further_data_sets_only_training_drawings_are_taken(tmp_path):
     assert [(one.id, one.split) for one in load_drawings(data).drawings] == [
         ("a1", "train"), ("a2", "test"), ("b1", "train")
     ]  # fmt: skip
-    licence = data_licence(data)
+    licence = data_licence(data.roots)
     assert licence is not None
     assert licence["name"] == "CC BY; CC0"
     assert licence["attribution"] == "by CC BY; by CC0"

@@ -12,7 +12,7 @@ import yaml
 
 from datamodules import datamodule
 from datamodules.datamodule import LineArtDataModule
-from datamodules.recipe import PairSettings
+from datamodules.pair_settings import PairSettings
 from datamodules.sources.folder import scan_folder
 
 PAIRS = PairSettings.from_config(

@@ -1,25 +1,19 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, default_collate
 
+from datamodules.datamodule import LineArtDataModule
 from datamodules.illustrations import Illustrations, KeyedBatches, read_page
+from datamodules.pair_settings import PairSettings
 from datamodules.pairs import PairSynthesizer
-from datamodules.recipe import GREY, OUTLINE, REAL, XDOG, PairSettings
 from datamodules.sources.folder import scan_folder
 from linecolor.lineart import lines, outlines, torch_lines
 from linecolor.lineart.lines import grey_uint8
+from linecolor.lineart.methods import METHODS, REAL_CODE
 
-CONF = Path(__file__).parents[2] / "conf" / "pairs"
 SIDE = 64
-
-
-def pair_settings(name: str) -> PairSettings:
-    return PairSettings.from_config(OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml")))
+XDOG, DILATE, OUTLINE, GREY = (method.code for method in METHODS.values())
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +22,7 @@ def drawings(picture_folder):
 
 
 def illustrations(drawings, name="rich", stage="draft", seed=0):
-    return Illustrations(drawings, pair_settings(name), SIDE, seed, stage)
+    return Illustrations(drawings, PairSettings.named(name), SIDE, seed, stage)
 
 
 def samples(drawings, workers: int, batch_size: int, stage: str = "draft", name: str = "rich") -> dict:
@@ -42,7 +36,7 @@ def samples(drawings, workers: int, batch_size: int, stage: str = "draft", name:
         made = synthesizer(batch)
         for index, name_ in enumerate(made.sample_id):
             number = sum(1 for known in found if known[0] == name_)
-            fields = ("line", "color", "draft_line", "draft_color", "hint", "spread")
+            fields = ("line", "color", "draft_line", "draft_color", "hint", "propagated_hints")
             found[name_, number] = [getattr(made, field)[index] for field in fields] + [made.artifacts.paste[index]]
     return found
 
@@ -88,7 +82,7 @@ def test_shapes_and_ranges(drawings):
     assert made.color.shape == (n, 3, SIDE, SIDE)
     assert made.draft_line.shape == (n, 1, SIDE // 2, SIDE // 2)
     assert made.hint.shape == (n, 4, SIDE // 2, SIDE // 2)
-    assert made.spread.shape == (n, 0, SIDE // 2, SIDE // 2)
+    assert made.propagated_hints.shape == (n, 0, SIDE // 2, SIDE // 2)
     for tensor in (made.line, made.color, made.draft_line, made.draft_color, made.hint):
         assert tensor.min() >= -1
         assert tensor.max() <= 1
@@ -101,20 +95,20 @@ def test_the_papers_pairs_are_plain_crops_of_the_picture(drawings):
     assert torch.equal(((made.color + 1) * 127.5).round().to(torch.uint8), batch["color"])
     page = batch["color"][0].permute(1, 2, 0).numpy()
     recipe = batch["recipe"]
-    method, sigma, kernel = (int(recipe[name][0]) for name in ("line_method", "sigma", "kernel"))
+    method, sigma, kernel = (int(recipe[name][0]) for name in ("line_method", "line_sigmas", "line_kernels"))
     expected = lines.dilate_abs_sub(page, [4, 5][kernel]) if method else lines.xdog(page, [0.3, 0.4, 0.5][sigma])
     np.testing.assert_array_equal(((made.line[0, 0] + 1) * 127.5).round().numpy().astype(np.uint8), expected)
 
 
 def test_a_real_line_is_used_where_there_is_one(drawings):
-    batch, synthesizer = batch_of(drawings, "paper", line_method=2)
+    batch, synthesizer = batch_of(drawings, "paper", line_method=REAL_CODE)
     assert batch["has_line"].all()
     made = synthesizer(batch)
     np.testing.assert_allclose(made.line.numpy(), batch["line"].numpy() / 127.5 - 1, atol=1e-6)
 
 
 def test_without_a_real_line_the_fallback_is_drawn(drawings):
-    batch, synthesizer = batch_of(drawings, "paper", line_method=2, line_fallback=1, kernel=0)
+    batch, synthesizer = batch_of(drawings, "paper", line_method=REAL_CODE, line_fallback=DILATE, line_kernels=0)
     batch["has_line"] = torch.zeros_like(batch["has_line"])
     made = synthesizer(batch)
     expected = torch_lines.dilate_abs_sub(batch["color"], 4)
@@ -132,15 +126,13 @@ def test_an_outline_is_taken_from_the_colour(drawings):
 
 
 def test_comic_pairs_are_real_lines_or_outlines_in_the_colours_of_the_page(drawings):
-    with initialize_config_dir(str(CONF.parent), version_base="1.3"):
-        plain = OmegaConf.to_container(compose("train", ["pairs=comic", "data.root=x"]), resolve=False)["pairs"]
-    pairs = PairSettings.from_config(plain)
+    pairs = PairSettings.named("comic")
     dataset = Illustrations(drawings, pairs, SIDE, 0, "draft")
     batch = default_collate([dataset[epoch, 0] for epoch in range(16)])
     made = PairSynthesizer(pairs, "none")(batch)
     batch["color"][batch["recipe"]["flip"]] = batch["color"][batch["recipe"]["flip"]].flip(-1)
     assert torch.equal(levels_of(made.color), batch["color"])
-    assert set(batch["recipe"]["line_method"].tolist()) == {OUTLINE, REAL}
+    assert set(batch["recipe"]["line_method"].tolist()) == {OUTLINE, REAL_CODE}
     assert not made.hint.any()
     batch["has_line"].zero_()
     assert set(levels_of(PairSynthesizer(pairs, "none")(batch).line).unique().tolist()) == {0, 255}
@@ -165,7 +157,7 @@ def test_grey_pictures_leave_the_other_samples_of_a_batch_alone(drawings):
 
 
 def test_geometry_moves_colour_and_line_together(drawings):
-    batch, synthesizer = batch_of(drawings, "rich", line_method=2, jitter=1, background_on=False, hue=0)
+    batch, synthesizer = batch_of(drawings, "rich", line_method=REAL_CODE, jitter=1, background_on=False, hue=0)
     batch["recipe"]["saturation"].fill_(1)
     batch["recipe"]["gamma"].fill_(1)
     made = synthesizer(batch)
@@ -199,7 +191,7 @@ def test_a_background_of_several_areas_has_the_colour_of_the_nearest_centre(draw
 
 
 def test_jitter_leaves_paper_white_and_lightens_ink(drawings):
-    batch, synthesizer = batch_of(drawings, "paper", jitter=0.7, line_method=0)
+    batch, synthesizer = batch_of(drawings, "paper", jitter=0.7, line_method=XDOG)
     made = synthesizer(batch)
     assert made.line.max() == 1
     assert made.line.min().item() == pytest.approx(-0.4, abs=1e-6)
@@ -213,6 +205,16 @@ def test_recolouring_keeps_black_and_white(drawings):
         pure = (before == extreme).all(1, keepdim=True).expand(-1, 3, -1, -1)
         assert torch.allclose(made.color[pure], before[pure], atol=0.01)
     assert (made.color - before).abs().max() > 0.3
+
+
+def test_a_data_module_needs_nothing_but_a_folder(picture_folder):
+    data = LineArtDataModule(picture_folder / "color", resolution=SIDE, steps=2, validation_drawings=0)
+    batches = list(data.train_dataloader())
+    assert [len(batch["sample_id"]) for batch in batches] == [8, 8]
+    assert data.on_after_batch_transfer(batches[0], 0).line.shape == (8, 1, SIDE, SIDE)
+    assert data.val_dataloader() == []
+    with pytest.raises(ValueError, match="no pairs 'richer'"):
+        LineArtDataModule(picture_folder / "color", "richer")
 
 
 def test_the_order_is_a_permutation_every_epoch_whatever_the_world_size():

@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from datamodules.palette_swap import repaint
-from datamodules.recipe import PAINTS
+from datamodules.palette_swap import swap_palette
+from datamodules.recipe import PALETTE_SIZE
 
 RED, BLUE, GREEN = (220.0, 60.0, 50.0), (60.0, 110.0, 220.0), (40.0, 180.0, 90.0)
 
@@ -20,15 +20,15 @@ def drawing() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def choices(others: list[tuple], exchange: bool, order: list[int] | None = None) -> tuple[torch.Tensor, ...]:
-    paints = torch.zeros(1, PAINTS, 3)
-    paints[0, : len(others)] = torch.tensor(others).view(-1, 3)
-    kept = torch.zeros(1, PAINTS, dtype=torch.bool)
-    return paints, kept, torch.tensor([order or list(range(PAINTS))]), torch.tensor([exchange])
+    palette = torch.zeros(1, PALETTE_SIZE, 3)
+    palette[0, : len(others)] = torch.tensor(others).view(-1, 3)
+    kept = torch.zeros(1, PALETTE_SIZE, dtype=torch.bool)
+    return palette, kept, torch.tensor([order or list(range(PALETTE_SIZE))]), torch.tensor([exchange])
 
 
-def test_paints_change_places():
+def test_palette_change_places():
     color, alpha = drawing()
-    found = repaint(color, alpha, *choices([], True, [1, 0, 2, 3, 4, 5]))
+    found = swap_palette(color, alpha, *choices([], True, [1, 0, 2, 3, 4, 5]))
     # Of equal size: which of the two is the first does not matter.
     np.testing.assert_allclose(found[0, :, 10, 5], BLUE, atol=3)
     np.testing.assert_allclose(found[0, :, 10, 30], RED, atol=3)
@@ -36,7 +36,7 @@ def test_paints_change_places():
 
 def test_others_come_in_and_a_shade_stays_a_shade():
     color, alpha = drawing()
-    found = repaint(color, alpha, *choices([GREEN, GREEN], False))
+    found = swap_palette(color, alpha, *choices([GREEN, GREEN], False))
     np.testing.assert_allclose(found[0, :, 10, 5], GREEN, atol=3)
     fringe = found[0, :, 10, 19].numpy().astype(float)
     assert np.abs(fringe - np.array(GREEN) / 2).max() < np.abs(fringe - np.array(RED) / 2).max()
@@ -44,13 +44,13 @@ def test_others_come_in_and_a_shade_stays_a_shade():
 
 def test_paper_and_ink_stay():
     color, alpha = drawing()
-    found = repaint(color, alpha, *choices([GREEN, GREEN], False))
+    found = swap_palette(color, alpha, *choices([GREEN, GREEN], False))
     assert (found[:, :, :2] == 255).all()
     assert (found[0, :, 2:18, 20] < 5).all()
 
 
-def test_kept_paints_and_empty_pages_stay_as_they_are():
+def test_kept_palette_and_empty_pages_stay_as_they_are():
     color, alpha = drawing()
     others, kept, order, exchange = choices([GREEN, GREEN], False)
-    assert (repaint(color, alpha, others, ~kept, order, exchange) == color).all()
-    assert (repaint(color, alpha * 0, others, kept, order, exchange) == color).all()
+    assert (swap_palette(color, alpha, others, ~kept, order, exchange) == color).all()
+    assert (swap_palette(color, alpha * 0, others, kept, order, exchange) == color).all()

@@ -1,31 +1,33 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
-from datamodules.recipe import (
-    DILATE,
-    GREY,
-    OUTLINE,
-    XDOG,
+from datamodules import recipe
+from datamodules.pair_settings import (
     ArtifactSettings,
     ColorSettings,
     CropSettings,
     HintSettings,
     LineSettings,
     PairSettings,
-    SampleKey,
-    draw,
-    draw_crop,
-    keyed_generator,
 )
+from datamodules.recipe import SampleKey, draw, draw_crop, keyed_generator
+from linecolor.conf_folder import conf_folder
+from linecolor.experiment.composition import compose_training
+from linecolor.lineart.methods import METHODS
+
+PARAMETERS = {"sigmas": [0.3, 0.4, 0.5], "kernels": [4, 5]}
 
 
 def settings(**changes) -> PairSettings:
     made = {
         "crop": CropSettings("log_uniform", 0.0, 0.0, 0.5, 0.5, 8.0, 0.1),
         "color": ColorSettings(0.5, 0.0, 0.5, 0.4, 0.25, 0.5, 1),
-        "line": LineSettings(1.0, 1.0, 0.0, 0.0, 1.0, [0.3, 0.4, 0.5], [4, 5], [0.7, 1.0]),
+        "line": line_settings(xdog=1.0, dilate=1.0, real=1.0),
         "hints": HintSettings(0.25, "log_uniform", 1, 64, 0.3, [1, 2, 3]),
         "artifacts": ArtifactSettings(0.5, 0.5, 0.5, 0.5),
     }
@@ -106,30 +108,29 @@ def test_the_authors_counts_have_the_published_distribution():
 
 def test_samples_without_hints_keep_their_colours_and_their_paper():
     for index in range(200):
-        recipe = draw(settings(), key(str(index)))
-        if recipe["hint_count"] == 0:
-            assert (recipe["hue"], recipe["saturation"], recipe["gamma"]) == (0, 1, 1)
-            assert not recipe["background_on"]
+        drawn = draw(settings(), key(str(index)))
+        if drawn["hint_count"] == 0:
+            assert (drawn["hue"], drawn["saturation"], drawn["gamma"]) == (0, 1, 1)
+            assert not drawn["background_on"]
 
 
 def test_nothing_is_changed_when_every_chance_is_zero():
     still = settings(
         crop=CropSettings("native", 0.0, 0.0, 0.0, 0.0, 8.0, 0.1),
         color=ColorSettings(0.0, 0.0, 0.5, 0.4, 0.25, 0.0, 1),
-        line=LineSettings(1.0, 1.0, 0.0, 0.0, 0.0, [0.4], [4], [1.0, 1.0]),
+        line=LineSettings({"xdog": 1.0, "dilate": 1.0}, PARAMETERS),
         artifacts=ArtifactSettings(0.0, 0.0, 0.0, 0.0),
     )
     for index in range(50):
-        recipe = draw(still, key(str(index)))
-        assert (recipe["angle"], recipe["zoom"], recipe["jitter"], recipe["hue"]) == (0, 1, 1, 0)
+        drawn = draw(still, key(str(index)))
+        assert (drawn["angle"], drawn["zoom"], drawn["jitter"], drawn["hue"]) == (0, 1, 1, 0)
         on = ("flip", "background_on", "distort_on", "spray_on", "bleed_on")
-        assert not any(recipe[name] for name in on)
-        assert not recipe["paste_on"].any()
+        assert not any(drawn[name] for name in on)
+        assert not drawn["paste_on"].any()
 
 
 def line_settings(**weights: float) -> LineSettings:
-    weights = {"xdog": 0.0, "dilate": 0.0, "outline": 0.0, "grey": 0.0, "real": 0.0} | weights
-    return LineSettings(**weights, sigmas=[0.3, 0.4, 0.5], kernels=[4, 5], jitter=[0.7, 1.0])
+    return LineSettings(weights, PARAMETERS, [0.7, 1.0])
 
 
 def lines_of(line: LineSettings, n: int = 2000) -> tuple[np.ndarray, np.ndarray]:
@@ -142,9 +143,9 @@ def test_samples_drawn_before_there_were_outlines_stay_what_they_were():
     methods, fallbacks = lines_of(line_settings(xdog=1.0, dilate=0.5, real=1.0), 24)
     assert methods.tolist() == [1, 2, 0, 2, 0, 0, 2, 2, 1, 2, 2, 0, 1, 2, 2, 0, 0, 0, 1, 2, 2, 0, 2, 1]
     assert fallbacks.tolist() == [1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
-    recipe = draw(settings(line=line_settings(xdog=1.0, dilate=0.5, real=1.0)), key())
-    assert (int(recipe["sigma"]), int(recipe["kernel"])) == (1, 1)
-    assert float(recipe["jitter"]) == pytest.approx(0.7454503, abs=1e-6)
+    drawn = draw(settings(line=line_settings(xdog=1.0, dilate=0.5, real=1.0)), key())
+    assert (int(drawn["line_sigmas"]), int(drawn["line_kernels"])) == (1, 1)
+    assert float(drawn["jitter"]) == pytest.approx(0.7454503, abs=1e-6)
 
 
 def test_line_methods_come_by_their_weights():
@@ -155,26 +156,50 @@ def test_line_methods_come_by_their_weights():
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.3, 1.0, 7.0]), min_size=4, max_size=4).filter(any), st.integers(0, 99))
 def test_a_method_without_weight_is_never_drawn(weights, number):
-    weighed = dict(zip(("xdog", "dilate", "outline", "grey"), weights, strict=True))
-    recipe = draw(settings(line=line_settings(**weighed)), key(str(number)))
-    allowed = {way for way, weight in zip((XDOG, DILATE, OUTLINE, GREY), weights, strict=True) if weight}
-    assert int(recipe["line_method"]) in allowed
-    assert int(recipe["line_fallback"]) in allowed
+    weighed = dict(zip(METHODS, weights, strict=True))
+    drawn = draw(settings(line=line_settings(**weighed)), key(str(number)))
+    allowed = {METHODS[name].code for name, weight in weighed.items() if weight}
+    assert int(drawn["line_method"]) in allowed
+    assert int(drawn["line_fallback"]) in allowed
 
 
-@pytest.mark.parametrize("way", ["xdog", "dilate", "outline", "grey"])
+@pytest.mark.parametrize("way", METHODS)
 def test_one_way_to_draw_a_line_is_enough(way):
     assert settings(line=line_settings(**{way: 0.1}))
 
 
 def test_unknown_settings_are_refused_by_name():
     with pytest.raises(ValueError, match=r"pairs\.crop\.scale"):
-        settings(crop=CropSettings("wide", 0, 0, 0, 0, 0, 0))
+        CropSettings("wide", 0, 0, 0, 0, 0, 0)
     with pytest.raises(ValueError, match=r"pairs\.color\.background_areas"):
-        settings(color=ColorSettings(0, 0, 0, 0, 0, 0, 7))
+        ColorSettings(0, 0, 0, 0, 0, 0, 7)
     with pytest.raises(ValueError, match=r"pairs\.hints\.count"):
-        settings(hints=HintSettings(0, "many", 1, 2, 0, [1]))
+        HintSettings(0, "many", 1, 2, 0, [1])
     with pytest.raises(ValueError, match="no way to draw a line"):
-        settings(line=LineSettings(0, 0, 0, 0, 1, [0.4], [4], [1, 1]))
+        line_settings(xdog=0, real=1)
     with pytest.raises(ValueError, match=r"pairs\.line\.outline=-1 is no weight"):
-        settings(line=LineSettings(1, 0, -1, 0, 1, [0.4], [4], [1, 1]))
+        line_settings(xdog=1, outline=-1)
+    with pytest.raises(ValueError, match=r"pairs\.line\.kernels has no value, and dilate needs one"):
+        LineSettings({"dilate": 1}, {"sigmas": [0.4]})
+    with pytest.raises(ValueError, match=r"pairs\.line\.pencil is unknown: use xdog, .*real, sigmas, kernels, jitter"):
+        LineSettings.from_config({"xdog": 1, "pencil": 2, "sigmas": [0.4], "jitter": [1, 1]})
+    with pytest.raises(ValueError, match="no pairs 'poor'; use one of alac, authors"):
+        PairSettings.named("poor")
+
+
+def test_shipped_settings_are_read_as_hydra_reads_them():
+    for name in sorted(path.stem for path in (conf_folder() / "pairs").glob("*.yaml")):
+        config = OmegaConf.to_container(compose_training([f"pairs={name}", "data.root=x"])["pairs"])
+        assert PairSettings.named(name) == PairSettings.from_config(config), name
+
+
+def test_a_method_that_is_added_leaves_all_other_samples_as_they_were(monkeypatch):
+    before = [draw(settings(), key(str(n))) for n in range(20)]
+    added = replace(METHODS["dilate"], code=9, parameter="radii")
+    monkeypatch.setitem(METHODS, "pencil", added)
+    monkeypatch.setattr(recipe, "PARAMETERS", (*recipe.PARAMETERS, "radii"))
+    with_it = settings(line=LineSettings(settings().line.weights, PARAMETERS | {"radii": [1, 2]}, [0.7, 1.0]))
+    assert all(same(one, draw(with_it, key(str(n)))) for n, one in enumerate(before))
+    drawn = [draw(settings(line=LineSettings({"pencil": 1.0}, {"radii": [1, 2]})), key(str(n))) for n in range(20)]
+    assert {int(one["line_method"]) for one in drawn} == {9}
+    assert {int(one["line_radii"]) for one in drawn} == {0, 1}

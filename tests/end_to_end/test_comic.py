@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from linecolor.cli.colorize import main as colorize
-from linecolor.evaluation.full_size import color_by_protocol
+from linecolor.evaluation.methods import color_by_protocol
 from linecolor.samples import FullDrawing
 from linecolor.systems.bundle import load_bundle
 from linecolor.systems.line_colorizer import LineColorizer

@@ -13,7 +13,7 @@ from tests.end_to_end.program import TINY, Program, data, refused, run
 from tests.lightning_modules.brief_training import growth_allowed
 
 STAGES = ("draft", "colorizer")
-CONSTANT = ("schedule.warmup=0", "schedule.cosine_steps=0", "batch_size=4", "checkpoint_every=2", "validate_every=3")
+CONSTANT = ("schedule.warmup=0", "schedule.cosine_steps=0", "batch_size=4", "checkpoint_every=2", "val_every_n_steps=3")
 
 
 def arguments(pictures: Path, steps: int, *more: str) -> list[str]:

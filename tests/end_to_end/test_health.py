@@ -12,7 +12,7 @@ DYING = [
     "evaluation.enabled=false",
     "stages=[draft]",
     "stage.draft.steps=60",
-    "stage.draft.validate_every=1000",
+    "stage.draft.val_every_n_steps=1000",
     "stage.draft.checkpoint_every=20",
     "stage.draft.schedule.warmup=0",
 ]

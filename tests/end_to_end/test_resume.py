@@ -26,7 +26,7 @@ STAGES = ("draft", "colorizer")
 
 def arguments(pictures: Path, name: str, *more: str) -> list[str]:
     """A tiny run of both stages with everything that has a state: averages, warm-up, workers, held-out drawings."""
-    both = ("steps={}", "record_every=1", "checkpoint_every=4", "checkpoint_minutes=0.02", "validate_every=10")
+    both = ("steps={}", "log_every_n_steps=1", "checkpoint_every=4", "checkpoint_minutes=0.02", "val_every_n_steps=10")
     settings = [f"stage.{stage}.{setting}".format(STEPS) for stage in STAGES for setting in both]
     return [*TINY, f"name={name}", *settings, "data.workers=2", "evaluation.drawings=1", *data(pictures), *more]
 
@@ -153,7 +153,9 @@ def test_a_run_killed_at_random_moments_equals_the_undisturbed_one_to_the_bit(un
 @pytest.mark.parametrize("kind", [SIGTERM, SIGINT])
 def test_asked_to_stop_with_all_its_workers_it_saves_the_step_it_is_at(picture_folder, tmp_path, kind):
     """Ctrl-C in a terminal and a cluster's signals reach the loader's processes, too."""
-    far = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("checkpoint_every=1000", "validate_every=7")]
+    far = [
+        f"stage.{stage}.{setting}" for stage in STAGES for setting in ("checkpoint_every=1000", "val_every_n_steps=7")
+    ]
     words = arguments(picture_folder, "asked", *far, "stage.draft.checkpoint_minutes=0")
     draft = tmp_path / "runs" / "asked" / "draft"
     with Program("train", *words, cwd=tmp_path) as program:
@@ -166,7 +168,7 @@ def test_asked_to_stop_with_all_its_workers_it_saves_the_step_it_is_at(picture_f
 
 
 def test_a_run_that_must_be_resumed_goes_on_into_a_stage_that_was_never_begun(picture_folder, tmp_path):
-    few = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("steps=8", "validate_every=100")]
+    few = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("steps=8", "val_every_n_steps=100")]
     words = arguments(picture_folder, "must", *few, "data.workers=0", "evaluation.enabled=false")
     with Program("train", *words, cwd=tmp_path) as program:
         program.until(lambda: lines_recorded(tmp_path / "runs" / "must") >= 2)

@@ -206,7 +206,6 @@ def test_an_ablation_changes_one_thing_of_whatever_it_is_put_on(ablation):
 @pytest.mark.parametrize("budget", ["demo", "paper"])
 @pytest.mark.parametrize("study_name", ["table2", "ablations"])
 def test_every_study_composes_its_trainings_in_every_budget(study_name, budget, tmp_path):
-    from linecolor.experiment.checks import check_settings
     from linecolor.experiment.study.plan import planned
 
     register_resolvers()
@@ -219,13 +218,11 @@ def test_every_study_composes_its_trainings_in_every_budget(study_name, budget, 
     assert len(trainings) == seeds * {"table2": 3, "ablations": 6}[study_name]
     images = set()
     for training in trainings.values():
-        check_settings(training.plain)
         assert training.run.parent == tmp_path / "a study, with 'signs' [1]=x"
-        assert training.plain["evaluation"]["enabled"] is False
-        stages = training.plain["stages"]
-        images.add(sum(training.plain["stage"][s]["steps"] * training.plain["stage"][s]["batch_size"] for s in stages))
+        assert training.config.evaluation.enabled is False
+        images.add(sum(stage.steps * stage.batch_size for stage in training.config.stages.values()))
         if budget == "demo":
-            assert training.plain["model"]["resolution"] == 128
+            assert training.config.model.resolution == 128
     if (study_name, budget) == ("table2", "demo"):
         assert len(images) == 1, "equal images for every system"
 
@@ -266,7 +263,7 @@ def test_the_hint_auc_script_writes_layers_by_ratio(tmp_path, monkeypatch):
     write_png(tmp_path / "truth/a.png", np.zeros((96, 96, 3), np.uint8))
     assert script.write_layers(tmp_path / "truth", tmp_path / "layers") == 1
 
-    from linecolor.evaluation.methods import LayerHints
+    from linecolor.evaluation.hint_levels import LayerHints
     from linecolor.images import read_hint_layer
 
     assert LayerHints(tmp_path / "layers").labels == ["0.00", "0.10", "1.00"]

@@ -164,7 +164,7 @@ def test_a_job_below_the_median_of_its_siblings_is_stopped_and_not_run_again(pic
 
 
 def test_ctrl_c_stops_the_whole_sweep_and_says_how_to_go_on(picture_folder, tmp_path):
-    words = [*data(picture_folder), "stage.draft.steps=2000", "stage.draft.validate_every=2000", "seed=1,2"]
+    words = [*data(picture_folder), "stage.draft.steps=2000", "stage.draft.val_every_n_steps=2000", "seed=1,2"]
     with Program("train", "-m", *TINY, *words, cwd=tmp_path) as program:
         program.until(lambda: list(tmp_path.glob("runs/*/*/draft/metrics.jsonl")))
         assert program.stop(signal.SIGINT) == 130

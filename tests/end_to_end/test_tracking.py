@@ -153,7 +153,7 @@ def test_after_a_kill_nothing_is_sent_twice_and_nothing_is_left_out(picture_fold
         "stages=[draft]",
         "stage.draft.steps=40",
         "stage.draft.checkpoint_every=15",
-        "stage.draft.validate_every=20",
+        "stage.draft.val_every_n_steps=20",
         *data(picture_folder),
     ]
     draft = tmp_path / "runs" / "tiny" / "draft"

@@ -171,15 +171,10 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
         settings = config["stage"][stage]
         assert settings["steps"] == 280_000
         assert settings["batch_size"] == 64
-        assert settings["optimizer"] == {"lr": 1e-4, "betas": [0.5, 0.9]}
-        assert settings["schedule"] == {
-            "warmup": 0,
-            "drop_at": 112_000,
-            "drop_to": 0.1,
-            "cosine_steps": 0,
-            "cosine_to": 1.0,
-        }
-        assert (settings["ema_images"], settings["clip"]) == (0, 0)
+        assert {"lr": 1e-4, "betas": [0.5, 0.9]}.items() <= settings["optimizer"].items()
+        assert {"warmup": 0, "drop_at": 112_000, "drop_to": 0.1}.items() <= settings["schedule"].items()
+        assert settings["schedule"]["_target_"].endswith(".step")
+        assert (settings["ema_half_life"], settings["max_grad_norm"]) == (0, 0)
     pairs = config["pairs"]
     assert pairs["crop"]["scale"] == "native"
     assert pairs["line"]["sigmas"] == [0.3, 0.4, 0.5]
@@ -187,7 +182,7 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
     assert pairs["line"]["jitter"] == [1.0, 1.0]
     assert pairs["line"]["real"] == 0
     assert pairs["color"]["background"] == 0
-    assert config["stage"]["draft"]["content_every"] == 1
+    assert config["stage"]["draft"]["content_loss_interval"] == 1
 
 
 # --- bad input: one clear message, non-zero exit, nothing half-written -----------------------------------------
@@ -211,7 +206,7 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
         (["experiment=demo", "evaluation.hints=[]"], "evaluation.hints=[] must be a list"),
         (["experiment=demo", "evaluation.blend=soft"], "use clean, paper, none"),
         (["experiment=demo", "trainer.precision=foo"], "trainer settings"),
-        (["experiment=demo", "stage.draft.accumulate=3"], "accumulate=3"),
+        (["experiment=demo", "stage.draft.micro_batches=3"], "micro_batches=3"),
         (["experiment=demo", "model.draft.cardinality=3"], "cardinality 3 does not divide"),
         (["experiment=demo", "evaluation.features=resnet"], "resnet"),
         pytest.param(

@@ -1,6 +1,7 @@
 """A few steps of a stage on small drawings, as the tests of all stages take them."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,28 @@ import torch
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.recipe import PairSettings
+from datamodules.pair_settings import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
 from lightning_modules.loggers.jsonl import JsonlLogger
-from lightning_modules.stages.training_stage import StageSettings, TrainingStage
+from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.runs.record import read_record
 
 SIDE = 64
 # Nothing is random but the place of the crop, its mirroring and the hints.
 PAIRS: dict[str, dict[str, Any]] = {
-    "crop": {"scale": "whole", "uncut": 0.0, "collage": 0.0, "flip": 0.5, "turn": 0.0, "rotation": 0.0, "zoom": 0.0},
+    "crop": {
+        "scale": "whole",
+        "full_page_prob": 0.0,
+        "collage_prob": 0.0,
+        "flip_prob": 0.5,
+        "rotate_prob": 0.0,
+        "rotation": 0.0,
+        "zoom": 0.0,
+    },
     "color": {
         "recolor": 0.0,
-        "repaint": 0.0,
+        "palette_swap": 0.0,
         "hue": 0.0,
         "saturation": 0.0,
         "gamma": 0.0,
@@ -40,9 +49,12 @@ PAIRS: dict[str, dict[str, Any]] = {
         "kernels": [4],
         "jitter": [1.0, 1.0],
     },
-    "hints": {"empty": 0.5, "count": "alac", "least": 1, "most": 64, "strokes": 0.0, "sides": [2]},
+    "hints": {"no_hint_prob": 0.5, "count": "alac", "least": 1, "most": 64, "strokes": 0.0, "sides": [2]},
     "artifacts": {"paste": 0.0, "distort": 0.0, "spray": 0.0, "bleed": 0.0},
 }
+
+
+STEPPING = {"optimizer": partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9)), "log_every_n_steps": 1, "steps": 10**6}
 
 
 def growth_allowed(step: int) -> float:
@@ -67,12 +79,6 @@ def assert_golden(losses: Sequence[float], golden: dict[int, float], name: str) 
     for step, expected in golden.items():
         told = f"{name} at step {step}"
         np.testing.assert_allclose(losses[step - 1], expected, rtol=growth_allowed(step), atol=6e-6, err_msg=told)
-
-
-def stepping(accumulate: int = 1, ema_images: float = 0) -> StageSettings:
-    schedule = {"warmup": 0, "drop_at": 0, "drop_to": 1.0, "cosine_steps": 0, "cosine_to": 1.0}
-    adam = {"lr": 1e-3, "betas": [0.5, 0.9]}
-    return StageSettings(10**6, adam, schedule, ema_images, 0.0, accumulate, 1, 10**6)
 
 
 def trainer_for(out: Path, callbacks: Sequence[L.Callback], limit_val_batches: float = 0) -> L.Trainer:
@@ -119,11 +125,11 @@ def assert_continues(make: Callable[..., TrainingStage], fit: Callable[..., Any]
     def checkpoint() -> StageCheckpoint:
         return StageCheckpoint(out / "checkpoints", 100, 0, {"width": 4}, out / "metrics.jsonl")
 
-    straight = make(ema_images=50)
+    straight = make(ema_half_life=50)
     fit(straight, folder, out / "straight", 4)
-    fit(make(ema_images=50), folder, out / "first", 2, [checkpoint()])
+    fit(make(ema_half_life=50), folder, out / "first", 2, [checkpoint()])
     torch.manual_seed(99)
-    second, resume = make(ema_images=50), checkpoint()
+    second, resume = make(ema_half_life=50), checkpoint()
     torch.rand(17)  # whatever else has drawn meanwhile
     found = resume.find(second)
     resume.restore(second)

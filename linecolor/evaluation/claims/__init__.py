@@ -6,12 +6,13 @@ They show pictures; the figures here are ours. No torch. Pictures are uint8 RGB,
 """
 
 from linecolor.evaluation.claims.detail import FineDetail, edge_loss
-from linecolor.evaluation.claims.measuring import ClaimTruth, measure_claims
+from linecolor.evaluation.claims.measuring import CLAIMS, ClaimTruth, measure_claims
 from linecolor.evaluation.claims.pattern import checkerboard
 from linecolor.evaluation.claims.regions import Regions, bleeding
 from linecolor.evaluation.claims.saturation import chroma_ratio
 
 __all__ = [
+    "CLAIMS",
     "ClaimTruth",
     "FineDetail",
     "Regions",

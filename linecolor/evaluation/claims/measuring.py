@@ -15,6 +15,29 @@ from linecolor.evaluation.claims.saturation import LEAST_CHROMA, mean_chroma
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A figure of `measure_claims`.
+
+    Attributes:
+        name: of the figure.
+        title: in tables.
+        faultless: what a faultless picture has.
+    """
+
+    name: str
+    title: str
+    faultless: float
+
+
+CLAIMS = (
+    Claim("chroma_ratio", "chroma ratio", 1.0),
+    Claim("bleeding", "bleeding", 0.0),
+    Claim("checkerboard", "checkerboard", 0.0),
+    Claim("edge_loss", "lost detail", 0.0),
+)
+
+
+@dataclass(frozen=True)
 class ClaimTruth:
     """What the claims need of one drawing, prepared once for many results.
 

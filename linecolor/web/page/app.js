@@ -1,15 +1,15 @@
-// The page: one drawing, its strokes, and the loop that has it coloured anew.
+// The page: one drawing, its strokes, and the loop that colours it again after each change.
 import { compare } from "./compare.js";
-import { keep, kept } from "./storage.js";
 import * as server from "./requests.js";
 import { Sheet } from "./sheet.js";
+import { loadStrokes, saveStrokes } from "./storage.js";
 import { Strokes } from "./strokes.js";
 import { BASIC, Colors } from "./swatches.js";
 import { Zoom } from "./zoom.js";
 
 const get = (id) => document.getElementById(id);
 const SAMPLE = "Sample: from “Adventurer” by Lisa Wischofsky, CC BY 4.0";
-const RETRY = 800; // milliseconds, while the server is busy
+const RETRY_DELAY = 800; // milliseconds, while the server is busy
 
 let limits = { bytes: Infinity, pixels: Infinity };
 let drawing = null; // {file, name, page, view, strokes, isSample}
@@ -18,29 +18,29 @@ let tool = "brush"; // or eraser, picker
 // Messages
 
 const problem = get("problem");
-function complain(message) {
+function showError(message) {
   problem.firstElementChild.textContent = message;
   problem.hidden = !message;
 }
-problem.lastElementChild.addEventListener("click", () => complain(""));
-const say = (text) => (get("status").textContent = text);
+problem.lastElementChild.addEventListener("click", () => showError(""));
+const showStatus = (text) => (get("status").textContent = text);
 
 // Tools
 
-function use(wanted) {
-  tool = wanted;
+function use(chosen) {
+  tool = chosen;
   for (const id of ["brush", "eraser", "picker"]) get(id).setAttribute("aria-pressed", id === tool);
   get("panes").classList.toggle("picking", tool === "picker");
 }
 const picks = (event) => event.altKey || tool === "picker";
 const pickResult = (x, y) => colors.pick(get("result"), x, y);
-const colors = new Colors(get("color"), get("color-told"), () => use("brush"));
+const colors = new Colors(get("color"), get("color-value"), () => use("brush"));
 colors.show(get("basic"), BASIC);
 colors.choose(BASIC[9]);
 const size = get("size");
 const setSize = (value) => {
   size.value = value;
-  get("size-told").textContent = size.value;
+  get("size-value").textContent = size.value;
 };
 const sheet = new Sheet(
   get("hints"),
@@ -56,35 +56,35 @@ compare(document.querySelector("#result-view .sheet"), get("share"), get("divide
 function act(change) {
   if (!drawing) return;
   change(drawing.strokes);
-  if (!drawing.isSample) keep(drawing.file, drawing.strokes.seen);
+  if (!drawing.isSample) saveStrokes(drawing.file, drawing.strokes.visible);
   showStrokes();
   recolor();
 }
 
 function showStrokes() {
   const { strokes } = drawing;
-  sheet.draw(strokes.seen);
+  sheet.draw(strokes.visible);
   get("undo").disabled = !strokes.canUndo;
   get("redo").disabled = !strokes.canRedo;
-  get("clear").disabled = !strokes.seen.length;
+  get("clear").disabled = !strokes.visible.length;
 }
 
 // The result
 
-const order = (asked) => ({
-  strokes: asked.strokes.seen,
+const options = ({ strokes }) => ({
+  strokes: strokes.visible,
   detail: Number(get("detail").value),
   blend: get("blend").value,
 });
 
-/** Ask for something made of the drawing; one the server no longer holds is uploaded again. */
-async function make(asked, what) {
+/** Request an output of a drawing; one the server no longer holds is uploaded again. */
+async function render(target, output) {
   for (let tries = 0; ; tries++) {
     try {
-      return await server.make(asked.name, what, order(asked));
+      return await server.render(target.name, output, options(target));
     } catch (error) {
-      if (error.status === 404 && tries < 2) asked.name = (await server.upload(asked.file)).name;
-      else if (error.status === 503 && tries < 20) await new Promise((resolve) => setTimeout(resolve, RETRY));
+      if (error.status === 404 && tries < 2) target.name = (await server.upload(target.file)).name;
+      else if (error.status === 503 && tries < 20) await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
       else throw error;
     }
   }
@@ -100,18 +100,18 @@ async function recolor() {
   try {
     while (outdated) {
       outdated = false;
-      const asked = drawing;
+      const target = drawing;
       const started = performance.now();
-      say("Colouring …");
-      const picture = await make(asked, "color.png");
-      if (asked !== drawing) continue;
+      showStatus("Colouring …");
+      const picture = await render(target, "color.png");
+      if (target !== drawing) continue;
       await showPicture(get("result"), picture);
-      say(`Coloured in ${((performance.now() - started) / 1000).toFixed(2)} s`);
-      complain("");
+      showStatus(`Coloured in ${((performance.now() - started) / 1000).toFixed(2)} s`);
+      showError("");
     }
   } catch (error) {
-    say("");
-    complain(error.message);
+    showStatus("");
+    showError(error.message);
   } finally {
     coloring = false;
     get("busy").hidden = true;
@@ -129,13 +129,13 @@ async function showPicture(image, blob) {
 
 async function open(file, sample) {
   if (!fits(file)) return;
-  say(`Opening ${file.name} …`);
+  showStatus(`Opening ${file.name} …`);
   try {
     const { name, width, height, view } = await server.upload(file);
     const line = await server.line(name);
     if (drawing) server.drop(drawing.name);
     drawing = { file, name, page: { width, height }, view, strokes: new Strokes(), isSample: !!sample };
-    const strokes = sample ?? kept(file);
+    const strokes = sample ?? loadStrokes(file);
     for (const stroke of strokes) drawing.strokes.add(stroke);
     get("result").removeAttribute("src");
     sheet.open(drawing.page, view);
@@ -145,37 +145,37 @@ async function open(file, sample) {
     const again = !sample && strokes.length ? ", with the hints you painted before" : "";
     get("about").textContent = `${sample ? SAMPLE : file.name}, ${width} × ${height}${again}`;
     get("save-png").disabled = get("save-ora").disabled = false;
-    complain("");
+    showError("");
     showStrokes();
     recolor();
   } catch (error) {
-    say("");
-    complain(`${file.name}: ${error.message}`);
+    showStatus("");
+    showError(`${file.name}: ${error.message}`);
   }
 }
 
 function fits(file) {
   if (file.size <= limits.bytes) return true;
-  complain(`${file.name}: has ${(file.size / 1e6).toFixed(0)} MB; this server takes up to ${limits.bytes / 1e6} MB`);
+  showError(`${file.name}: has ${(file.size / 1e6).toFixed(0)} MB; this server takes up to ${limits.bytes / 1e6} MB`);
   return false;
 }
 
-async function save(what, ending) {
-  const asked = drawing;
+async function save(output, ending) {
+  const target = drawing;
   const button = get(ending === ".ora" ? "save-ora" : "save-png");
   button.disabled = true;
-  say("Making the file …");
+  showStatus("Making the file …");
   try {
-    const blob = await make(asked, what);
+    const blob = await render(target, output);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    link.download = asked.file.name.replace(/\.[^.]*$/, "") + ".color" + ending;
+    link.download = target.file.name.replace(/\.[^.]*$/, "") + ".color" + ending;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    say(`${link.download}: ${asked.page.width} × ${asked.page.height}, ${(blob.size / 1e6).toFixed(1)} MB`);
+    showStatus(`${link.download}: ${target.page.width} × ${target.page.height}, ${(blob.size / 1e6).toFixed(1)} MB`);
   } catch (error) {
-    say("");
-    complain(error.message);
+    showStatus("");
+    showError(error.message);
   } finally {
     button.disabled = false;
   }
@@ -190,9 +190,9 @@ async function takeColors(file) {
     colors.show(get("taken"), await server.palette(file));
     await showPicture(shown, file);
     shown.hidden = get("reference-other").hidden = false;
-    complain("");
+    showError("");
   } catch (error) {
-    complain(`${file.name}: ${error.message}`);
+    showError(`${file.name}: ${error.message}`);
   }
 }
 shown.addEventListener("click", (event) => {
@@ -272,17 +272,17 @@ addEventListener("keydown", (event) => {
 // A page that the browser keeps for "back" finds its drawing gone, and uploads it again.
 addEventListener("pagehide", () => drawing && server.drop(drawing.name));
 
-// Begin
+// Start
 
 const choice = (value, text, chosen) => Object.assign(new Option(text, value), { selected: chosen });
 try {
-  const { details, blends, blend, limits: given } = await server.settings();
-  limits = given;
-  const told = (times) => (times === 1 ? "normal" : `${times} × finer`);
-  get("detail").append(...details.map(({ value, times }, i) => choice(value, told(times), i === 0)));
+  const { details, blends, blend, limits: serverLimits } = await server.settings();
+  limits = serverLimits;
+  const detail = (times) => (times === 1 ? "normal" : `${times} × finer`);
+  get("detail").append(...details.map(({ value, times }, i) => choice(value, detail(times), i === 0)));
   get("blend").append(...blends.map(({ name, summary }) => choice(name, `${name}: ${summary}`, name === blend)));
   const { file, strokes } = await server.sample();
   if (!drawing) await open(file, strokes);
 } catch (error) {
-  complain(error.message);
+  showError(error.message);
 }

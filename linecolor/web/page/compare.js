@@ -1,5 +1,5 @@
-// Before and after in one picture: drag on it, or move the slider above it. A click that picks(event) says is none of
-// ours goes to picked(x, y), in shares of the picture.
+// Before and after in one picture: drag on it, or move the slider above it. Where picks(event) holds, a click
+// picks a colour: picked(x, y), in shares of the picture.
 export function compare(sheet, slider, divider, picks, picked) {
   const show = (share) => {
     sheet.style.setProperty("--share", `${100 * share}%`);

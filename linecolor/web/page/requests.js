@@ -1,38 +1,38 @@
-// What the server is asked. An answer that is an error becomes a Problem with the server's own words.
-export class Problem extends Error {
+// The requests to the server. An error response becomes a ServerError with the server's message.
+export class ServerError extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;
   }
 }
 
-async function ask(address, options = {}) {
-  let answer;
+async function request(address, options = {}) {
+  let response;
   try {
-    answer = await fetch(address, options);
+    response = await fetch(address, options);
   } catch {
-    throw new Problem(0, "The server does not answer. Is linecolor-app still running?");
+    throw new ServerError(0, "The server does not answer. Is linecolor-app still running?");
   }
-  if (answer.ok) return answer;
-  const told = await answer.json().catch(() => ({}));
-  throw new Problem(answer.status, told.error ?? `The server answered ${answer.status}.`);
+  if (response.ok) return response;
+  const { error } = await response.json().catch(() => ({}));
+  throw new ServerError(response.status, error ?? `The server answered ${response.status}.`);
 }
 
-const body = (order) => ({
+const json = (content) => ({
   method: "POST",
   headers: { "Content-Type": "application/json" },
-  body: JSON.stringify(order),
+  body: JSON.stringify(content),
 });
 const bytes = (file) => ({ method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
 
-export const settings = async () => (await ask("settings")).json();
-export const upload = async (file) => (await ask("pages", bytes(file))).json();
-export const palette = async (file) => (await (await ask("palette", bytes(file))).json()).colors;
-export const line = async (name) => (await ask(`pages/${name}/line.png`)).blob();
-export const make = async (name, what, order) => (await ask(`pages/${name}/${what}`, body(order))).blob();
+export const settings = async () => (await request("settings")).json();
+export const upload = async (file) => (await request("pages", bytes(file))).json();
+export const palette = async (file) => (await (await request("palette", bytes(file))).json()).colors;
+export const line = async (name) => (await request(`pages/${name}/line.png`)).blob();
+export const render = async (name, output, options) => (await request(`pages/${name}/${output}`, json(options))).blob();
 export const drop = (name) => fetch(`pages/${name}`, { method: "DELETE", keepalive: true }).catch(() => {});
 
 export const sample = async () => {
-  const [picture, strokes] = await Promise.all([ask("sample.png"), ask("sample.json")]);
+  const [picture, strokes] = await Promise.all([request("sample.png"), request("sample.json")]);
   return { file: new File([await picture.blob()], "sample.png"), strokes: await strokes.json() };
 };

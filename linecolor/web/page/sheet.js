@@ -3,8 +3,8 @@
 const STEP = 1.5; // pixels of the view between two points of a stroke
 
 export class Sheet {
-  /** brush(): {color, width in pixels of the view}; painted(stroke); picks(event): whether a click is no stroke but is
-      meant for picked(x, y), in shares of the page. */
+  /** brush(): {color, width in pixels of the view}; painted(stroke); picks(event): whether a click picks a
+      colour, which calls picked(x, y) in shares of the page. */
   constructor(canvas, ring, brush, painted, picks, picked) {
     this.canvas = canvas;
     this.ring = ring;
@@ -35,7 +35,7 @@ export class Sheet {
   }
 
   draw(strokes) {
-    this.kept = strokes;
+    this.strokes = strokes;
     const pen = this.canvas.getContext("2d");
     pen.globalCompositeOperation = "source-over";
     pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
@@ -104,10 +104,10 @@ export class Sheet {
     this.painted(stroke);
   }
 
-  // A second finger came: this was no stroke, but the beginning of a pinch.
+  // A second finger: this was the start of a pinch, not a stroke.
   #cancel() {
     this.stroke = null;
-    this.draw(this.kept ?? []);
+    this.draw(this.strokes ?? []);
   }
 
   #showRing(event) {

@@ -1,7 +1,7 @@
-// Hints outlive a reload, another drawing and the browser's end: it keeps them for the file they were painted on.
+// Strokes are stored for the file they were painted on: they survive a reload, another drawing and a closed browser.
 const PREFIX = "linecolor hints: ";
-const MOST = 30; // files
-const LARGEST = 1_000_000; // characters of a file's strokes: one drawing must not push out all others
+const MAX_FILES = 30;
+const MAX_CHARACTERS = 1_000_000; // of the strokes of a file: one drawing must not push out all others
 
 const key = (file) => `${PREFIX}${file.name} ${file.size} ${file.lastModified}`;
 const read = (name) => {
@@ -9,42 +9,42 @@ const read = (name) => {
     const { when, strokes } = JSON.parse(localStorage.getItem(name));
     return { when: Number(when), strokes: strokes.filter(({ points }) => Array.isArray(points)) };
   } catch {
-    return { when: 0, strokes: [] }; // none, or of another version, or the browser keeps nothing
+    return { when: 0, strokes: [] }; // none, or of another version, or the browser stores nothing
   }
 };
 
-/** The names of what is kept of other files, the longest untouched last. */
-function others(than) {
-  const names = Object.keys(localStorage).filter((name) => name.startsWith(PREFIX) && name !== than);
-  const kept = names.map((name) => [read(name).when, name]);
-  return kept.sort(([a], [b]) => b - a).map(([, name]) => name);
+/** The keys of other files, the one untouched longest last. */
+function otherKeys(own) {
+  const names = Object.keys(localStorage).filter((name) => name.startsWith(PREFIX) && name !== own);
+  const dated = names.map((name) => [read(name).when, name]);
+  return dated.sort(([a], [b]) => b - a).map(([, name]) => name);
 }
 
-/** Keep the strokes of a file in place of what was kept of it; the files longest untouched make room. */
-export function keep(file, strokes) {
+/** Store the strokes of a file in place of its earlier ones; the files untouched longest make room. */
+export function saveStrokes(file, strokes) {
   const name = key(file);
   try {
     if (!strokes.length) return localStorage.removeItem(name);
     const text = JSON.stringify({ when: Date.now(), strokes });
-    if (text.length > LARGEST) throw new Error("there are too many");
-    let known = null;
+    if (text.length > MAX_CHARACTERS) throw new Error("there are too many");
+    let others = null;
     if (localStorage.getItem(name) === null) {
-      known = others(name);
-      while (known.length >= MOST) localStorage.removeItem(known.pop());
+      others = otherKeys(name);
+      while (others.length >= MAX_FILES) localStorage.removeItem(others.pop());
     }
     for (;;) {
       try {
         return localStorage.setItem(name, text);
       } catch (error) {
-        known ??= others(name);
-        if (!known.length) throw error;
-        localStorage.removeItem(known.pop());
+        others ??= otherKeys(name);
+        if (!others.length) throw error;
+        localStorage.removeItem(others.pop());
       }
     }
   } catch (error) {
-    console.warn(`These hints are not kept for later: ${error.message}`);
+    console.warn(`These hints are not stored: ${error.message}`);
   }
 }
 
-/** The strokes that were kept of a file, none where there are none. */
-export const kept = (file) => read(key(file)).strokes;
+/** The strokes stored for a file, or none. */
+export const loadStrokes = (file) => read(key(file)).strokes;

@@ -1,10 +1,10 @@
-// What was painted, in pixels of the page, and how it is undone. Clearing is an action like a stroke.
+// The strokes in pixels of the page, with undo and redo. Clearing is an action like a stroke.
 export class Strokes {
   #done = [];
   #undone = [];
 
-  /** The strokes there are, in their order: {color: "#rrggbb" or null, width, points: [[x, y], ...]}. */
-  get seen() {
+  /** The strokes since the last clearing, in their order: {color: "#rrggbb" or null, width, points: [[x, y], ...]}. */
+  get visible() {
     return this.#done.slice(this.#done.lastIndexOf("clear") + 1);
   }
   get canUndo() {
@@ -18,7 +18,7 @@ export class Strokes {
     this.#undone = [];
   }
   clear() {
-    if (this.seen.length) this.add("clear");
+    if (this.visible.length) this.add("clear");
   }
   undo() {
     if (this.canUndo) this.#undone.push(this.#done.pop());

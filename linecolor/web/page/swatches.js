@@ -5,10 +5,10 @@ export const BASIC = [
 ];
 
 export class Colors {
-  /** changed(color) is told of every choice. */
-  constructor(picker, told, changed) {
+  /** changed(color) is called for every choice. */
+  constructor(picker, label, changed) {
     this.picker = picker;
-    this.told = told;
+    this.label = label;
     this.changed = changed;
     picker.addEventListener("input", () => this.choose(picker.value));
   }
@@ -19,7 +19,7 @@ export class Colors {
 
   choose(color) {
     this.picker.value = color;
-    this.told.textContent = color;
+    this.label.textContent = color;
     for (const swatch of document.querySelectorAll(".swatches button")) {
       swatch.setAttribute("aria-pressed", swatch.dataset.color === color);
     }

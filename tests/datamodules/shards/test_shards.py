@@ -22,7 +22,7 @@ from PIL import Image
 from datamodules.datamodule import LineArtDataModule
 from datamodules.held_out import FullDrawings, readable
 from datamodules.illustrations import KeyedBatches, read_page
-from datamodules.recipe import PairSettings
+from datamodules.pair_settings import PairSettings
 from datamodules.shards import remote_ranges, write
 from datamodules.shards.byte_ranges import DiskRanges, open_place
 from datamodules.shards.drawings import NoShards, is_sharded, load_shards
@@ -39,16 +39,16 @@ LICENCE = {"name": "CC0", "url": "https://example.org/cc0", "attribution": "nobo
 RICH = {
     "crop": {
         "scale": "log_uniform",
-        "uncut": 0.0,
-        "collage": 0.0,
-        "flip": 0.5,
-        "turn": 0.5,
+        "full_page_prob": 0.0,
+        "collage_prob": 0.0,
+        "flip_prob": 0.5,
+        "rotate_prob": 0.5,
         "rotation": 8.0,
         "zoom": 0.1,
     },
     "color": {
         "recolor": 0.5,
-        "repaint": 0.0,
+        "palette_swap": 0.0,
         "hue": 0.5,
         "saturation": 0.4,
         "gamma": 0.25,
@@ -65,7 +65,7 @@ RICH = {
         "kernels": [4, 5],
         "jitter": [0.7, 1.0],
     },
-    "hints": {"empty": 0.35, "count": "log_uniform", "least": 1, "most": 96, "strokes": 0.3, "sides": [1, 2, 3]},
+    "hints": {"no_hint_prob": 0.35, "count": "log_uniform", "least": 1, "most": 96, "strokes": 0.3, "sides": [1, 2, 3]},
     "artifacts": {"paste": 0.3, "distort": 0.3, "spray": 0.4, "bleed": 0.4},
 }
 

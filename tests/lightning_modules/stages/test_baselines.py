@@ -14,9 +14,9 @@ from linecolor.networks.pix2pix import PatchDiscriminator, Pix2PixUNet
 from tests.lightning_modules.brief_training import (
     PAIRS,
     SIDE,
+    STEPPING,
     assert_continues,
     assert_golden,
-    stepping,
     train,
     weights,
 )
@@ -25,7 +25,7 @@ from tests.lightning_modules.brief_training import (
 def pix2pix(**changes) -> Pix2Pix:
     torch.manual_seed(0)
     weights = {"adversarial": 1.0, "reconstruction": 100.0}
-    return Pix2Pix(Pix2PixUNet(5, 4, 6), PatchDiscriminator(4), weights, 7, stepping(**changes))
+    return Pix2Pix(Pix2PixUNet(5, 4, 6), PatchDiscriminator(4), weights, seed=7, **STEPPING | changes)
 
 
 def alacgan(local_features: str = "none", **changes) -> AlacGAN:
@@ -33,7 +33,7 @@ def alacgan(local_features: str = "none", **changes) -> AlacGAN:
     generator = AlacGenerator(8, 1, 2, local_features)
     critic = AlacCritic(SIDE, 4, 2, local_features)
     weights = {"adversarial": 1e-4, "content": 1.0, "penalty": 10.0, "drift": 1e-3}
-    return AlacGAN(generator, critic, VGG16Relu22(), weights, "pixel", 7, stepping(**changes))
+    return AlacGAN(generator, critic, VGG16Relu22(), weights, seed=7, **STEPPING | changes)
 
 
 BOTH = pytest.mark.parametrize("make", [pix2pix, alacgan], ids=["pix2pix", "alacgan"])
@@ -95,7 +95,7 @@ def test_a_stopped_stage_continues_as_if_it_had_not(make, picture_folder, tmp_pa
 
 def test_alacgan_in_parts_steps_as_with_the_whole_batch(picture_folder, tmp_path):
     """There is no BatchNorm; only the mixtures of the penalty are drawn in another order."""
-    whole, parts = alacgan(), alacgan(accumulate=2)
+    whole, parts = alacgan(), alacgan(micro_batches=2)
     one = fit(whole, picture_folder, tmp_path / "whole", 1)
     other = fit(parts, picture_folder, tmp_path / "parts", 1)
     for name in ("content", "adversarial"):

@@ -11,21 +11,21 @@ from lightning_modules.callbacks.health import Health, NetworkDied
 from lightning_modules.stages.background_detector import BackgroundDetector
 from lightning_modules.stages.low_resolution import LowResolutionColorizer
 from lightning_modules.stages.polishing import Polishing
-from lightning_modules.stages.seeding import key_randomness
+from lightning_modules.stages.seeding import seed_step
 from linecolor.networks import comic, low_resolution
 from tests.lightning_modules.brief_training import (
     PAIRS,
     SIDE,
+    STEPPING,
     assert_continues,
     assert_golden,
-    stepping,
     train,
     weights,
 )
 
 OUTLINES = PAIRS | {
     "line": PAIRS["line"] | {"xdog": 0.0, "dilate": 0.0, "outline": 1.0},
-    "hints": PAIRS["hints"] | {"empty": 1.0, "most": 4},
+    "hints": PAIRS["hints"] | {"no_hint_prob": 1.0, "most": 4},
 }
 
 
@@ -35,18 +35,19 @@ def cells(seed: int = 0) -> nn.Module:
 
 
 def colors(**changes) -> LowResolutionColorizer:
-    return LowResolutionColorizer(cells(), stepping(**changes))
+    return LowResolutionColorizer(cells(), **STEPPING | changes)
 
 
 def detector(**changes) -> BackgroundDetector:
     below = cells()
-    return BackgroundDetector(comic.BackgroundDetector(4, 4, True), below, 1.0, 7, stepping(**changes))
+    return BackgroundDetector(comic.BackgroundDetector(4, 4, True), below, seed=7, **STEPPING | changes)
 
 
 def polishing(background: bool = True, **changes) -> Polishing:
     below = cells(), comic.BackgroundDetector(4, 4, True)
     network = comic.PolishingNetwork(4, 4, True, background)
-    return Polishing(network, "polishing" if background else "plain_polishing", *below, 1.0, 7, stepping(**changes))
+    name = "polishing" if background else "plain_polishing"
+    return Polishing(network, *below, name=name, seed=7, **STEPPING | changes)
 
 
 ALL = pytest.mark.parametrize("make", [colors, detector, polishing], ids=["colors", "detector", "polishing"])
@@ -75,7 +76,7 @@ def test_golden_losses(make, picture_folder, tmp_path):
 @ALL
 def test_the_network_learns_and_those_before_it_do_not(make, picture_folder, tmp_path):
     module = make()
-    frozen = [network for name in ("_low_resolution", "_frozen") for network in _values(getattr(module, name, ()))]
+    frozen = module.frozen.values()
     before, below = weights(module.generator), [weights(network) for network in frozen]
     fit(module, picture_folder, tmp_path, 2)
     assert (module.steps, module.images_seen) == (2, 8)
@@ -83,10 +84,6 @@ def test_the_network_learns_and_those_before_it_do_not(make, picture_folder, tmp
     for network, old in zip(frozen, below, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(old, weights(network), strict=True))
     assert not any(key.startswith("_") for key in module.state_dict())
-
-
-def _values(held) -> list[nn.Module]:
-    return list(held.values()) if isinstance(held, dict) else list(held)
 
 
 @ALL
@@ -100,7 +97,7 @@ def test_the_detector_learns_from_another_sample_at_every_step(picture_folder, t
     line, sampled = torch.ones(1, 1, SIDE // 2, SIDE // 2), module.sampled
     module.sampled = lambda lines: seen.append(sampled(line)) or sampled(lines)
     fit(module, picture_folder, tmp_path, 2)
-    key_randomness(7, "background", 1, 0)
+    seed_step(7, "background", 1, 0)
     assert seen[0].shape == (1, 3, SIDE // 2, SIDE // 2)
     assert not torch.equal(seen[0], seen[1])
     assert torch.equal(seen[1], sampled(line))  # and the same again at the same step

@@ -2,6 +2,7 @@
 
 import math
 import os
+from functools import partial
 from pathlib import Path
 
 import lightning as L
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.recipe import (
+from datamodules.pair_settings import (
     ArtifactSettings,
     ColorSettings,
     CropSettings,
@@ -20,10 +21,10 @@ from datamodules.recipe import (
 )
 from datamodules.sources.folder import scan_folder
 from lightning_modules.callbacks.stage_checkpoint import DAMAGED, LAST, PREVIOUS, StageCheckpoint, load_checkpoint
+from lightning_modules.stages import schedules
 from lightning_modules.stages.colorizer import Colorizer
 from lightning_modules.stages.draft import DraftGAN
-from lightning_modules.stages.schedule import learning_rate_factor
-from lightning_modules.stages.training_stage import StageSettings, TrainingDiverged
+from lightning_modules.stages.training_stage import TrainingDiverged
 from linecolor.networks.discriminator import Discriminator
 from linecolor.networks.features import VGG16Relu22
 from linecolor.networks.unet import ResNeXtUNet
@@ -33,26 +34,19 @@ from tests.lightning_modules.brief_training import assert_golden, trainer_for
 SIDE = 32
 # Written out, so that tuning conf/pairs does not change the golden losses below.
 PAIRS = PairSettings(
-    CropSettings("log_uniform", 0.0, 0.0, flip=0.5, turn=0.5, rotation=8.0, zoom=0.1),
-    ColorSettings(recolor=0.5, repaint=0.0, hue=0.5, saturation=0.4, gamma=0.25, background=0.5, background_areas=1),
-    LineSettings(0.5, 0.5, outline=0.0, grey=0.0, real=3.0, sigmas=[0.3, 0.4, 0.5], kernels=[4, 5], jitter=[0.7, 1.0]),
+    CropSettings("log_uniform", 0.0, 0.0, flip_prob=0.5, rotate_prob=0.5, rotation=8.0, zoom=0.1),
+    ColorSettings(
+        recolor=0.5, palette_swap=0.0, hue=0.5, saturation=0.4, gamma=0.25, background=0.5, background_areas=1
+    ),
+    LineSettings(
+        {"xdog": 0.5, "dilate": 0.5, "real": 3.0}, {"sigmas": [0.3, 0.4, 0.5], "kernels": [4, 5]}, jitter=[0.7, 1.0]
+    ),
     HintSettings(0.3, "log_uniform", least=1, most=96, strokes=0.3, sides=[1, 2, 3]),
     ArtifactSettings(paste=0.3, distort=0.3, spray=0.4, bleed=0.4),
 )
 
 
-def stepping(**changes) -> StageSettings:
-    settings = {
-        "steps": 10**6,
-        "optimizer": {"lr": 1e-3, "betas": [0.5, 0.9]},
-        "schedule": {"warmup": 0, "drop_at": 0, "drop_to": 1.0, "cosine_steps": 0, "cosine_to": 1.0},
-        "ema_images": 0,
-        "clip": 0.0,
-        "accumulate": 1,
-        "record_every": 1,
-        "validate_every": 10**6,
-    }
-    return StageSettings(**(settings | changes))
+STEPPING = {"optimizer": partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9)), "log_every_n_steps": 1, "steps": 10**6}
 
 
 def generator(channels: int = 5) -> ResNeXtUNet:
@@ -63,11 +57,11 @@ def generator(channels: int = 5) -> ResNeXtUNet:
 def draft_gan(**changes) -> DraftGAN:
     torch.manual_seed(2)
     weights = {"adversarial": 0.05, "reconstruction": 1.0, "content": 0.1}
-    return DraftGAN(generator(), Discriminator(SIDE // 2, 4), VGG16Relu22(), weights, 1, stepping(**changes))
+    return DraftGAN(generator(), Discriminator(SIDE // 2, 4), VGG16Relu22(), weights, **STEPPING | changes)
 
 
 def colorizer(**changes) -> Colorizer:
-    return Colorizer(generator(4), generator(), stepping(**changes))
+    return Colorizer(generator(), generator(4), **STEPPING | changes)
 
 
 def data(folder: Path, stage: str, steps: int, batch_size: int = 4) -> LineArtDataModule:
@@ -125,7 +119,7 @@ def test_progress_counts_steps_and_images_not_lightnings_doubled_steps(picture_f
 
 
 def test_the_average_trails_the_generator_and_is_what_colours(picture_folder, tmp_path):
-    module = draft_gan(ema_images=100)
+    module = draft_gan(ema_half_life=100)
     start = [p.clone() for p in module.generator.parameters()]
     fit(module, picture_folder, tmp_path, 4)
     assert module.inference_networks["draft"] is module.averaged
@@ -158,7 +152,7 @@ def gradients_of(module: DraftGAN, folder: Path, out: Path) -> list[torch.Tensor
 def test_accumulated_parts_step_as_the_whole_batch_does(picture_folder, tmp_path):
     """Gradients, not weights: Adam's first step has the size of the rate however small the gradient, rounding too."""
     whole = gradients_of(draft_gan(), picture_folder, tmp_path / "whole")
-    parts = gradients_of(draft_gan(accumulate=2), picture_folder, tmp_path / "parts")
+    parts = gradients_of(draft_gan(micro_batches=2), picture_folder, tmp_path / "parts")
     # Sums of some thousand float32 terms in another order: 5e-7 of the largest is seen, and 1e-5 is allowed.
     largest = max(gradient.abs().max().item() for gradient in whole)
     for one, other in zip(whole, parts, strict=True):
@@ -166,8 +160,8 @@ def test_accumulated_parts_step_as_the_whole_batch_does(picture_folder, tmp_path
 
 
 def test_a_batch_that_cannot_be_accumulated_is_refused(picture_folder, tmp_path):
-    with pytest.raises(ValueError, match="a batch of 4 cannot be accumulated in 3 equal parts"):
-        fit(draft_gan(accumulate=3), picture_folder, tmp_path, 1)
+    with pytest.raises(ValueError, match="a batch of 4 cannot be split into 3 equal micro-batches"):
+        fit(draft_gan(micro_batches=3), picture_folder, tmp_path, 1)
 
 
 def test_clipping_bounds_the_generators_gradient_and_not_the_discriminators(picture_folder, tmp_path, monkeypatch):
@@ -184,7 +178,7 @@ def test_clipping_bounds_the_generators_gradient_and_not_the_discriminators(pict
         return step(optimizer, with_norm)
 
     monkeypatch.setattr(torch.optim.Adam, "step", watched)
-    fit(draft_gan(clip=0.01), picture_folder, tmp_path, 3)
+    fit(draft_gan(max_grad_norm=0.01), picture_folder, tmp_path, 3)
     generators, discriminators = norms[::2], norms[1::2]
     assert max(generators) <= 0.01 * 1.001
     assert max(discriminators) > 0.01
@@ -198,20 +192,26 @@ def test_the_discriminator_learns_and_the_frozen_networks_do_not(picture_folder,
     assert not any("content" in name for name in module.state_dict())
 
     stage2 = colorizer()
-    draft_before = [p.clone() for p in stage2.draft.parameters()]
+    draft_before = [p.clone() for p in stage2.frozen["draft"].parameters()]
     fit(stage2, picture_folder, tmp_path / "colorizer", 2, stage="colorizer")
-    assert all(torch.equal(a, b) for a, b in zip(draft_before, stage2.draft.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(draft_before, stage2.frozen["draft"].parameters(), strict=True))
     assert not any("draft" in name for name in stage2.state_dict())
-    assert not stage2.draft.training
+    assert not stage2.frozen["draft"].training
+
+
+def factor_of(schedule, **arguments):
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    (factor,) = schedule(optimizer, **arguments).lr_lambdas
+    return factor
 
 
 def test_the_papers_schedule_drops_to_a_tenth_at_112000():
-    factor = learning_rate_factor(warmup=0, drop_at=112_000, drop_to=0.1, cosine_steps=0, cosine_to=1.0)
+    factor = factor_of(schedules.step)
     assert [factor(step) for step in (0, 111_999, 112_000, 279_999)] == [1.0, 1.0, 0.1, 0.1]
 
 
 def test_warm_up_rises_and_the_cosine_ends_where_it_should():
-    factor = learning_rate_factor(warmup=10, drop_at=0, drop_to=1.0, cosine_steps=100, cosine_to=0.02)
+    factor = factor_of(schedules.cosine, warmup=10, cosine_steps=100)
     assert factor(0) < factor(4) < factor(9)
     assert factor(100) == pytest.approx(0.02)
     assert factor(50) == pytest.approx(0.51)
@@ -244,11 +244,11 @@ def checkpoint(folder: Path, every: int = 100) -> StageCheckpoint:
 
 
 def test_a_stage_continues_from_its_checkpoint_as_if_it_had_not_stopped(picture_folder, tmp_path):
-    straight = draft_gan(ema_images=50)
+    straight = draft_gan(ema_half_life=50)
     fit(straight, picture_folder, tmp_path / "straight", 6)
-    first = draft_gan(ema_images=50)
+    first = draft_gan(ema_half_life=50)
     fit(first, picture_folder, tmp_path / "first", 3, [checkpoint(tmp_path / "ckpt")])
-    second = draft_gan(ema_images=50)
+    second = draft_gan(ema_half_life=50)
     resume = checkpoint(tmp_path / "ckpt")
     found = resume.find(second)
     assert (found["steps"], found["images_seen"]) == (3, 12)
@@ -357,7 +357,7 @@ def test_held_out_drawings_are_looked_at_by_the_stages_own_steps_and_after_the_l
         def on_validation_end(self, trainer, pl_module):
             looked.append(pl_module.steps)
 
-    module = draft_gan(steps=5, validate_every=2)
+    module = draft_gan(steps=5, val_every_n_steps=2)
     module.steps = 1  # as after a resume: Lightning's own count of batches starts anew
     drawings = scan_folder(picture_folder / "color", None, test_share=0.3, progress=False).drawings
     held_out = LineArtDataModule(drawings, PAIRS, SIDE, "none", "draft", 4, 5, 0, 0, 1)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linecolor.evaluation.fills import bare_line, voronoi_fill
-from linecolor.evaluation.hint_adherence import obedience, permuted
+from linecolor.evaluation.hint_adherence import hint_adherence, permuted
 from linecolor.evaluation.protocol import Hint
 
 RED, GREEN, BLUE = (250, 20, 30), (10, 200, 40), (30, 40, 220)
@@ -60,25 +60,25 @@ def exchange():
     return line, hints, permuted(hints, np.random.default_rng(0))
 
 
-def test_a_fill_made_of_the_hints_obeys_all_of_them(exchange):
+def test_a_fill_made_of_the_hints_follows_all_of_them(exchange):
     line, hints, changed = exchange
-    measured = obedience(voronoi_fill(line, hints), voronoi_fill(line, changed), hints, changed, line, scale=1)
-    assert measured.obeyed.tolist() == [True] * 4
+    measured = hint_adherence(voronoi_fill(line, hints), voronoi_fill(line, changed), hints, changed, line, scale=1)
+    assert measured.followed.tolist() == [True] * 4
     assert measured.counted.all()
     assert measured.share == 1
 
 
-def test_a_program_that_ignores_or_mistakes_its_hints_does_not_obey(exchange):
+def test_a_program_that_ignores_or_mistakes_its_hints_follows_none(exchange):
     line, hints, changed = exchange
     before, after = voronoi_fill(line, hints), voronoi_fill(line, changed)
-    assert obedience(before, before, hints, changed, line, scale=1).share == 0
-    assert obedience(after, before, hints, changed, line, scale=1).share == 0
-    # Painting hints under 5 % opacity is no obedience either.
+    assert hint_adherence(before, before, hints, changed, line, scale=1).share == 0
+    assert hint_adherence(after, before, hints, changed, line, scale=1).share == 0
+    # Painting hints under 5 % opacity is not following them either.
     faint = np.rint(before + 0.03 * (after.astype(float) - before)).astype(np.uint8)
-    assert obedience(before, faint, hints, changed, line, scale=1).share == 0
+    assert hint_adherence(before, faint, hints, changed, line, scale=1).share == 0
 
 
-def test_obedience_looks_near_the_hint_and_off_the_ink_only():
+def test_adherence_looks_near_the_hint_and_off_the_ink_only():
     line = np.full((64, 64), 255, np.uint8)
     line[:, 36:] = 0
     hints, changed = boxes(RED), boxes(BLUE)
@@ -88,9 +88,9 @@ def test_obedience_looks_near_the_hint_and_off_the_ink_only():
     distance = np.hypot(np.maximum(32 - ys, ys - 35).clip(0), np.maximum(32 - xs, xs - 35).clip(0))
     inside = (distance <= 10) & (xs < 36)
     near[inside], far[~inside] = BLUE, BLUE
-    assert obedience(before, near, hints, changed, line, scale=2).obeyed.all()
-    assert not obedience(before, far, hints, changed, line, scale=2).obeyed.any()
-    assert obedience(before, far, hints, changed, line, scale=6).obeyed.all()
+    assert hint_adherence(before, near, hints, changed, line, scale=2).followed.all()
+    assert not hint_adherence(before, far, hints, changed, line, scale=2).followed.any()
+    assert hint_adherence(before, far, hints, changed, line, scale=6).followed.all()
 
 
 @pytest.mark.parametrize("step", [(-1, 0), (1, 0), (0, -1), (0, 1)])
@@ -101,26 +101,26 @@ def test_the_radius_is_the_same_on_all_sides(step, distance, counted):
     edge = [33 if direction > 0 else 30 for direction in step]
     line[edge[0] + distance * step[0], edge[1] + distance * step[1]] = 128
     page = bare_line(line)
-    measured = obedience(page, page, [hint], [replace(hint, color=BLUE)], line, scale=2)
+    measured = hint_adherence(page, page, [hint], [replace(hint, color=BLUE)], line, scale=2)
     assert measured.counted.tolist() == [counted]
 
 
-def test_hints_that_tell_nothing_are_left_out_and_counted():
+def test_hints_that_tell_nothing_do_not_count():
     line = np.full((64, 64), 255, np.uint8)
     line[:, 48:] = 0
     hints = boxes((100, 100, 100), RED, BLUE, GREEN)
     changed = [replace(hint, color=color) for hint, color in zip(hints, ((110, 110, 110), BLUE, RED, (0, 0, 0)))]
     before, after = voronoi_fill(line, hints), voronoi_fill(line, changed)
-    measured = obedience(before, after, hints, changed, line, scale=0.5)
-    assert measured.counted.tolist() == measured.obeyed.tolist() == [False, True, True, False]
+    measured = hint_adherence(before, after, hints, changed, line, scale=0.5)
+    assert measured.counted.tolist() == measured.followed.tolist() == [False, True, True, False]
     assert measured.share == 1
-    assert np.isnan(obedience(before, after, [], [], line, scale=1).share)
+    assert np.isnan(hint_adherence(before, after, [], [], line, scale=1).share)
 
 
-def test_obedience_refuses_hints_that_moved(exchange):
+def test_adherence_refuses_hints_that_moved(exchange):
     line, hints, changed = exchange
     page = bare_line(line)
     with pytest.raises(ValueError, match="same boxes in the same order"):
-        obedience(page, page, hints, changed[::-1], line, scale=1)
+        hint_adherence(page, page, hints, changed[::-1], line, scale=1)
     with pytest.raises(ValueError, match="scale=0 should be positive"):
-        obedience(page, page, hints, changed, line, scale=0)
+        hint_adherence(page, page, hints, changed, line, scale=0)

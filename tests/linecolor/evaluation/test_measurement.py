@@ -9,13 +9,15 @@ import pytest
 import torch
 from torch import nn
 
+from linecolor.evaluation.hint_levels import WITHOUT, ProtocolHints, level_name
 from linecolor.evaluation.measurement import Measurement
-from linecolor.evaluation.methods import WITHOUT, ProtocolHints, ReferenceSystem, Result
-from linecolor.evaluation.metrics import psnr, ssim
+from linecolor.evaluation.methods import ReferenceMethod, Result
+from linecolor.evaluation.metrics.psnr import psnr
+from linecolor.evaluation.metrics.ssim import ssim
 from linecolor.evaluation.references import REFERENCES
-from linecolor.evaluation.results import FIGURES, ROWS, Measured, MeasuredSystem, level_name
+from linecolor.evaluation.results import FIGURES, ROWS, Measured, MeasuredMethod
 from linecolor.reports.method_tables import cost_table, difference_tables, quality_tables, table_2, warnings
-from linecolor.reports.methods import Telling, write_measured_report
+from linecolor.reports.methods import Presentation, write_methods_report
 from linecolor.samples import FullDrawing
 
 SHAPE = (48, 64)
@@ -38,11 +40,11 @@ class Shifted:
     kind = "trained"
     uses_hints = True
 
-    def __init__(self, name: str, member: str, levels: int) -> None:
-        self.name, self.member, self.levels = name, member, levels
+    def __init__(self, name: str, seed: str, levels: int) -> None:
+        self.name, self.seed, self.levels = name, seed, levels
 
-    def color(self, page, hinting):
-        off = self.levels // (1 + len(hinting.hints))
+    def color(self, page, hints):
+        off = self.levels // (1 + len(hints.hints))
         picture = np.clip(page.color.astype(int) - off, 0, 255).astype(np.uint8)
         return Result(picture, picture, 0.5)
 
@@ -59,18 +61,17 @@ class MeanColor(nn.Module):
 @pytest.fixture(scope="module")
 def measured() -> Measured:
     bare = next(reference for reference in REFERENCES if reference.name == "bare line")
-    systems = [*(Shifted("Ours", f"seed {s}", 8 + s) for s in range(3)), Shifted("Base", "", 40), ReferenceSystem(bare)]
-    measurement = Measurement(systems, MeanColor())
-    hints = ProtocolHints([0, 3])
+    systems = [*(Shifted("Ours", f"seed {s}", 8 + s) for s in range(3)), Shifted("Base", "", 40), ReferenceMethod(bare)]
+    measurement = Measurement(systems, ProtocolHints([0, 3]), MeanColor())
     for seed in range(6):
         page = drawing(seed)
-        seen = [(system.name, level) for system, level, _ in measurement.add(page, hints.of(page), hints.counts)]
+        seen = [(system.name, level) for system, level, _ in measurement.add(page)]
         assert seen == [(name, level) for name in ["Ours"] * 3 + ["Base"] for level in ("000", "003")] + [
             ("bare line", WITHOUT)
         ]
     found = measurement.compute()
     facts = {"asked": "x", "machine": "a test", "small_pictures": 6}
-    return Measured(hints.labels, measurement.drawings, found, measurement.rows, facts)
+    return Measured(measurement.hints.levels, measurement.drawings, found, measurement.rows, facts)
 
 
 def test_a_row_is_what_the_metrics_say_of_that_picture(measured):
@@ -83,7 +84,7 @@ def test_a_row_is_what_the_metrics_say_of_that_picture(measured):
 
 def test_figures_are_statistics_over_pictures_never_pooled_pixels(measured):
     values = [row["psnr"] for row in measured.rows_of("Base", "003")]
-    system = measured.members("Base")[0]
+    system = measured.seeds("Base")[0]
     assert system.figure("003", "psnr_mean") == pytest.approx(np.mean(values))
     assert system.figure("003", "psnr_std") == pytest.approx(np.std(values))
     assert system.figure("003", "psnr_median") == pytest.approx(np.median(values))
@@ -91,7 +92,7 @@ def test_figures_are_statistics_over_pictures_never_pooled_pixels(measured):
 
 
 def test_distances_carry_their_features_name_and_grow_with_the_fault(measured):
-    ours, base = measured.members("Ours")[0], measured.members("Base")[0]
+    ours, base = measured.seeds("Ours")[0], measured.seeds("Base")[0]
     assert 0 < ours.figure("000", "fid_mean_color") < base.figure("000", "fid_mean_color")
     assert ours.figure("003", "fid_mean_color") < ours.figure("000", "fid_mean_color")
 
@@ -112,8 +113,8 @@ def test_what_was_measured_comes_back_from_the_disk(measured, tmp_path):
         for name, value in one.items():
             same = other[name] == value or (value != value and math.isnan(other[name]))
             assert same, name
-    assert [system.name for system in again.systems] == [system.name for system in measured.systems]
-    assert again.systems[0].levels["003"]["psnr_mean"] == measured.systems[0].levels["003"]["psnr_mean"]
+    assert [system.name for system in again.methods] == [system.name for system in measured.methods]
+    assert again.methods[0].levels["003"]["psnr_mean"] == measured.methods[0].levels["003"]["psnr_mean"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_damaged_measurement_is_named(measured, tmp_path, name, content):
 
 
 def test_a_missing_measurement_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="measure the systems first"):
+    with pytest.raises(FileNotFoundError, match="measure the methods first"):
         Measured.load(tmp_path)
 
 
@@ -138,7 +139,7 @@ def test_table_2_has_seeds_as_one_row_with_their_deviation_and_no_references(mea
     ours, base = table.rows
     assert "±" in ours[3]
     assert isinstance(base[3], float)
-    values = [system.figure("000", "psnr_mean") for system in measured.members("Ours")]
+    values = [system.figure("000", "psnr_mean") for system in measured.seeds("Ours")]
     assert ours[3] == f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
     assert printed.rows[0] == ["Base", "51.64 ± 1.36", "13.01 ± 5.14", "0.73 ± 0.21"]
 
@@ -174,9 +175,9 @@ def test_what_keeps_figures_from_being_compared_is_said(measured):
 
 
 def test_costs_are_in_the_units_of_their_columns(measured):
-    system = measured.systems[0]
+    system = measured.methods[0]
     cost = {"parameters": 2e6, "flops": 3e9, "memory": 2**20, "images": 5e5, "resolution": 128.0}
-    costly = MeasuredSystem("Ours", "", "trained", system.levels, cost)
+    costly = MeasuredMethod("Ours", "", "trained", system.levels, cost)
     table = cost_table(Measured(measured.levels, measured.drawings, [costly], measured.rows))
     assert table.rows == [["Ours", 128, 500_000, 2.0, 3.0, 0.5, 1.0]]
 
@@ -188,8 +189,8 @@ def test_the_page_shows_systems_side_by_side_with_best_and_worst_cases(measured,
             return page.line if what == "line" else page.color
         return ProtocolHints([3]).of(page)[0].layer if what == "hints" and level != "000" else page.color
 
-    telling = Telling("A title", "what it is", "This is a demonstration, not evidence.", "Ours", {}, 2)
-    page = write_measured_report(tmp_path / "report.html", measured, telling, pictures).read_text()
+    presentation = Presentation("A title", "what it is", "This is a demonstration, not evidence.", "Ours", {}, 2)
+    page = write_methods_report(tmp_path / "report.html", measured, presentation, pictures).read_text()
     for text in ("This is a demonstration, not evidence.", "Best cases of Ours", "Worst cases of Ours", "Cost"):
         assert text in page
     assert "PSNR against hints" in page
@@ -197,26 +198,25 @@ def test_the_page_shows_systems_side_by_side_with_best_and_worst_cases(measured,
 
 
 def test_systems_that_cannot_be_told_apart_are_refused():
-    with pytest.raises(ValueError, match="two systems are called 'Ours'"):
-        Measurement([Shifted("Ours", "", 1), Shifted("Ours", "", 2)], None)
+    with pytest.raises(ValueError, match="two methods are called 'Ours'"):
+        Measurement([Shifted("Ours", "", 1), Shifted("Ours", "", 2)], ProtocolHints([0]), None)
 
 
 def part_of(name: str, drawings: set[str]):
     """A system that has results for some drawings only: the truth itself."""
 
     class Part(Shifted):
-        def color(self, page, hinting):
+        def color(self, page, hints):
             return Result(page.color, page.color, 0.1) if page.name in drawings else None
 
     return Part(name, "", 0)
 
 
 def test_nobody_wins_by_leaving_results_out(tmp_path):
-    measurement = Measurement([Shifted("Ours", "", 8), part_of("Part", {"d1"})], MeanColor())
-    hints = ProtocolHints([0])
+    measurement = Measurement([Shifted("Ours", "", 8), part_of("Part", {"d1"})], ProtocolHints([0]), MeanColor())
     for seed in range(3):
-        list(measurement.add(drawing(seed), hints.of(drawing(seed)), hints.counts))
-    measured = Measured(hints.labels, measurement.drawings, measurement.compute(), measurement.rows)
+        list(measurement.add(drawing(seed)))
+    measured = Measured(measurement.hints.levels, measurement.drawings, measurement.compute(), measurement.rows)
     table = table_2(measured, {})[0]
     ours, part = table.rows
     assert (ours[1], part[1]) == (3, 1)
@@ -228,10 +228,9 @@ def test_nobody_wins_by_leaving_results_out(tmp_path):
 
 def test_oracles_are_out_of_the_running():
     oracle = next(reference for reference in REFERENCES if reference.name == "mean paint")
-    measurement = Measurement([Shifted("Ours", "", 8), ReferenceSystem(oracle)], None)
-    hints = ProtocolHints([0])
-    list(measurement.add(drawing(0), hints.of(drawing(0)), hints.counts))
-    measured = Measured(hints.labels, measurement.drawings, measurement.compute(), measurement.rows)
+    measurement = Measurement([Shifted("Ours", "", 8), ReferenceMethod(oracle)], ProtocolHints([0]), None)
+    list(measurement.add(drawing(0)))
+    measured = Measured(measurement.hints.levels, measurement.drawings, measurement.compute(), measurement.rows)
     rows = {row[0]: row for row in quality_tables(measured)[0].rows}
     assert str(rows["mean paint"][2]).startswith("(")
     assert isinstance(rows["Ours"][2], float)
@@ -240,15 +239,14 @@ def test_oracles_are_out_of_the_running():
 def test_a_measurement_goes_on_where_it_was_stopped(measured):
     """With the rows and features of its first drawings it ends with the same figures."""
     bare = next(reference for reference in REFERENCES if reference.name == "bare line")
-    systems = [*(Shifted("Ours", f"seed {s}", 8 + s) for s in range(3)), Shifted("Base", "", 40), ReferenceSystem(bare)]
-    hints = ProtocolHints([0, 3])
-    first, second = Measurement(systems, MeanColor()), Measurement(systems, MeanColor())
+    systems = [*(Shifted("Ours", f"seed {s}", 8 + s) for s in range(3)), Shifted("Base", "", 40), ReferenceMethod(bare)]
+    first, second = (Measurement(systems, ProtocolHints([0, 3]), MeanColor()) for _ in range(2))
     for seed in range(6):
         measurement = first if seed < 4 else second
         if seed == 4:
             second.load_state(first.state())
-        list(measurement.add(drawing(seed), hints.of(drawing(seed)), hints.counts))
-    for one, other in zip(second.compute(), measured.systems, strict=True):
+        list(measurement.add(drawing(seed)))
+    for one, other in zip(second.compute(), measured.methods, strict=True):
         for level, figures in one.levels.items():
             for name, value in figures.items():
                 timed = name.startswith("seconds")
@@ -256,9 +254,8 @@ def test_a_measurement_goes_on_where_it_was_stopped(measured):
 
 
 def test_a_drawing_counts_only_when_all_of_it_was_measured():
-    measurement = Measurement([Shifted("Ours", "", 8), Shifted("Base", "", 40)], None)
-    hints = ProtocolHints([0, 3])
-    results = measurement.add(drawing(0), hints.of(drawing(0)), hints.counts)
+    measurement = Measurement([Shifted("Ours", "", 8), Shifted("Base", "", 40)], ProtocolHints([0, 3]), None)
+    results = measurement.add(drawing(0))
     next(results)
     results.close()
     assert measurement.rows == []
@@ -285,14 +282,13 @@ def test_a_system_without_a_whole_level_is_not_complete():
     """At one level it has every drawing, at another none."""
 
     class OnlyHinted(Shifted):
-        def color(self, page, hinting):
-            return super().color(page, hinting) if hinting.hints else None
+        def color(self, page, hints):
+            return super().color(page, hints) if hints.hints else None
 
-    measurement = Measurement([Shifted("Ours", "", 8), OnlyHinted("Half", "", 0)], None)
-    hints = ProtocolHints([0, 3])
+    measurement = Measurement([Shifted("Ours", "", 8), OnlyHinted("Half", "", 0)], ProtocolHints([0, 3]), None)
     for seed in range(2):
-        list(measurement.add(drawing(seed), hints.of(drawing(seed)), hints.counts))
-    measured = Measured(hints.labels, measurement.drawings, measurement.compute(), measurement.rows)
+        list(measurement.add(drawing(seed)))
+    measured = Measured(measurement.hints.levels, measurement.drawings, measurement.compute(), measurement.rows)
     rows = {row[0]: row for row in table_2(measured, {})[0].rows}
     assert (rows["Ours"][1], rows["Half"][1]) == (2, 0)
     assert str(rows["Half"][-1]).startswith("(")

@@ -6,15 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from linecolor.evaluation.methods import (
-    WITHOUT,
-    ForeignSystem,
-    Hinting,
+from linecolor.evaluation.hint_levels import (
+    NO_HINTS,
+    DrawingHints,
     LayerHints,
     ProtocolHints,
-    ReferenceSystem,
-    TrainedSystem,
     named_picture,
+)
+from linecolor.evaluation.methods import (
+    ExternalMethod,
+    ReferenceMethod,
+    TrainedMethod,
     resized,
 )
 from linecolor.evaluation.references import REFERENCES
@@ -36,7 +38,7 @@ def drawing(name: str = "a") -> FullDrawing:
 
 def test_the_protocols_levels_begin_alike():
     hints = ProtocolHints([8, 0, 2, 8])
-    assert hints.labels == ["000", "002", "008"]
+    assert hints.levels == ["000", "002", "008"]
     none, two, eight = hints.of(drawing())
     assert none.layer is None
     assert none.hints == []
@@ -50,11 +52,11 @@ def test_hints_do_not_depend_on_the_folder_a_drawing_lies_in():
 
 def test_hint_layers_come_back_as_they_were_written(tmp_path):
     page = drawing()
-    for hinting in ProtocolHints([0, 4, 16]).of(page):
-        layer = np.zeros((*SHAPE, 4), np.uint8) if hinting.layer is None else hinting.layer
-        write_png(tmp_path / hinting.label / "a.png", layer)
+    for hints in ProtocolHints([0, 4, 16]).of(page):
+        layer = np.zeros((*SHAPE, 4), np.uint8) if hints.layer is None else hints.layer
+        write_png(tmp_path / hints.level / "a.png", layer)
     read = LayerHints(tmp_path)
-    assert read.labels == ["000", "004", "016"]
+    assert read.levels == ["000", "004", "016"]
     written, found = ProtocolHints([0, 4, 16]).of(page), read.of(page)
     assert found[0].layer is None
     for one, other in zip(written[1:], found[1:], strict=True):
@@ -65,7 +67,7 @@ def test_hint_layers_come_back_as_they_were_written(tmp_path):
 def test_levels_are_sorted_as_numbers_where_they_are_numbers(tmp_path):
     for label in ("0.10", "1.00", "0.05", "0.00"):
         write_png(tmp_path / label / "a.png", np.zeros((*SHAPE, 4), np.uint8))
-    assert LayerHints(tmp_path).labels == ["0.00", "0.05", "0.10", "1.00"]
+    assert LayerHints(tmp_path).levels == ["0.00", "0.05", "0.10", "1.00"]
 
 
 def test_a_missing_layer_and_a_missing_folder_are_named(tmp_path):
@@ -80,7 +82,7 @@ def test_a_missing_layer_and_a_missing_folder_are_named(tmp_path):
 
 def test_foreign_results_are_read_by_level_and_brought_to_full_size(tmp_path):
     write_png(tmp_path / "008" / "a.png", np.full((30, 40, 3), 7, np.uint8))
-    system = ForeignSystem("theirs", tmp_path)
+    system = ExternalMethod("theirs", tmp_path)
     none, eight = ProtocolHints([0, 8]).of(drawing())
     result = system.color(drawing(), eight)
     assert result.full.shape == (*SHAPE, 3)
@@ -92,7 +94,7 @@ def test_foreign_results_are_read_by_level_and_brought_to_full_size(tmp_path):
 
 def test_a_flat_folder_holds_results_without_hints(tmp_path):
     write_png(tmp_path / "a.png", np.full((*SHAPE, 3), 7, np.uint8))
-    system = ForeignSystem("theirs", tmp_path)
+    system = ExternalMethod("theirs", tmp_path)
     none, eight = ProtocolHints([0, 8]).of(drawing())
     assert (system.color(drawing(), none).full == 7).all()
     assert system.color(drawing(), eight) is None
@@ -102,8 +104,8 @@ def test_a_flat_folder_holds_results_without_hints(tmp_path):
 @pytest.mark.parametrize(("size", "fits"), [((30, 40), True), ((33, 40), True), ((60, 60), False), ((1, 1), False)])
 def test_a_result_of_another_shape_is_no_result(tmp_path, size, fits):
     write_png(tmp_path / "a.png", np.full((*size, 3), 7, np.uint8))
-    system = ForeignSystem("theirs", tmp_path)
-    assert (system.color(drawing(), Hinting("000", None, [])) is not None) == fits
+    system = ExternalMethod("theirs", tmp_path)
+    assert (system.color(drawing(), DrawingHints("000", None, [])) is not None) == fits
     assert fits or "another shape" in system.missing[0]
 
 
@@ -111,22 +113,22 @@ def test_a_link_among_the_results_counts(tmp_path):
     write_png(tmp_path / "elsewhere.png", np.full((*SHAPE, 3), 7, np.uint8))
     (tmp_path / "results").mkdir()
     (tmp_path / "results/a.png").symlink_to(tmp_path / "elsewhere.png")
-    assert ForeignSystem("theirs", tmp_path / "results").color(drawing(), Hinting("000", None, [])) is not None
+    assert ExternalMethod("theirs", tmp_path / "results").color(drawing(), DrawingHints("000", None, [])) is not None
 
 
 def test_a_folder_that_could_only_count_for_nothing_is_refused(tmp_path):
     (tmp_path / "8").mkdir()
     with pytest.raises(FileNotFoundError, match=r"LEVEL/NAME.png with the levels 000, 008"):
-        ForeignSystem("theirs", tmp_path).check(["000", "008"])
+        ExternalMethod("theirs", tmp_path).check(["000", "008"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="holds no run, no bundle and no results"):
-        ForeignSystem("theirs", tmp_path / "empty").check(["000"])
+        ExternalMethod("theirs", tmp_path / "empty").check(["000"])
 
 
 def test_a_broken_result_is_noted_and_ends_nothing(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG no")
-    system = ForeignSystem("theirs", tmp_path)
-    assert system.color(drawing(), Hinting("000", None, [])) is None
+    system = ExternalMethod("theirs", tmp_path)
+    assert system.color(drawing(), DrawingHints("000", None, [])) is None
     assert "a.png" in system.missing[0]
 
 
@@ -138,12 +140,12 @@ def test_a_drawings_name_leads_out_of_no_folder(tmp_path, name):
 
 
 def test_references_without_hints_are_measured_once_and_the_others_need_a_list():
-    by_name = {reference.name: ReferenceSystem(reference) for reference in REFERENCES}
+    by_name = {reference.name: ReferenceMethod(reference) for reference in REFERENCES}
     page = drawing()
-    layer_only = Hinting("0.10", ProtocolHints([4]).of(page)[0].layer, None)
+    layer_only = DrawingHints("0.10", ProtocolHints([4]).of(page)[0].layer, None)
     assert by_name["watershed"].color(page, layer_only) is None
     assert not by_name["bare line"].uses_hints
-    np.testing.assert_array_equal(by_name["bare line"].color(page, Hinting(WITHOUT, None, [])).full[..., 0], page.line)
+    np.testing.assert_array_equal(by_name["bare line"].color(page, NO_HINTS).full[..., 0], page.line)
 
 
 def test_a_trained_system_shows_what_its_network_left():
@@ -155,7 +157,7 @@ def test_a_trained_system_shows_what_its_network_left():
             return line.new_zeros((len(line), 3, *line.shape[-2:]))
 
     colorizer = LineColorizer({"grey": Grey()}, "none", RenderingOptions(resolution=32, blend="none"))
-    result = TrainedSystem("grey", "", colorizer).color(drawing(), ProtocolHints([4]).of(drawing())[0])
+    result = TrainedMethod(colorizer).color(drawing(), ProtocolHints([4]).of(drawing())[0])
     assert result.network.shape == (32, 42, 3)
     assert (result.full == 128).all()
     assert colorizer.color(drawing().line).draft is None

@@ -2,12 +2,14 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from linecolor.evaluation.metrics import FullSizePSNR, FullSizeSSIM, psnr, ssim
+from linecolor.evaluation.metrics import METRICS
+from linecolor.evaluation.metrics.psnr import psnr
+from linecolor.evaluation.metrics.ssim import ssim
+from linecolor.evaluation.picture_statistics import PictureStatistics
 
 
 @st.composite
@@ -110,60 +112,43 @@ def drawings():
     return drawings
 
 
-@pytest.mark.parametrize(("metric_class", "measure"), [(FullSizePSNR, psnr), (FullSizeSSIM, ssim)])
-def test_each_picture_counts_once_whatever_its_size(drawings, metric_class, measure):
-    metric = metric_class()
+def figures_of(image, truth, foreground=None) -> dict[str, float]:
+    figures = [metric.of_picture(image, truth, foreground) for metric in METRICS]
+    return {name: value for of in figures for name, value in of.items()}
+
+
+def test_each_picture_counts_once_whatever_its_size(drawings):
+    pictures = PictureStatistics()
     for drawing in drawings:
-        metric.update(*drawing)
-    result = metric.compute()
-    name = metric.quantity
-    for key, values in (
-        (name, [measure(image, truth) for image, truth, _ in drawings]),
-        (f"{name}_foreground", [measure(*drawing) for drawing in drawings]),
-    ):
-        assert result[f"{key}_mean"] == pytest.approx(np.mean(values), rel=1e-6)
-        assert result[f"{key}_std"] == pytest.approx(np.std(values), rel=1e-5)
-        assert result[f"{key}_median"] == pytest.approx(np.median(values), rel=1e-6)
+        pictures.update(figures_of(*drawing))
+    result = pictures.compute()
+    for name, measure in (("psnr", psnr), ("ssim", ssim)):
+        for key, values in (
+            (name, [measure(image, truth) for image, truth, _ in drawings]),
+            (f"{name}_foreground", [measure(*drawing) for drawing in drawings]),
+        ):
+            assert result[f"{key}_mean"] == pytest.approx(np.mean(values), rel=1e-6)
+            assert result[f"{key}_std"] == pytest.approx(np.std(values), rel=1e-5)
+            assert result[f"{key}_median"] == pytest.approx(np.median(values), rel=1e-6)
     assert result["n"] == result["n_foreground"] == 3
-
-
-@pytest.mark.parametrize("metric_class", [FullSizePSNR, FullSizeSSIM])
-def test_tensors_score_as_the_8_bit_pictures_they_become(drawings, metric_class):
-    image, truth, mask = drawings[0]
-    batch = [torch.from_numpy(picture).permute(2, 0, 1)[None].repeat(2, 1, 1, 1) for picture in (image, truth)]
-    region = torch.from_numpy(mask)[None, None].repeat(2, 1, 1, 1)
-    of_array, of_levels, of_floats = metric_class(), metric_class(), metric_class()
-    of_array.update(image, truth, mask)
-    of_array.update(image, truth, mask)
-    of_levels.update(*batch, region)
-    of_floats.update(*(levels / 127.5 - 1 for levels in batch), region[:, 0])
-    assert of_array.compute() == of_levels.compute() == of_floats.compute()
-    assert of_array.compute()["n"] == 2
 
 
 def test_pictures_without_foreground_stay_out_of_its_statistics_alone(drawings):
     (image, truth, mask), other, third = drawings
-    metric = FullSizePSNR()
-    metric.update(image, truth, mask)
-    metric.update(other[0], other[1])
-    metric.update(third[0], third[1], np.zeros_like(third[2]))
-    result = metric.compute()
+    pictures = PictureStatistics()
+    pictures.update(figures_of(image, truth, mask))
+    pictures.update(figures_of(other[0], other[1]))
+    pictures.update(figures_of(third[0], third[1], np.zeros_like(third[2])))
+    result = pictures.compute()
     assert (result["n"], result["n_foreground"]) == (3, 1)
     assert result["psnr_foreground_mean"] == pytest.approx(psnr(image, truth, mask))
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_no_pictures_give_no_number_and_no_crash():
-    result = FullSizeSSIM().compute()
+    result = PictureStatistics().compute()
     assert math.isnan(result["ssim_mean"])
     assert result["n"] == 0
-
-
-def test_unpaired_batches_are_refused(drawings):
-    image, truth, _ = drawings[0]
-    batch = torch.from_numpy(truth).permute(2, 0, 1)[None].repeat(2, 1, 1, 1)
-    with pytest.raises(ValueError, match="1 images, 2 truths and 1 foregrounds do not pair up"):
-        FullSizePSNR().update(image, batch)
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method", "ignore:This process .* is multi-threaded")
@@ -172,14 +157,14 @@ def test_ranks_with_uneven_shares_or_none_agree_with_one_process(on_two_ranks):
     everywhere = np.ones((8, 8), bool)
 
     def measure(rank):
-        uneven, lopsided = FullSizePSNR(), FullSizePSNR()
+        uneven, lopsided = PictureStatistics(), PictureStatistics()
         if rank == 0:
-            uneven.update(picture, picture + 1, everywhere)
+            uneven.update(figures_of(picture, picture + 1, everywhere))
             for level in (1, 2, 3):
-                lopsided.update(picture, picture + level, everywhere)
+                lopsided.update(figures_of(picture, picture + level, everywhere))
         else:
-            uneven.update(picture, picture + 2, everywhere)
-            uneven.update(picture, picture + 3, everywhere)
+            uneven.update(figures_of(picture, picture + 2, everywhere))
+            uneven.update(figures_of(picture, picture + 3, everywhere))
         return [uneven.compute(), lopsided.compute()]
 
     first, second = on_two_ranks(measure)

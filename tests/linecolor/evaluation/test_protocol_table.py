@@ -10,7 +10,7 @@ import pytest
 from datamodules.prepare.openmoji import pair_svgs, protocol_stems
 from datamodules.prepare.rendering import render_svg
 from linecolor.evaluation.fills import bare_line, voronoi_fill, watershed_fill
-from linecolor.evaluation.metrics import psnr
+from linecolor.evaluation.metrics.psnr import psnr
 from linecolor.evaluation.protocol import protocol_hints
 from linecolor.images import PictureBytes, read_color, read_line
 from linecolor.lineart.foreground import foreground

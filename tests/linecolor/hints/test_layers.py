@@ -61,20 +61,6 @@ def test_the_painted_layer_must_be_rgba():
         layers.reduce_layer(np.zeros((4, 4, 3), np.uint8), (2, 2))
 
 
-def test_spread_fills_each_side_of_a_line_with_its_own_hint():
-    line = np.full((20, 20), 255, np.uint8)
-    line[:, 10] = 0
-    grid = empty(20, 20)
-    grid[5, 2], grid[12, 17] = (*RED, 255), (*BLUE, 255)
-    fill = ((layers.spread(grid, line, "watershed") + 1) * 127.5).round().astype(int)
-    assert (fill[:, :, :10].transpose(1, 2, 0) == RED).all()
-    assert (fill[:, :, 11:].transpose(1, 2, 0) == BLUE).all()
-
-
-def test_spread_without_hints_is_neutral():
-    assert not layers.spread(empty(8, 8), np.full((8, 8), 255, np.uint8), "reach").any()
-
-
 # --- hints painted for training -------------------------------------------------------------------------------
 
 
@@ -193,22 +179,3 @@ def test_a_layer_of_the_pages_shape_fits_at_any_scale(shape):
 def test_a_layer_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="the hint layer is 100 x 200 and the line 200 x 100"):
         layers.check_layer(np.zeros((200, 100, 4), np.uint8), (100, 200))
-
-
-# --- reach ----------------------------------------------------------------------------------------------------
-
-
-def test_reach_tells_a_region_with_a_hint_of_its_own_from_one_without():
-    line = np.full((20, 20), 255, np.uint8)
-    line[:, 10] = 0
-    grid = empty(20, 20)
-    grid[5, 2] = (*RED, 255)
-    reach = layers.spread(grid, line, "reach")[3]
-    assert (reach[:, :10] == 1).all()
-    assert (reach[:, 10:] == 0).all()
-
-
-def test_the_draft_reads_as_many_channels_as_its_spread_has():
-    assert [layers.draft_channels(way) for way in ("none", "watershed", "reach")] == [5, 8, 9]
-    with pytest.raises(ValueError, match="'magic'"):
-        layers.draft_channels("magic")

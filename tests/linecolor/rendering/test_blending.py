@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as hnp
 
 from linecolor.cli import colorize
 from linecolor.lineart.lines import grey_uint8
-from linecolor.rendering.blending import BLENDS, Blend, blend, inpaint_ink
+from linecolor.rendering.blending import blend, inpaint_ink
+from linecolor.rendering.blends import BLENDS, Blend
 from linecolor.rendering.options import RenderingOptions
 
 MODES = tuple(BLENDS)
@@ -306,7 +307,7 @@ def test_wrong_input_is_refused_with_its_value(change, words):
 
 def test_a_row_of_the_table_is_all_that_a_blend_needs(monkeypatch):
     """Options, cards, configurations and the command line know it by its row."""
-    monkeypatch.setitem(BLENDS, "multiply", Blend("multiply", "line times colour", BLENDS["clean"].combine))
+    monkeypatch.setitem(BLENDS, "multiply", Blend("multiply", "line times colour", BLENDS["clean"].function))
     line, color = strokes(64, 64), noise(16, 16, 3)
     assert (blend(line, color, "multiply")[line == 0] == 0).all()
     assert RenderingOptions.from_mapping({"resolution": 64, "blend": "multiply"}).blend == "multiply"

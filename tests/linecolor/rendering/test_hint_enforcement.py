@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linecolor.hints import layers
+from linecolor.hints import propagation
 from linecolor.rendering.hint_enforcement import enforce_hints
 
 GREY, RED, BLUE = (128, 128, 128), (220, 30, 40), (20, 60, 230)
@@ -29,9 +29,9 @@ def hinted(line: np.ndarray, *dabs: tuple[int, int, tuple[int, int, int]]) -> np
 
 
 def enforced(line: np.ndarray, colorized: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    territories = layers.divide(grid, line[::2, ::2])
-    assert territories is not None
-    return enforce_hints(colorized, line, grid, territories)
+    regions = propagation.segment(grid, line[::2, ::2])
+    assert regions is not None
+    return enforce_hints(colorized, line, grid, regions)
 
 
 def test_a_disbelieved_hint_has_its_colour():

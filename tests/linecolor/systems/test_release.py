@@ -16,8 +16,8 @@ from datamodules.prepare import characters, openmoji
 from datamodules.prepare.rendering import render_svg
 from datamodules.sources.drawing import Drawing
 from datamodules.sources.folder import FolderScan
-from linecolor.evaluation.full_size import measure_obedience
-from linecolor.evaluation.metrics import psnr
+from linecolor.evaluation.full_size import measure_hint_adherence
+from linecolor.evaluation.metrics.psnr import psnr
 from linecolor.evaluation.protocol import paint_hints, protocol_hints
 from linecolor.evaluation.results import Measured
 from linecolor.images import PictureBytes, read_color, read_line
@@ -99,7 +99,7 @@ def test_hints_are_followed_whatever_their_colours(colorizer):
             yield FullDrawing(stem, line, truth, np.ones(line.shape, bool))
 
     for asked, system in ((0.95, colorizer), (0.8, colorizer.with_options(enforce_hints=False))):
-        found = measure_obedience(system, drawings(), 32)
+        found = measure_hint_adherence(system, drawings(), 32)
         assert found["hints"] > 200
         assert found["obeyed"] >= asked
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from linecolor.images import UnreadableImage, write_png
-from linecolor.web.drawing import REMEMBERED, VIEW_SIDE, Drawing, at_details
+from linecolor.web.drawing import CACHED_RESULTS, VIEW_SIDE, Drawing, colorizers_by_resolution
 from linecolor.web.strokes import Stroke, paint_strokes
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -33,7 +33,7 @@ def opened(tmp_path, painter):
 
     def open_(line: np.ndarray, max_pixels: int = 10**8) -> Drawing:
         write_png(tmp_path / "page.png", line)
-        return Drawing(tmp_path / "page.png", at_details(painter()), max_pixels)
+        return Drawing(tmp_path / "page.png", colorizers_by_resolution(painter()), max_pixels)
 
     return open_
 
@@ -94,10 +94,10 @@ def test_the_networks_run_once_for_a_set_of_hints(opened):
         drawing.color(strokes, 64)
         drawing.color((), 64)
     assert networks.runs == 2
-    for x in range(REMEMBERED):
+    for x in range(CACHED_RESULTS):
         drawing.color((Stroke(RED, 5, ((float(x), 1.0),)),), 64)
     drawing.color(strokes, 64)
-    assert networks.runs == 3 + REMEMBERED
+    assert networks.runs == 3 + CACHED_RESULTS
 
 
 def test_layers_have_the_page_s_size_and_leave_no_file(opened, tmp_path):
@@ -147,7 +147,7 @@ def test_a_page_above_the_limit_is_refused(opened):
 
 def test_details_share_the_networks_and_are_even(painter):
     colorizer = painter(67)
-    found = at_details(colorizer)
+    found = colorizers_by_resolution(colorizer)
     assert all(resolution % 2 == 0 and found[resolution].options.resolution == resolution for resolution in found)
     assert len(found) == 3
     assert colorizer.options.resolution == 67

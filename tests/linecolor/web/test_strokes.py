@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from linecolor.web.strokes import MOST_POINTS, MOST_STROKES, Stroke, paint_strokes, read_strokes
+from linecolor.web.strokes import MAX_STROKE_POINTS, MAX_STROKES, Stroke, paint_strokes, read_strokes
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 sides = st.integers(1, 300)
@@ -65,7 +65,7 @@ FINE = {"color": "#ff0000", "width": 3, "points": [[1, 1]]}
 
 
 @pytest.mark.parametrize(
-    ("given_", "told"),
+    ("given_", "message"),
     [
         ({}, "a list"),
         (None, "a list"),
@@ -82,12 +82,12 @@ FINE = {"color": "#ff0000", "width": 3, "points": [[1, 1]]}
         ([FINE | {"points": [[1, 2, 3]]}], "point"),
         ([FINE | {"points": [[1, "2"]]}], "coordinate"),
         ([FINE | {"points": [[1, float("inf")]]}], "coordinate"),
-        ([FINE] * (MOST_STROKES + 1), "strokes; the limit"),
-        ([FINE | {"points": [[1, 1]] * MOST_POINTS}] * 2, "points; the limit"),
+        ([FINE] * (MAX_STROKES + 1), "strokes; the limit"),
+        ([FINE | {"points": [[1, 1]] * MAX_STROKE_POINTS}] * 2, "points; the limit"),
     ],
 )
-def test_what_is_no_stroke_is_refused_by_name(given_, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_stroke_is_refused_by_name(given_, message):
+    with pytest.raises(ValueError, match=message):
         read_strokes(given_, (100, 100))
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from linecolor.web.worker_pool import Busy, Left, Turns
+from linecolor.web.worker_pool import ClientDisconnected, QueueFull, WorkerPool
 
 
 def test_no_more_work_at_once_than_allowed():
@@ -21,32 +21,32 @@ def test_no_more_work_at_once_than_allowed():
             now -= 1
 
     async def many() -> None:
-        turns = Turns(2, 20)
-        await asyncio.gather(*(turns.take(work) for _ in range(10)))
+        pool = WorkerPool(2, 20)
+        await asyncio.gather(*(pool.run(work) for _ in range(10)))
 
     asyncio.run(many())
     assert most == 2
 
 
-def test_turns_come_in_order():
+def test_jobs_run_in_the_order_they_came():
     done = []
 
     async def many() -> None:
-        turns = Turns(1, 20)
-        await asyncio.gather(*(turns.take(lambda i=i: done.append(i)) for i in range(8)))
+        pool = WorkerPool(1, 20)
+        await asyncio.gather(*(pool.run(lambda i=i: done.append(i)) for i in range(8)))
 
     asyncio.run(many())
     assert done == list(range(8))
 
 
-def test_one_too_many_is_told_at_once():
+def test_one_too_many_is_reported_at_once():
     going = threading.Event()
 
     async def crowd() -> list:
-        turns = Turns(1, 1)
-        asked = [asyncio.create_task(turns.take(going.wait)) for _ in range(3)]
+        pool = WorkerPool(1, 1)
+        asked = [asyncio.create_task(pool.run(going.wait)) for _ in range(3)]
         await asyncio.sleep(0)
-        with pytest.raises(Busy):
+        with pytest.raises(QueueFull):
             await asked[2]
         going.set()
         return await asyncio.gather(*asked[:2])
@@ -56,10 +56,10 @@ def test_one_too_many_is_told_at_once():
 
 def test_a_failure_is_raised_and_the_turn_passes_on():
     async def two() -> int:
-        turns = Turns(1, 5)
+        pool = WorkerPool(1, 5)
         with pytest.raises(ZeroDivisionError):
-            await turns.take(lambda: 1 // 0)
-        return await turns.take(lambda: 7)
+            await pool.run(lambda: 1 // 0)
+        return await pool.run(lambda: 7)
 
     assert asyncio.run(two()) == 7
 
@@ -69,10 +69,10 @@ def test_nothing_is_done_for_those_who_left():
         return True
 
     async def two() -> int:
-        turns = Turns(1, 5)
-        with pytest.raises(Left):
-            await turns.take(lambda: pytest.fail("was done"), gone)
-        return await turns.take(lambda: 7)
+        pool = WorkerPool(1, 5)
+        with pytest.raises(ClientDisconnected):
+            await pool.run(lambda: pytest.fail("was done"), gone)
+        return await pool.run(lambda: 7)
 
     assert asyncio.run(two()) == 7
 
@@ -82,11 +82,11 @@ def test_a_turn_lasts_as_long_as_its_work_even_if_nobody_waits_for_it():
     together = []
 
     async def impatient() -> None:
-        turns = Turns(1, 5)
-        first = asyncio.create_task(turns.take(going.wait))
+        pool = WorkerPool(1, 5)
+        first = asyncio.create_task(pool.run(going.wait))
         await asyncio.sleep(0.01)
         first.cancel()
-        second = asyncio.create_task(turns.take(lambda: together.append(going.is_set())))
+        second = asyncio.create_task(pool.run(lambda: together.append(going.is_set())))
         await asyncio.sleep(0.01)
         going.set()
         await second
