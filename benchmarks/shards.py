@@ -24,8 +24,8 @@ import torch
 
 from benchmarks.training import _config
 from datamodules.illustrations import Illustrations, KeyedBatches
-from datamodules.pair_settings import PairSettings
-from datamodules.prepare.openmoji import prepare_openmoji
+from datamodules.prepare.openmoji import openmoji_set
+from datamodules.prepare.rendering import render_set
 from datamodules.shards.drawings import load_shards
 from datamodules.shards.write import write_shards
 from datamodules.sources.drawing import Drawing, ids_of, of_split
@@ -50,7 +50,7 @@ def measure(count: int = 120, rounds: int = ROUNDS) -> dict[str, float]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         root, out = Path(folder, "set"), Path(folder, "shards")
-        prepare_openmoji(root, limit=count, test_limit=0, progress=False)
+        render_set(root, openmoji_set(limit=count, test_limit=0), progress=False)
         scan = partial(scan_folder, root, verify="header", progress=False)
         scanning = statistics.median(_seconds(scan) for _ in range(5)) / count
         drawings = scan().drawings
@@ -97,7 +97,7 @@ def measure_index(rows: int = MANY) -> dict[str, float]:
 
 
 def _loading(drawings: Sequence[Drawing]) -> Callable[[], None]:
-    dataset = Illustrations(drawings, PairSettings.from_config(_config("demo")["pairs"]), 128, 0, "draft")
+    dataset = Illustrations(drawings, _config("demo").pairs, 128, 0, "draft")
 
     def load() -> None:
         for index in range(len(dataset)):

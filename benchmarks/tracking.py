@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.training import _BareLoop, _config, _data, _module, _to
-from datamodules.prepare.openmoji import prepare_openmoji
+from datamodules.prepare.openmoji import openmoji_set
+from datamodules.prepare.rendering import render_set
 from lightning_modules.loggers.jsonl import JsonlLogger
 from lightning_modules.loggers.wandb import WandbLogger
 
@@ -42,7 +43,7 @@ def measure() -> dict[str, float]:
     config = _config("demo")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as folder, _silent_server():
-        prepare_openmoji(folder, limit=16, test_limit=2, test_size=256, progress=False)
+        render_set(folder, openmoji_set(limit=16, test_limit=2), test_size=256, progress=False)
         data = _data(config, Path(folder), batch_size=2)
         pairs = data.synthesizer(_to(next(iter(data.train_dataloader())), device))
         loop = _BareLoop(_module(config).to(device))

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Sequence
 from functools import partial
 from multiprocessing.sharedctypes import RawValue
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -16,7 +17,9 @@ from datamodules.held_out import full_drawings, readable
 from datamodules.illustrations import Illustrations, KeyedBatches
 from datamodules.pair_settings import PairSettings
 from datamodules.pairs import PairSynthesizer
+from datamodules.shards.drawings import is_sharded, load_shards
 from datamodules.sources.drawing import Drawing, ids_of, of_split
+from datamodules.sources.folder import scan_folder
 from linecolor.samples import FullDrawing, LineArtBatch
 
 
@@ -27,32 +30,38 @@ class LineArtDataModule(L.LightningDataModule):
     validation batch is one `FullDrawing`.
 
     Args:
-        drawings: the drawings of the data set, both splits.
-        pairs: how a picture becomes a pair.
+        drawings: the drawings of the data set, both splits; or where they are, a folder or shards.
+        pairs: how a picture becomes a pair; or the name of a file of conf/pairs.
         resolution: side S of a training crop in pixels; the draft sees S / 2.
         hint_spread: one of `propagation.EXTRA_CHANNELS`.
-        stage: name of the training stage.
+        stage: name of the training stage; two stages see different crops of the same pictures.
         batch_size: samples of a training step, all devices and micro-batches together.
         steps: training steps of the whole stage.
         seed: of the run.
         workers: loader processes.
-        validation_drawings: how many held-out drawings a validation looks at.
+        validation_drawings: how many held-out drawings a validation measures.
+
+    Raises:
+        ValueError: no training drawings, or none at all; unknown pairs.
     """
 
     def __init__(
         self,
-        drawings: Sequence[Drawing],
-        pairs: PairSettings,
-        resolution: int,
-        hint_spread: str,
-        stage: str,
-        batch_size: int,
-        steps: int,
-        seed: int,
-        workers: int,
-        validation_drawings: int,
+        drawings: Sequence[Drawing] | str | Path,
+        pairs: PairSettings | str = "rich",
+        resolution: int = 256,
+        hint_spread: str = "none",
+        stage: str = "draft",
+        batch_size: int = 8,
+        steps: int = 1000,
+        seed: int = 0,
+        workers: int = 0,
+        validation_drawings: int = 8,
     ) -> None:
         super().__init__()
+        if isinstance(drawings, str | Path):
+            drawings = _found(str(drawings))
+        pairs = PairSettings.named(pairs) if isinstance(pairs, str) else pairs
         self.training_drawings = of_split(drawings, "train")
         self.test_drawings = of_split(drawings, "test")
         if not self.training_drawings:
@@ -92,8 +101,10 @@ class LineArtDataModule(L.LightningDataModule):
             worker_init_fn=partial(_prepare_worker, _ending),
         )
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """Held-out drawings one by one, shared out over the devices without padding: no picture counts twice."""
+        if not self.validation_drawings:
+            return []
         rank, world_size = self._place()
         drawings = readable(self.test_drawings, self.validation_drawings)
         if len(drawings) < world_size:
@@ -114,6 +125,10 @@ class LineArtDataModule(L.LightningDataModule):
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+
+def _found(root: str) -> Sequence[Drawing]:
+    return load_shards(root).drawings if is_sharded(root) else scan_folder(root, progress=False).drawings
 
 
 LINGER = 600

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from torch.utils.data import Dataset
 
@@ -47,12 +48,13 @@ def full_drawings(drawings: Sequence[Drawing], line: LineSettings, line_method: 
     return FullDrawings(drawings, line_method, drawn if drawn in HELD_OUT else "xdog")
 
 
+@dataclass(eq=False)
 class FullDrawings(Dataset[FullDrawing]):
     """Held-out drawings, whole, for evaluation.
 
     Where a drawing's true background is known, its foreground is what stands before that.
 
-    Args:
+    Attributes:
         drawings: to evaluate on.
         line_method: `real` where there is one, or one of `HELD_OUT` for all of them, as in the paper's larger FID.
         fallback: of `HELD_OUT`, for drawings without a real line.
@@ -61,12 +63,13 @@ class FullDrawings(Dataset[FullDrawing]):
         ValueError: for another line method.
     """
 
-    def __init__(self, drawings: Sequence[Drawing], line_method: str = REAL, fallback: str = "xdog") -> None:
-        if line_method not in (REAL, *HELD_OUT):
-            raise ValueError(f"line_method={line_method} is unknown: use {REAL}, {' or '.join(HELD_OUT)}")
-        self.drawings = drawings
-        self.line_method = line_method
-        self.fallback = fallback
+    drawings: Sequence[Drawing]
+    line_method: str = REAL
+    fallback: str = "xdog"
+
+    def __post_init__(self) -> None:
+        if self.line_method not in (REAL, *HELD_OUT):
+            raise ValueError(f"line_method={self.line_method} is unknown: use {REAL}, {' or '.join(HELD_OUT)}")
 
     def __len__(self) -> int:
         return len(self.drawings)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -80,28 +80,26 @@ def collage(pages: Sequence[Page], cell: int) -> Page:
     return Page(pages[0].drawing, color, line if drawn else None, alpha)
 
 
+@dataclass(eq=False)
 class Illustrations(Dataset[dict[str, Any]]):
     """Crops and recipes of training drawings, by (epoch, index).
 
-    Args:
+    Attributes:
         drawings: the training drawings; their ids must differ, for a sample's randomness hangs on them.
         pairs: how crops are cut and recipes drawn.
         side: pixels of a crop.
         seed: of the run.
         stage: name of the training stage; two stages see different crops of the same pictures.
-
-    Attributes:
         read: samples made so far, in this process.
     """
 
-    def __init__(self, drawings: Sequence[Drawing], pairs: PairSettings, side: int, seed: int, stage: str) -> None:
-        self.drawings = drawings
-        self.pairs = pairs
-        self.side = side
-        self.seed = seed
-        self.stage = stage
-        self.read = 0
-        self._broken: set[int] = set()
+    drawings: Sequence[Drawing]
+    pairs: PairSettings
+    side: int
+    seed: int
+    stage: str
+    read: int = field(default=0, init=False)
+    _broken: set[int] = field(default_factory=set, init=False)
 
     def __len__(self) -> int:
         return len(self.drawings)
@@ -161,13 +159,14 @@ class Illustrations(Dataset[dict[str, Any]]):
         )
 
 
+@dataclass(eq=False)
 class KeyedBatches(Sampler[list[tuple[int, int]]]):
     """The order of a training stage: a permutation per epoch that depends on (seed, stage, epoch) alone.
 
     It has no state but the number of samples consumed, so a run resumes in the middle of an epoch and any number
     of devices goes through the same samples: rank r of w takes every w-th of each global batch.
 
-    Args:
+    Attributes:
         names: ids of the drawings.
         batch_size: samples of a global batch, all devices together.
         batches: number of global batches in the whole stage.
@@ -178,30 +177,23 @@ class KeyedBatches(Sampler[list[tuple[int, int]]]):
         world_size: number of processes; must divide the batch.
     """
 
-    def __init__(
-        self,
-        names: Sequence[str],
-        batch_size: int,
-        batches: int,
-        seed: int,
-        stage: str,
-        consumed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        if batch_size % world_size:
+    names: InitVar[Sequence[str]]
+    batch_size: int
+    batches: int
+    seed: int
+    stage: str
+    consumed: int = 0
+    rank: int = 0
+    world_size: int = 1
+
+    def __post_init__(self, names: Sequence[str]) -> None:
+        if self.batch_size % self.world_size:
             raise ValueError(
-                f"batch_size {batch_size} cannot be shared by {world_size} devices: choose a multiple of {world_size}"
+                f"batch_size {self.batch_size} cannot be shared by {self.world_size} devices: "
+                f"choose a multiple of {self.world_size}"
             )
         # By name, not by place: a folder read in another order gives the same run.
         self._by_name = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
-        self.batch_size = batch_size
-        self.batches = batches
-        self.seed = seed
-        self.stage = stage
-        self.consumed = consumed
-        self.rank = rank
-        self.world_size = world_size
 
     def __len__(self) -> int:
         return max(0, self.batches - self.consumed // self.batch_size)

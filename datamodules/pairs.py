@@ -59,7 +59,7 @@ class PairSynthesizer:
             draft_line=_jittered(draft_line, jitter),
             draft_color=_signed(draft_color),
             hint=torch_hints.to_network(hint),
-            spread=self._spread(hint, draft_line),
+            propagated_hints=self._propagated(hint, draft_line),
             artifacts=ArtifactRecipe(**{f.name: recipe[f.name] for f in fields(ArtifactRecipe)}),
             sample_id=batch["sample_id"],
         )
@@ -134,7 +134,7 @@ class PairSynthesizer:
         smaller[grey] = (F.avg_pool2d(line[grey].float(), 2) + 0.5).floor().to(torch.uint8)
         return smaller
 
-    def _spread(self, hint: Tensor, draft_line: Tensor) -> Tensor:
+    def _propagated(self, hint: Tensor, draft_line: Tensor) -> Tensor:
         if self.hint_spread == "none":
             return hint.new_zeros((len(hint), 0, *hint.shape[-2:]), dtype=torch.float32)
         grids = hint.permute(0, 2, 3, 1).cpu().numpy()

@@ -27,4 +27,4 @@ def check_line(line: Line) -> None:
 def check_color(line: Line, color: Picture) -> None:
     """ValueError if the picture is not uint8 RGB of the line's size."""
     if color.dtype != np.uint8 or color.shape != (*line.shape, 3):
-        raise ValueError(f"expected {(*line.shape, 3)} uint8 RGB beside this line, got {color.shape} {color.dtype}")
+        raise ValueError(f"expected {(*line.shape, 3)} uint8 RGB for this line, got {color.shape} {color.dtype}")

@@ -18,7 +18,7 @@ class LineArtBatch:
         draft_line: (B, 1, S/2, S/2), on the draft's grid like the two below.
         draft_color: (B, 3, S/2, S/2).
         hint: (B, 4, S/2, S/2) by `hints.CONVENTION`.
-        spread: (B, c, S/2, S/2) hints spread over the drawing; c by `propagation.EXTRA_CHANNELS`, 0 in the paper.
+        propagated_hints: (B, c, S/2, S/2); c by `propagation.EXTRA_CHANNELS`, 0 in the paper.
         artifacts: the recipe of the draft's simulated faults.
         sample_id: names of the samples.
     """
@@ -28,7 +28,7 @@ class LineArtBatch:
     draft_line: Tensor
     draft_color: Tensor
     hint: Tensor
-    spread: Tensor
+    propagated_hints: Tensor
     artifacts: ArtifactRecipe
     sample_id: list[str]
 

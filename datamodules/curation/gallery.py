@@ -43,12 +43,12 @@ _TELLING = {
 
 @dataclass(frozen=True)
 class Example:
-    """A picture of the sheet; uri is empty where it cannot be shown, beside is what it repeats."""
+    """A picture of the sheet; uri is empty where it cannot be shown, original is what it repeats."""
 
     name: str
     caption: str
     uri: str
-    beside: str = ""
+    original: str = ""
 
 
 def write_sheet(
@@ -110,16 +110,16 @@ def _example(title: str, row: int, measured: pa.Table, judgement: Judgement, pla
     facts = measured.slice(row, 1).to_pylist()[0]
     if facts["error"] is not None:
         return Example(facts["path"], facts["error"], "")
-    told = [f"{facts['width']} x {facts['height']} px"]
-    told += [f"{name.replace('_', ' ')} {facts[name]:.3g}" for name in _TELLING.get(title, ())]
-    beside = ""
+    caption = [f"{facts['width']} x {facts['height']} px"]
+    caption += [f"{name.replace('_', ' ')} {facts[name]:.3g}" for name in _TELLING.get(title, ())]
+    original = ""
     if title == "near_duplicate":
         better = measured.slice(int(judgement.duplicate_of[row]), 1).to_pylist()[0]
-        told.append(f"kept: {better['path']}, {better['width']} x {better['height']} px")
-        beside = _thumbnail(places.get(better["path"]))
+        caption.append(f"kept: {better['path']}, {better['width']} x {better['height']} px")
+        original = _thumbnail(places.get(better["path"]))
     elif title == "kept":
-        told.append(f"photograph {facts['photograph']:.2g}")
-    return Example(facts["path"], ", ".join(told), _thumbnail(places.get(facts["path"])), beside)
+        caption.append(f"photograph {facts['photograph']:.2g}")
+    return Example(facts["path"], ", ".join(caption), _thumbnail(places.get(facts["path"])), original)
 
 
 def _thumbnail(path: Path | None) -> str:

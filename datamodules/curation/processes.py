@@ -43,7 +43,7 @@ def in_processes(
                 yield waiting[0][0].result()
                 waiting.popleft()
         except BrokenProcessPool:
-            # Which of the chunks in work did it, nobody can tell.
+            # It is unknown which of the chunks in work did it.
             lost = [chunk for _, chunk in waiting]
         finally:
             pool.shutdown(cancel_futures=True)

@@ -1,6 +1,6 @@
 """Every picture of a folder measured once, on all cores, resumable.
 
-What is measured is kept in parts beside the manifest, so a stopped or killed run loses seconds. A file is measured
+What is measured is kept in parts next to the manifest, so a stopped or killed run loses seconds. A file is measured
 again if its size or its time of change is another.
 """
 

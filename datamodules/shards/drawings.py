@@ -33,7 +33,7 @@ class ShardedSet:
 
 
 def is_sharded(root: str) -> bool:
-    """Whether data.root names shards: an address, or a folder with an index or begun shards."""
+    """Whether data.root names shards: an address, or a folder with an index or unfinished shards."""
     if "://" in root:
         return True
     folder = Path(root).expanduser()
@@ -111,7 +111,7 @@ class ShardSlice:
 
 
 class ShardDrawings(DrawingTable):
-    """The drawings of an index, or some of them, made when they are asked for.
+    """The drawings of an index, or some of them, made on access.
 
     Args:
         index: the columns, shared by every part of the table.

@@ -1,4 +1,4 @@
-"""The index of a sharded data set: where each drawing lies, in one Parquet file beside the shards.
+"""The index of a sharded data set: where each drawing lies, in one Parquet file next to the shards.
 
 A shard is a plain tar. A drawing's members follow each other: KEY.color.(png|jpg|...), KEY.line.(...) if it has a
 line, KEY.json; KEY is the drawing's number, so it holds no dot and sorts as the shards do. The index has a row for
@@ -81,7 +81,7 @@ def read_index(data: bytes, name: str) -> ShardIndex:
         DamagedIndex: a row that leads outside its shard, an id that leads outside a folder, and the like.
     """
     pa = pyarrow()
-    # Without `path`, which nobody needs in training.
+    # Without `path`, which training does not need.
     table, metadata = read_table(data, name, [field.name for field in schema() if field.name != "path"])
     if metadata.get("format") != FORMAT_VERSION:
         raise DamagedIndex(

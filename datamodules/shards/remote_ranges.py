@@ -70,7 +70,7 @@ class RemoteRanges(ABC, Generic[Connection]):
 
     @abstractmethod
     def _fetch(self, connection: Connection, name: str, start: int, stop: int) -> tuple[str, bytes]:
-        """One try: the answer's Content-Range and its body, no longer than was asked for."""
+        """One try: the answer's Content-Range and its body, no longer than requested."""
 
     def read(self, name: str, start: int, length: int, total: int) -> bytes:
         """See `ByteRanges`."""
@@ -92,7 +92,7 @@ class RemoteRanges(ABC, Generic[Connection]):
     def _patiently(self, name: str, start: int, stop: int) -> _Part:
         for delay in (*DELAYS, None):
             if self._process != os.getpid() or self._connected is None:
-                # A connection that two processes share answers each with what the other asked for.
+                # A connection that two processes share answers each with what the other requested.
                 self._process, self._connected = os.getpid(), self._connect()
             try:
                 return self._checked(name, start, stop, *self._fetch(self._connected, name, start, stop))
@@ -115,7 +115,7 @@ class RemoteRanges(ABC, Generic[Connection]):
         first, last, total = map(int, found.groups())
         if first != start or last != min(stop, total) - 1:
             raise ChangedFile(
-                f"{self.place(name)}: asked for bytes {start}-{stop - 1}, the server sent {content_range}"
+                f"{self.place(name)}: requested bytes {start}-{stop - 1}, the server sent {content_range}"
             )
         if len(data) != last + 1 - first:
             raise _TryAgain(f"only {len(data):,} of {last + 1 - first:,} bytes arrived")
@@ -235,5 +235,5 @@ def _first_cause(error: BaseException) -> str:
     """One line about a network error, without the addresses that libraries put into theirs."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
-    told = getattr(error, "strerror", None) or str(error)
-    return " ".join(f"{type(error).__name__} {told}".split())[:200]
+    message = getattr(error, "strerror", None) or str(error)
+    return " ".join(f"{type(error).__name__} {message}".split())[:200]

@@ -88,7 +88,7 @@ def add(tar: tarfile.TarFile, shard: int, one: Checked) -> ShardedDrawing:
 
 
 def _add_member(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int]:
-    """Append a file of nobody's, of no time: the same input gives the same tar. Returns its offset and length."""
+    """Append a file without owner or time, so that the same input gives the same tar. Returns its offset and length."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
     info.mtime = info.uid = info.gid = 0

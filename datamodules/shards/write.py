@@ -32,7 +32,7 @@ log = logging.getLogger("linecolor")
 
 MIN_SHARD_MB, MAX_SHARD_MB = 1, 100_000
 _SPARE = 50_000_000
-"""Bytes that must stay free on the disk beside the shards: the index, and room to breathe."""
+"""Bytes that must stay free on the disk in addition to the shards: the index, and room to breathe."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -143,17 +143,17 @@ def _make_ready(out: Path, mark: str, force: bool) -> Sharded | None:
     """Refuse foreign folders and other data sets; what is there whole is the result."""
     if out.exists() and not out.is_dir():
         raise ShardingRefused(f"{out} is a file; pass another --out")
-    begun = [path for path in (out / INDEX, out / UNFINISHED) if path.is_file()]
-    if not begun:
+    started = [path for path in (out / INDEX, out / UNFINISHED) if path.is_file()]
+    if not started:
         if out.is_dir() and any(out.iterdir()):
             raise ShardingRefused(f"{out} holds other files and no shards; pass another --out")
     elif force:
-        # An index.parquet is not ours for its name's sake; nobody else's files are dropped.
-        if not any(isinstance(_fingerprint_of(path), str) for path in begun):
-            raise ShardingRefused(f"{out}: its {begun[0].name} is not linecolor's; pass another --out")
+        # An index.parquet need not be ours: files of others are never dropped.
+        if not any(isinstance(_fingerprint_of(path), str) for path in started):
+            raise ShardingRefused(f"{out}: its {started[0].name} is not linecolor's; pass another --out")
         _tidy(out, also=("shard-[0-9]*.tar", INDEX))
     else:
-        for path in begun:
+        for path in started:
             if _fingerprint_of(path) != mark:
                 raise ShardingRefused(
                     f"{out} was written from other drawings or with other options; pass another --out, or --force to "

@@ -35,7 +35,7 @@ class Drawing:
 
 
 class DrawingTable(Sequence[Drawing]):
-    """Drawings that are made from columns when they are asked for: 700,000 of them as objects take 400 MB."""
+    """Drawings that are made from columns on access: 700,000 of them as objects take 400 MB."""
 
     @abstractmethod
     def of_split(self, split: str) -> DrawingTable:

@@ -21,7 +21,7 @@ from linecolor.images import MAX_PIXELS, SUFFIXES, PictureSource, UnreadableImag
 
 log = logging.getLogger("linecolor")
 
-# A decoded page of MAX_PIXELS takes 0.7-0.9 GB; more threads than this would not fit beside a training.
+# A decoded page of MAX_PIXELS takes 0.7-0.9 GB; more threads than this would not fit next to a training.
 _MAX_THREADS = 4
 
 

@@ -36,7 +36,7 @@ class Colorizer(TrainingStage):
     @torch.no_grad()
     def faulty_draft(self, batch: LineArtBatch) -> Tensor:
         """The draft (B, 3, S, S) in [-1, 1] as the colorizer gets it in training: with artifacts, enlarged."""
-        draft = self.frozen["draft"](batch.draft_line, batch.hint, batch.spread).float()
+        draft = self.frozen["draft"](batch.draft_line, batch.hint, batch.propagated_hints).float()
         # Coordinates in half precision would snap to half a pixel.
         with torch.autocast(self.device.type, enabled=False):
             faulty = artifacts.simulate(draft, batch.artifacts)

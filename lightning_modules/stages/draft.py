@@ -55,7 +55,7 @@ class DraftGAN(AdversarialStage):
 
     def paint(self, batch: LineArtBatch, condition: None) -> Tensor:
         """The draft."""
-        return self.generator(batch.draft_line, batch.hint, batch.spread)  # type: ignore[no-any-return]
+        return self.generator(batch.draft_line, batch.hint, batch.propagated_hints)  # type: ignore[no-any-return]
 
     def generator_terms(self, fake: Tensor, truth: Tensor, condition: None) -> dict[str, Tensor]:
         """L1, and what has a weight at this step."""

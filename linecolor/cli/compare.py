@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from linecolor.cli.outcome import outcome
+from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 _EXAMPLES = """examples:
   linecolor-compare runs/demo runs/mine
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         compare(options.runs, options.out, options.drawings)
 
-    return outcome("linecolor-compare", run, "stopped")
+    return exit_code(run, "linecolor-compare", "stopped", USER_ERRORS)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from linecolor.cli.outcome import outcome
+from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
-    from datamodules.prepare.rendering import Rendered
+    from datamodules.prepare.rendering import DrawingSet
 
 _EXAMPLES = """examples:
   linecolor-data prepare openmoji --out data/openmoji --size 512 --limit 600
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(unknown or overrides)}")
     options.overrides = [*getattr(options, "overrides", []), *overrides]
     run: Callable[[argparse.Namespace], None] = options.run
-    return outcome("linecolor-data", lambda: run(options), "stopped; the same command goes on from here")
+    return exit_code(lambda: run(options), "linecolor-data", "stopped; the same command goes on from here", USER_ERRORS)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -167,54 +167,29 @@ def _add_rendering_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="drop what --out holds of this data set first")
 
 
-def _rendering(options: argparse.Namespace) -> dict[str, Any]:
-    """What `_add_rendering_options` asked but for the folder."""
-    return {name: getattr(options, name) for name in ("size", "test_size", "jobs", "force")}
-
-
 def _prepare_openmoji(options: argparse.Namespace) -> None:
-    from datamodules.prepare.openmoji import prepare_openmoji
+    from datamodules.prepare.openmoji import openmoji_set
 
-    _print_summary(
-        prepare_openmoji(
-            options.out,
-            limit=options.limit,
-            test_limit=options.test_limit,
-            **_rendering(options),
-        )
-    )
+    _render(options, openmoji_set(options.limit, options.test_limit))
 
 
 def _prepare_characters(options: argparse.Namespace) -> None:
-    from datamodules.prepare.characters import prepare_characters
+    from datamodules.prepare.characters import character_set
 
-    _print_summary(
-        prepare_characters(
-            options.out,
-            styles=[style.strip() for style in options.styles.split(",") if style.strip()],
-            count=options.count,
-            seed=options.seed,
-            **_rendering(options),
-        )
-    )
+    styles = [style.strip() for style in options.styles.split(",") if style.strip()]
+    _render(options, character_set(styles, options.count, options.seed))
 
 
 def _prepare_panels(options: argparse.Namespace) -> None:
-    from datamodules.prepare.panels.compose import prepare_panels
+    from datamodules.prepare.panels.compose import panel_set
 
-    _print_summary(
-        prepare_panels(
-            options.out,
-            count=options.count,
-            test_count=options.test_count,
-            seed=options.seed,
-            **_rendering(options),
-        ),
-        "comic",
-    )
+    _render(options, panel_set(options.count, options.test_count, options.seed), "comic")
 
 
-def _print_summary(done: Rendered, experiment: str = "demo") -> None:
+def _render(options: argparse.Namespace, drawings: DrawingSet, experiment: str = "demo") -> None:
+    from datamodules.prepare.rendering import render_set
+
+    done = render_set(options.out, drawings, options.size, options.test_size, options.jobs, options.force)
     reused = f" ({done.reused} of them were there already)" if done.reused else ""
     print(f"data set    {done.root}")
     print(f"pairs       {', '.join(f'{count} {split}' for split, count in done.pairs.items())}{reused}")

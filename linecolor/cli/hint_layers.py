@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> None:
 
     from datamodules.held_out import FullDrawings
     from linecolor.evaluation.hint_levels import ProtocolHints
+    from linecolor.experiment.config import default_data
     from linecolor.experiment.data import held_out_drawings, load_drawings
     from linecolor.images import write_png
 
@@ -57,8 +58,7 @@ def run(options: argparse.Namespace) -> None:
     if options.out.resolve().is_relative_to(options.source.resolve()):
         raise ValueError(f"--out {options.out} lies in the pictures' own folder, whose drawings it would become")
     lines = None if options.lines is None else str(options.lines)
-    data = {"root": str(options.source), "lines": lines, "test_share": options.test_share}
-    scan = load_drawings({**data, "manifest": None, "verify": "header", "overfit": 0})
+    scan = load_drawings(default_data(root=str(options.source), lines=lines, test_share=options.test_share))
     drawings = held_out_drawings(scan, options.drawings, str(options.source), "--test-share")
     hints = ProtocolHints(counts, options.seed)
     import numpy as np

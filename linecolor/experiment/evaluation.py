@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
     from datamodules.sources.folder import FolderScan
+    from linecolor.experiment.config import RunConfig
+    from linecolor.experiment.config_sections import EvaluationConfig
     from linecolor.rendering.result import ColorizationResult
     from linecolor.runs.run_folder import RunFolder
     from linecolor.samples import FullDrawing
@@ -32,19 +34,13 @@ def evaluate(config: DictConfig) -> Path:
 
 
 def _evaluate_again(requested: dict[str, Any]) -> Path:
-    from linecolor.experiment.checks import check_settings
+    from linecolor.experiment.config import RunConfig
     from linecolor.experiment.data import load_drawings
-    from linecolor.experiment.modules import rendering_options
-    from linecolor.runs.run_folder import RunFolder, read_config
+    from linecolor.runs.run_folder import RunFolder
 
     run = RunFolder(Path(requested["run"]))
-    config = read_config(run.path)
-    # What runs of earlier builds lack.
-    config["evaluation"] = {**rendering_options(config).to_mapping(), **config["evaluation"]}
-    config["evaluation"] |= given(requested["evaluation"])
-    config["data"] |= given(requested["data"])
-    check_settings(config)
-    return evaluate_run(run, config, load_drawings(config["data"]))
+    config = RunConfig.of_run(run.path, evaluation=requested["evaluation"], data=given(requested["data"]))
+    return evaluate_run(run, config, load_drawings(config.data))
 
 
 def given(settings: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +48,7 @@ def given(settings: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if value is not None and key != "line_method"}
 
 
-def evaluate_run(run: "RunFolder", config: dict[str, Any], scan: "FolderScan") -> Path:
+def evaluate_run(run: "RunFolder", config: "RunConfig", scan: "FolderScan") -> Path:
     """Colour the held-out drawings with the run's bundle, unless that was done with the same settings.
 
     Writes evaluation/evaluation.json, the coloured pictures and sheet.png next to it, and report.html.
@@ -61,42 +57,44 @@ def evaluate_run(run: "RunFolder", config: dict[str, Any], scan: "FolderScan") -
     import yaml
 
     from datamodules.held_out import full_drawings
-    from datamodules.pair_settings import LineSettings
     from linecolor.experiment.data import held_out_drawings
-    from linecolor.experiment.modules import rendering_options
     from linecolor.images import write_atomically
     from linecolor.reports.run import RunPage
     from linecolor.systems.bundle import WEIGHTS
     from linecolor.systems.line_colorizer import LineColorizer
 
-    settings = config["evaluation"]
+    settings = config.evaluation
     if not (run.bundle / WEIGHTS).is_file():
         raise FileNotFoundError(f"{run.path} has no bundle: its training is not complete; start its command again")
     with (run.bundle / WEIGHTS).open("rb") as file:
         bundle = hashlib.file_digest(file, "sha256").hexdigest()
-    drawings = held_out_drawings(scan, settings["drawings"], config["data"]["root"])
+    drawings = held_out_drawings(scan, settings.drawings, config.data.root)
     # Older evaluations know of no backgrounds, and where there are none they stay what they are.
     pictures = [
         (drawing.id, str(drawing.color), str(drawing.line), *([str(drawing.background)] if drawing.background else []))
         for drawing in drawings
     ]
-    asked = {"settings": settings, "bundle": bundle, "pictures": hashlib.sha256(repr(pictures).encode()).hexdigest()}
+    asked = {
+        "settings": config.mapping["evaluation"],
+        "bundle": bundle,
+        "pictures": hashlib.sha256(repr(pictures).encode()).hexdigest(),
+    }
     evaluation = _finished(run, asked)
     if evaluation:
         print("Evaluation: complete; nothing to do")
     else:
-        device = "cuda" if torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu" else "cpu"
-        colorizer = LineColorizer.load(run.bundle, device, **rendering_options(config).to_mapping())
+        device = "cuda" if torch.cuda.is_available() and config.trainer.on_gpu else "cpu"
+        colorizer = LineColorizer.load(run.bundle, device, **settings.rendering.to_mapping())
         colorizer.comparisons = True
         started = time.perf_counter()
-        lined = full_drawings(drawings, LineSettings.from_config(config["pairs"]["line"]))
+        lined = full_drawings(drawings, config.pairs.line)
         evaluation, shown, colorings = _measure(run, colorizer, lined, settings)
         evaluation |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}
         if shown:
-            _write_sheet(run.evaluation.parent / "sheet.png", shown, colorings, max(settings["hints"]))
+            _write_sheet(run.evaluation.parent / "sheet.png", shown, colorings, max(settings.hints))
         write_atomically(run.evaluation, json.dumps(evaluation, indent=1).encode())
-        config_yaml = yaml.safe_dump(config, sort_keys=False)
-        RunPage(run, config["name"], config["stages"], evaluation, shown, colorings, config_yaml).write()
+        config_yaml = yaml.safe_dump(dict(config.mapping), sort_keys=False)
+        RunPage(run, config.name, list(config.stages), evaluation, shown, colorings, config_yaml).write()
     _check_reached(evaluation["figures"], settings, run)
     return run.report
 
@@ -118,7 +116,7 @@ def _finished(run: "RunFolder", asked: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _measure(
-    run: "RunFolder", colorizer: "LineColorizer", drawings: "FullDrawings", settings: dict[str, Any]
+    run: "RunFolder", colorizer: "LineColorizer", drawings: "FullDrawings", settings: "EvaluationConfig"
 ) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "ColorizationResult"]]]:
     """What evaluation.json holds, the drawings of the report, and how they were coloured by number of hints."""
     from tqdm import tqdm
@@ -130,7 +128,7 @@ def _measure(
     from linecolor.networks.distance_features import make_feature_extractor
     from linecolor.systems.comic import BACKGROUND
 
-    evaluation = FullSizeEvaluation(settings["hints"], make_feature_extractor(settings["features"]))
+    evaluation = FullSizeEvaluation(settings.hints, make_feature_extractor(settings.features))
     evaluation.to(colorizer.device)
     method = TrainedMethod(colorizer)
     colorings: dict[str, dict[int, ColorizationResult]] = {}
@@ -145,10 +143,10 @@ def _measure(
         if without_hints and BACKGROUND in without_hints.extras:
             measured = measure_background(drawing, without_hints, without_hints.extras[BACKGROUND])
             backgrounds += [{"name": drawing.name, **measured}] if measured else []
-        if len(shown) < settings["sheet"]:
+        if len(shown) < settings.sheet:
             shown.append(drawing)
             colorings[drawing.name] = colored
-    most = max(settings["hints"])
+    most = max(settings.hints)
     networks = colorizer.with_options(enforce_hints=False)  # enforced hints are followed whatever was learnt
     content = {
         "figures": evaluation.compute(),
@@ -173,9 +171,9 @@ def _write_sheet(
     write_png(path, sheet([list(row.values()) for row in rows], _SHEET_SIDE, list(rows[0])))
 
 
-def _check_reached(figures: dict[str, float], settings: dict[str, Any], run: "RunFolder") -> None:
-    most = max(settings["hints"])
-    reached, wanted = figures[f"psnr_{most}_mean"], settings["must_reach_psnr"]
+def _check_reached(figures: dict[str, float], settings: "EvaluationConfig", run: "RunFolder") -> None:
+    most = max(settings.hints)
+    reached, wanted = figures[f"psnr_{most}_mean"], settings.must_reach_psnr
     if reached < wanted:
         raise ValueError(
             f"PSNR with {most} hints is {reached:.1f} dB, evaluation.must_reach_psnr asks for {wanted:.1f}; "

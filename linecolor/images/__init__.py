@@ -1,4 +1,4 @@
-"""The one door for pictures from outside: files of `formats` in, uint8 RGB out, and atomic writing.
+"""All pictures from outside come in here: files of `formats` in, uint8 RGB out, and atomic writing.
 
 Every picture is RGB, uint8 in [0, 255], paper white; where a file is transparent, white paper shows through.
 Pillow decodes them; where it is not installed, OpenCV, to the same pixels. Neither needs torch.

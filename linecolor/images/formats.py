@@ -130,7 +130,7 @@ def identify(path: PictureSource, file: BinaryIO, max_pixels: int) -> PictureFor
 def read_metadata(path: str | Path) -> PageMetadata:
     """The metadata of a picture file, as a PNG has them; none of a format that keeps none, nor of a damaged file.
 
-    A page is worth colouring whatever stands next to its pixels, so nothing is raised for what it says.
+    A page is worth colouring whatever its metadata are, so nothing is raised for them.
     """
     with Path(path).open("rb") as file:
         head = file.read(HEAD_BYTES)

@@ -37,7 +37,7 @@ def opened(path: PictureSource, max_pixels: int) -> Iterator[ImageFile.ImageFile
     """A picture file, open and within its limits, nothing decoded yet.
 
     Raises:
-        UnreadableImage: of no known format, more than max_pixels, or whatever a decoder throws at hostile
+        UnreadableImage: of no known format, more than max_pixels, or whatever a decoder raises for hostile
             bytes, inside the `with` too.
     """
     with opened_file(path) as file:

@@ -1,7 +1,7 @@
 """A PNG of any kind as 8-bit pixels, by Pillow's rules, with OpenCV for the decompression alone.
 
 OpenCV has rules of its own for palettes, transparent colours, gamma and animations. So it is given the pixels as bare
-grey or colour, without the chunks beside them, and what those mean is done here.
+grey or colour, without the other chunks, and what those mean is done here.
 """
 
 import re

@@ -98,7 +98,7 @@ def opened_file(path: PictureSource) -> Iterator[BinaryIO]:
     """The bytes of a picture, of a length within the limits.
 
     Raises:
-        UnreadableImage: no regular file, empty or too large; and for whatever a decoder throws at hostile bytes
+        UnreadableImage: no regular file, empty or too large; and for whatever a decoder raises for hostile bytes
             inside the `with`.
     """
     # Before the `try`: a network that is down is no broken picture.

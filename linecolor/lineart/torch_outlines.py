@@ -69,22 +69,22 @@ def _sobel(grey: Tensor) -> tuple[Tensor, Tensor]:
 def _ridges(across: Tensor, down: Tensor, length: Tensor) -> Tensor:
     """Where the gradient is the longest of the three pixels that lie along it: (B, 1, H, W) bool.
 
-    Of two equal ones beside each other the right or lower one loses; of two on a diagonal, both.
+    Of two equal neighbours the right or lower one loses; of two on a diagonal, both.
     """
     height, width = length.shape[-2:]
     around = F.pad(length, (1, 1, 1, 1))  # outside the picture there is no gradient
 
-    def beside(y: int, x: int) -> Tensor:
+    def neighbour(y: int, x: int) -> Tensor:
         return around[..., 1 + y : 1 + y + height, 1 + x : 1 + x + width]
 
     steep = down.abs() << _SHIFT
     shallow = across.abs() * _TANGENT_22
     flat = steep < shallow
     upright = steep > shallow + (across.abs() << (_SHIFT + 1))  # tan(67.5) = tan(22.5) + 2
-    left_right = (length > beside(0, -1)) & (length >= beside(0, 1))
-    up_down = (length > beside(-1, 0)) & (length >= beside(1, 0))
-    falling = (length > beside(-1, -1)) & (length > beside(1, 1))
-    rising = (length > beside(-1, 1)) & (length > beside(1, -1))
+    left_right = (length > neighbour(0, -1)) & (length >= neighbour(0, 1))
+    up_down = (length > neighbour(-1, 0)) & (length >= neighbour(1, 0))
+    falling = (length > neighbour(-1, -1)) & (length > neighbour(1, 1))
+    rising = (length > neighbour(-1, 1)) & (length > neighbour(1, -1))
     diagonal = torch.where((across ^ down) < 0, rising, falling)
     return torch.where(flat, left_right, torch.where(upright, up_down, diagonal))
 

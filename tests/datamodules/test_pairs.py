@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, default_collate
 
+from datamodules.datamodule import LineArtDataModule
 from datamodules.illustrations import Illustrations, KeyedBatches, read_page
 from datamodules.pair_settings import PairSettings
 from datamodules.pairs import PairSynthesizer
@@ -35,7 +36,7 @@ def samples(drawings, workers: int, batch_size: int, stage: str = "draft", name:
         made = synthesizer(batch)
         for index, name_ in enumerate(made.sample_id):
             number = sum(1 for known in found if known[0] == name_)
-            fields = ("line", "color", "draft_line", "draft_color", "hint", "spread")
+            fields = ("line", "color", "draft_line", "draft_color", "hint", "propagated_hints")
             found[name_, number] = [getattr(made, field)[index] for field in fields] + [made.artifacts.paste[index]]
     return found
 
@@ -81,7 +82,7 @@ def test_shapes_and_ranges(drawings):
     assert made.color.shape == (n, 3, SIDE, SIDE)
     assert made.draft_line.shape == (n, 1, SIDE // 2, SIDE // 2)
     assert made.hint.shape == (n, 4, SIDE // 2, SIDE // 2)
-    assert made.spread.shape == (n, 0, SIDE // 2, SIDE // 2)
+    assert made.propagated_hints.shape == (n, 0, SIDE // 2, SIDE // 2)
     for tensor in (made.line, made.color, made.draft_line, made.draft_color, made.hint):
         assert tensor.min() >= -1
         assert tensor.max() <= 1
@@ -204,6 +205,16 @@ def test_recolouring_keeps_black_and_white(drawings):
         pure = (before == extreme).all(1, keepdim=True).expand(-1, 3, -1, -1)
         assert torch.allclose(made.color[pure], before[pure], atol=0.01)
     assert (made.color - before).abs().max() > 0.3
+
+
+def test_a_data_module_needs_nothing_but_a_folder(picture_folder):
+    data = LineArtDataModule(picture_folder / "color", resolution=SIDE, steps=2, validation_drawings=0)
+    batches = list(data.train_dataloader())
+    assert [len(batch["sample_id"]) for batch in batches] == [8, 8]
+    assert data.on_after_batch_transfer(batches[0], 0).line.shape == (8, 1, SIDE, SIDE)
+    assert data.val_dataloader() == []
+    with pytest.raises(ValueError, match="no pairs 'richer'"):
+        LineArtDataModule(picture_folder / "color", "richer")
 
 
 def test_the_order_is_a_permutation_every_epoch_whatever_the_world_size():

@@ -131,6 +131,7 @@ def _become(
     os.environ.update(variables)
     os.chdir(cwd)
     tempfile.tempdir = None  # it is remembered
+    multiprocessing.set_start_method(None, force=True)  # its own processes are started as everywhere
     if fresh:
         os.execv(sys.executable, [sys.executable, *arguments])
     if before is not None:

@@ -1,6 +1,6 @@
 """Backgrounds of comic panels: one arbitrary colour each, flat or textured in nearby shades, with ink marks on some.
 
-Kang et al. 2017 learn that the colour of a background cannot be told from the lines; so nothing here depends on who
+Kang et al. 2017 learn that the colour of a background does not follow from the lines; so nothing here depends on who
 stands before it. All is SVG in units of a thousandth of the panel's side.
 """
 

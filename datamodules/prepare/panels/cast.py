@@ -1,4 +1,4 @@
-"""Who acts in a comic panel: OpenMoji people, animals and things, DiceBear characters; nobody on both sides of a split.
+"""Who acts in a comic panel: OpenMoji people, animals and things, DiceBear characters; none on both sides of a split.
 
 A drawing's stance says how it stands in a panel: a `bust` is cut by the lower edge, for its artist drew no more; a
 `head` may be cut there; `whole` figures stand on the ground; a `prop` does so too, and is small.

@@ -11,7 +11,6 @@ any size.
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,7 +20,7 @@ from datamodules.prepare.panels.backgrounds import SIDE, draw_background
 from datamodules.prepare.panels.balloons import balloon_svg
 from datamodules.prepare.panels.cast import actor_outline, actor_pictures, decoded, draw_actors
 from datamodules.prepare.panels.layout import Figure, Layout, draw_frame, draw_layout, frame_svg
-from datamodules.prepare.rendering import Licence, Origin, Pictures, Rendered, Row, render_pictures, render_svg
+from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Pictures, Row, render_svg
 from datamodules.recipe import keyed_generator
 from datamodules.sources.data_set import RenderingRefused
 from linecolor.arrays import Floats, Picture
@@ -48,31 +47,11 @@ def panel_rows(count: int, test_count: int) -> list[Row]:
     return [Row(name, name, "train") for name in train] + [Row(name, name, "test") for name in test]
 
 
-def prepare_panels(
-    out: str | Path,
-    count: int = 800,
-    test_count: int = 100,
-    seed: int = 0,
-    size: int = 512,
-    test_size: int = 1024,
-    jobs: int | None = None,
-    force: bool = False,
-    progress: bool = True,
-) -> Rendered:
-    """Render comic panels into a data set; see `panel_rows` and `rendering.render_pictures`."""
-    rows = panel_rows(count, test_count)
-    return render_pictures(
-        out,
-        panels_origin(),
-        rows,
-        partial(draw_panel, seed=seed),
-        options={"count": count, "test count": test_count, "seed": seed},
-        sizes={"train": size, "test": test_size},
-        masked=("test",),
-        jobs=jobs,
-        force=force,
-        progress=progress,
-    )
+def panel_set(count: int = 800, test_count: int = 100, seed: int = 0) -> DrawingSet:
+    """Comic panels for `rendering.render_set`; see `panel_rows`."""
+    rows, draw = panel_rows(count, test_count), partial(draw_panel, seed=seed)
+    options = {"count": count, "test count": test_count, "seed": seed}
+    return DrawingSet(panels_origin(), rows, draw, options, masked=("test",))
 
 
 def panels_origin() -> Origin:

@@ -1,5 +1,6 @@
 """linecolor-evaluate systems=...: runs, bundles and other programs' results, measured side by side."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +10,22 @@ def evaluate_methods(requested: dict[str, Any]) -> Path:
     import yaml
 
     from datamodules.held_out import full_drawings
-    from datamodules.pair_settings import LineSettings, PairSettings
+    from datamodules.pair_settings import PairSettings
     from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
-    from linecolor.experiment.checks import check_evaluation
+    from linecolor.experiment.config import RunConfig, default_data, default_mapping
+    from linecolor.experiment.config_sections import EvaluationConfig
     from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
     from linecolor.experiment.evaluation import given
     from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
     from linecolor.experiment.methods.specs import method_specs
     from linecolor.reports.methods import Presentation, write_methods_report
-    from linecolor.runs.run_folder import read_config
 
     specs = method_specs(requested["systems"], requested["evaluation"]["blend"])
     _check(requested)
     runs = [spec.path for spec in specs if spec.kind == "run"]
-    config = read_config(runs[0]) if runs else {}
-    fallback = requested["fallback"]
-    settings = {**fallback["evaluation"], **config.get("evaluation", {}), **given(requested["evaluation"])}
-    check_evaluation(settings)
-    data = {**fallback["data"], **config.get("data", {}), **given(requested["data"])}
-    if data["root"] is None:
+    data = given(requested["data"])
+    run = RunConfig.of_run(runs[0], data=data) if runs else None
+    if run is None and "root" not in data:
         raise ValueError("data.root is not given, and no run among the systems has one: give data.root=FOLDER")
     if not runs and requested["data"]["test_share"] is None:
         # A bundle does not say what it was trained on.
@@ -35,14 +33,18 @@ def evaluate_methods(requested: dict[str, Any]) -> Path:
             "no run among the systems tells which pictures were held out: give data.test_share, that of the training, "
             "or 1.0 for pictures that none of the systems has seen (a prepared data set keeps its own split)"
         )
-    line = LineSettings.from_config(config["pairs"]["line"]) if runs else PairSettings.named("paper").line
-    drawings = held_out_drawings(load_drawings(data), settings["drawings"], data["root"])
+    protocol = dict(requested["protocol"])
+    line = replace(PairSettings.named("paper").line, **protocol.pop("line"))
+    evaluation = run.mapping["evaluation"] if run else {**default_mapping()["evaluation"], **protocol}
+    settings = EvaluationConfig.from_mapping({**evaluation, **given(requested["evaluation"])})
+    pictures = run.data if run else default_data(**data)
+    drawings = held_out_drawings(load_drawings(pictures), settings.drawings, pictures.root)
     layers, out = requested["hint_layers"], Path(requested["out"]).expanduser()
     request = MeasurementRequest(
         specs=specs,
-        drawings=full_drawings(drawings, line, requested["data"]["line_method"]),
-        hints=LayerHints(Path(layers).expanduser()) if layers else ProtocolHints(settings["hints"]),
-        features=settings["features"],
+        drawings=full_drawings(drawings, run.pairs.line if run else line, requested["data"]["line_method"]),
+        hints=LayerHints(Path(layers).expanduser()) if layers else ProtocolHints(settings.hints),
+        features=settings.features,
         references=requested["references"],
         out=out,
         keep_pictures=requested["pictures"],
@@ -54,11 +56,11 @@ def evaluate_methods(requested: dict[str, Any]) -> Path:
         caution="",
         subject=specs[0].name,
         named_after={},
-        sheet=settings["sheet"],
+        sheet=settings.sheet,
     )
-    del requested["fallback"]
     config_yaml = yaml.safe_dump(requested, sort_keys=False)
-    return write_methods_report(out / "report.html", measured, presentation, gallery, config_yaml, data_licence(data))
+    licence = data_licence(pictures.roots)
+    return write_methods_report(out / "report.html", measured, presentation, gallery, config_yaml, licence)
 
 
 def _check(requested: dict[str, Any]) -> None:

@@ -148,8 +148,8 @@ def _check(methods: "Sequence[Method]", hints: "HintLevels") -> None:
 def trained_on(specs: Sequence[MethodSpec], drawings: "Sequence[Drawing]") -> dict[str, int]:
     """How many of these drawings each method was trained on, as far as its run tells; those with none are left out."""
     from datamodules.sources.drawing import of_split
+    from linecolor.experiment.config import RunConfig
     from linecolor.experiment.data import load_drawings
-    from linecolor.runs.run_folder import read_config
 
     seen = {}
     measured = {_place(drawing) for drawing in drawings}
@@ -157,7 +157,7 @@ def trained_on(specs: Sequence[MethodSpec], drawings: "Sequence[Drawing]") -> di
         if not (spec.run / "config.yaml").is_file():
             continue
         try:
-            scan = load_drawings(read_config(spec.run)["data"])
+            scan = load_drawings(RunConfig.of_run(spec.run).data)
         except (OSError, ValueError, KeyError):
             continue  # its data is no longer there: nothing can be said
         known = {_place(drawing) for drawing in of_split(scan.drawings, "train")} & measured

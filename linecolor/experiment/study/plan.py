@@ -1,6 +1,5 @@
 """Which trainings a study needs."""
 
-import copy
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
 from linecolor.runs.renamed_keys import rename_overrides
 
 TrainingKey = tuple[str, tuple[str, ...], int]
@@ -29,12 +29,12 @@ class Training:
     experiment: str
     seed: int
     words: list[str]
-    config: dict[str, Any]
+    config: RunConfig
 
     @property
     def run(self) -> Path:
         """The run's folder."""
-        return Path(self.config["runs_dir"]).expanduser() / self.config["name"]
+        return Path(self.config.runs_dir).expanduser() / self.config.name
 
 
 def planned(requested: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
@@ -45,7 +45,7 @@ def planned(requested: dict[str, Any], folder: Path) -> dict[TrainingKey, Traini
         folder: of the study, where the runs go.
 
     Raises:
-        ValueError: if an override names nothing.
+        ValueError: if an override names nothing, or a training cannot work.
     """
     methods = requested["study"]["systems"].values()
     # Nothing but its name hangs on the seed of a run, and composing anew for every seed takes its time.
@@ -64,7 +64,7 @@ def planned(requested: dict[str, Any], folder: Path) -> dict[TrainingKey, Traini
                 name += "-" + hashlib.sha256(repr(overrides).encode()).hexdigest()[:8]
             own = {"seed": seed, "name": f"{name}-seed{seed}"}
             words = [*words, *(f"{option}={value}" for option, value in own.items())]
-            trainings[key] = Training(experiment, seed, words, {**copy.deepcopy(config), **own})
+            trainings[key] = Training(experiment, seed, words, RunConfig.from_mapping({**config, **own}))
     return trainings
 
 

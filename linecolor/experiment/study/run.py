@@ -15,7 +15,7 @@ def study(config: DictConfig) -> Path:
 
     from datamodules.held_out import FullDrawings
     from linecolor.evaluation.hint_levels import ProtocolHints
-    from linecolor.experiment.checks import check_evaluation, check_settings
+    from linecolor.experiment.config_sections import EvaluationConfig
     from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
     from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
     from linecolor.experiment.methods.specs import chosen_references
@@ -25,23 +25,21 @@ def study(config: DictConfig) -> Path:
 
     requested: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     _check(requested)
-    settings, caution = requested["evaluation"], requested["budget"]["caution"]
-    check_evaluation(settings)
+    caution = requested["budget"]["caution"]
+    settings = EvaluationConfig.from_mapping({"enabled": True, "must_reach_psnr": 0.0, **requested["evaluation"]})
     folder = RunFolder.named(requested["runs_dir"], requested["name"]).path
-    trainings = planned(requested, folder)
     # Whatever can be refused is refused before hours have gone into the first training.
-    for training in trainings.values():
-        check_settings(training.config)
+    trainings = planned(requested, folder)
     chosen_references(requested["references"])
-    data = next(iter(trainings.values())).config["data"]
-    drawings = held_out_drawings(load_drawings(data), settings["drawings"], data["root"])
-    if len(drawings) < settings["drawings"]:
-        print(f"{len(drawings)} drawings to measure on; evaluation.drawings={settings['drawings']} asks for more")
+    data = next(iter(trainings.values())).config.data
+    drawings = held_out_drawings(load_drawings(data), settings.drawings, data.root)
+    if len(drawings) < settings.drawings:
+        print(f"{len(drawings)} drawings to measure on; evaluation.drawings={settings.drawings} asks for more")
     request = MeasurementRequest(
         specs=_specs(requested, trainings),
-        drawings=FullDrawings(drawings, settings["line_method"]),
-        hints=ProtocolHints(settings["hints"]),
-        features=settings["features"],
+        drawings=FullDrawings(drawings, requested["evaluation"]["line_method"]),
+        hints=ProtocolHints(settings.hints),
+        features=settings.features,
         references=requested["references"],
         out=folder,
         keep_pictures=requested["pictures"],
@@ -58,12 +56,12 @@ def study(config: DictConfig) -> Path:
         caution=caution,
         subject=requested["study"]["subject"],
         named_after=requested["study"]["named_after"],
-        sheet=settings["sheet"],
+        sheet=settings.sheet,
     )
     commands = {training.run.name: " ".join(training.words) for training in trainings.values()}
     config_yaml = yaml.safe_dump({"study": requested, "trainings": commands}, sort_keys=False)
     path = folder / "report.html"
-    page = write_methods_report(path, measured, presentation, gallery, config_yaml, data_licence(data))
+    page = write_methods_report(path, measured, presentation, gallery, config_yaml, data_licence(data.roots))
     if caution:
         print(caution)
     print(f"Done. Open the report: {page}")

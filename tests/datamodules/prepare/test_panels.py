@@ -22,7 +22,7 @@ from datamodules.prepare.panels.backgrounds import Background, Shade, draw_backg
 from datamodules.prepare.panels.balloons import SHAPES, Balloon, balloon_svg
 from datamodules.prepare.panels.cast import Actor, draw_actors
 from datamodules.prepare.panels.layout import Frame, Layout, draw_frame, draw_layout
-from datamodules.prepare.rendering import Licence, Origin, Pictures, Row, render_pictures
+from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Pictures, Row, render_set
 from datamodules.recipe import keyed_generator
 from datamodules.sources.data_set import RenderingRefused
 from datamodules.sources.drawing import split_of
@@ -31,7 +31,6 @@ from linecolor import images
 
 ORIGIN = Origin("squares", "1", Licence("CC0", "https://example.org/cc0", "Squares by nobody"))
 ROWS = [Row("a", "a", "train"), Row("b", "b", "test")]
-SIZES = {"train": 16, "test": 24}
 RICH = Path(__file__).parents[3] / "conf" / "pairs" / "rich.yaml"
 
 keys = st.integers(0, 2**32)
@@ -50,8 +49,8 @@ def square(row: Row, size: int) -> Pictures:
 
 
 def render(out: Path, draw=square, **more):
-    given = {"masked": ("test",), "jobs": 1, "progress": False} | more
-    return render_pictures(out, ORIGIN, ROWS, draw, {"seed": 0}, SIZES, **given)
+    drawings = DrawingSet(ORIGIN, ROWS, draw, {"seed": 0}, masked=more.pop("masked", ("test",)))
+    return render_set(out, drawings, 16, 24, **{"jobs": 1, "progress": False} | more)
 
 
 @pytest.fixture
@@ -261,7 +260,7 @@ def test_bad_counts_are_refused(count, test_count, message):
 
 
 def test_prepared_panels_have_masks_in_the_test_split_alone_and_all_licences(tmp_path):
-    done = compose.prepare_panels(tmp_path, 2, 1, size=32, test_size=48, jobs=1, progress=False)
+    done = render_set(tmp_path, compose.panel_set(2, 1), size=32, test_size=48, jobs=1, progress=False)
     assert done.pairs == {"train": 2, "test": 1}
     masks = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("background/*"))
     assert masks == ["test/background/panel-t000000.png"]

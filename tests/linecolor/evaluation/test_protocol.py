@@ -98,7 +98,7 @@ def test_a_page_of_ink_is_an_error_and_not_an_endless_search():
 
 def test_pictures_that_do_not_fit_are_refused():
     line = np.full((8, 9), 255, np.uint8)
-    with pytest.raises(ValueError, match=r"expected \(8, 9, 3\) uint8 RGB beside this line, got \(9, 8, 3\) uint8"):
+    with pytest.raises(ValueError, match=r"expected \(8, 9, 3\) uint8 RGB for this line, got \(9, 8, 3\) uint8"):
         protocol_hints(line, np.zeros((9, 8, 3), np.uint8), "x", 1)
     with pytest.raises(ValueError, match=r"a line is \(H, W\) uint8"):
         bare_line(line / 255)
