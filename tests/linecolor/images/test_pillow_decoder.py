@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from linecolor.images import UnreadableImage, check_image, image_size, read_color, read_hint_layer, read_line
+from linecolor.images import (
+    PictureBytes,
+    UnreadableImage,
+    check_image,
+    image_size,
+    read_color,
+    read_hint_layer,
+    read_line,
+)
 
 READERS = (image_size, check_image, read_color, read_line, read_hint_layer)
 RNG = np.random.default_rng(0)
@@ -93,6 +101,8 @@ def test_missing_file_folder_and_pipe_are_unreadable(tmp_path):
 def test_error_stays_one_line_for_any_name_and_crosses_processes(tmp_path):
     error = pickle.loads(pickle.dumps(UnreadableImage(tmp_path / "a\nb\udcff.png", "two\nlines")))
     assert str(error) == f"{tmp_path}/a\\nb\\udcff.png: two lines"
+    error = UnreadableImage(PictureBytes("https://example.org/shard-000000.tar, byte 512", b""), "is empty")
+    assert str(pickle.loads(pickle.dumps(error))) == "https://example.org/shard-000000.tar, byte 512: is empty"
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
