@@ -49,7 +49,7 @@ def noisy_folder(tmp_path) -> Path:
 def served(shards) -> Iterator[Server]:
     server = Server(("127.0.0.1", 0), Files)
     server.folder, server.prefix, server.signed, server.ranges = shards, "/", False, True
-    server.failures, server.asked = [], []
+    server.failures, server.requests = [], []
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

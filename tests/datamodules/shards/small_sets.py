@@ -30,7 +30,7 @@ class Files(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = self.server
-        server.asked.append((self.command, self.path, self.headers.get("Range")))
+        server.requests.append((self.command, self.path, self.headers.get("Range")))
         path = server.folder / self.path.split("?")[0].removeprefix(server.prefix).lstrip("/")
         if server.signed and "Credential=dummy/" not in self.headers.get("Authorization", ""):
             return self.answer(403, b"<Error><Code>AccessDenied</Code></Error>")

@@ -45,11 +45,11 @@ def test_a_range_past_the_end_of_a_file_says_that_it_was_changed(tmp_path):
 def test_a_line_comes_with_its_colour_picture_in_one_request(shards, served):
     drawings = load_shards(served.url).drawings
     drawing = next(drawing for drawing in drawings if drawing.line is not None)
-    before = len(served.asked)
+    before = len(served.requests)
     color, line = drawing.color.read(), drawing.line.read()
-    assert len(served.asked) == before + 1
+    assert len(served.requests) == before + 1
     assert drawing.line.read() == line
-    assert len(served.asked) == before + 2
+    assert len(served.requests) == before + 2
     disk = next(d for d in load_shards(str(shards)).drawings if d.id == drawing.id)
     assert (disk.color.read(), disk.line.read()) == (color, line)
 
@@ -94,7 +94,7 @@ def test_a_server_without_ranges_is_refused_at_once(request, kind, served):
     served.ranges = False
     with pytest.raises(remote_ranges.NoRanges, match=rf"{root}/{INDEX}: the server does not support range requests"):
         load_shards(root)
-    assert len(served.asked) == 1
+    assert len(served.requests) == 1
 
 
 @pytest.mark.parametrize("kind", ["http", "s3"])
@@ -102,7 +102,7 @@ def test_a_missing_place_is_named_and_not_tried_again(request, kind, served):
     root = served.url if kind == "http" else request.getfixturevalue("bucket")
     with pytest.raises(FileNotFoundError, match=f"{root}/nowhere/{INDEX}: there is no such file"):
         load_shards(f"{root}/nowhere")
-    assert len(served.asked) == 1
+    assert len(served.requests) == 1
 
 
 def test_wrong_credentials_are_told(bucket, served, monkeypatch):
@@ -117,9 +117,9 @@ def test_wrong_credentials_are_told(bucket, served, monkeypatch):
 
 def test_s3_is_read_by_signed_ranges_path_style(bucket, served):
     read_page(load_shards(bucket).drawings[0])
-    assert [method for method, _, _ in served.asked] == ["GET", "GET"]
-    assert served.asked[0][1].startswith(f"/pictures/big/set/{INDEX}")
-    assert all(asked_range.startswith("bytes=") for _, _, asked_range in served.asked)
+    assert [method for method, _, _ in served.requests] == ["GET", "GET"]
+    assert served.requests[0][1].startswith(f"/pictures/big/set/{INDEX}")
+    assert all(requested.startswith("bytes=") for _, _, requested in served.requests)
 
 
 def test_a_shard_that_was_replaced_on_the_server_is_noticed(served, shards, tmp_path):
@@ -143,18 +143,18 @@ def test_a_large_index_is_fetched_in_ranges(served, shards, monkeypatch):
     monkeypatch.setattr(remote_ranges, "_CHUNK", 1000)
     whole = (shards / INDEX).read_bytes()
     assert open_place(served.url).read_whole(INDEX, 10**6) == whole
-    assert len(served.asked) == -(-len(whole) // 1000)
+    assert len(served.requests) == -(-len(whole) // 1000)
 
 
 def test_passwords_and_signatures_reach_the_server_but_no_message(served, monkeypatch):
     host = served.url.removeprefix("http://")
     root = f"http://me:secret@{host}/nowhere?signature=hidden"
-    with pytest.raises(FileNotFoundError) as told:
+    with pytest.raises(FileNotFoundError) as caught:
         load_shards(root)
-    assert str(told.value).startswith(f"http://{host}/nowhere/{INDEX}: there is no such file")
-    assert "secret" not in str(told.value)
-    assert "hidden" not in str(told.value)
-    assert served.asked[0][1] == f"/nowhere/{INDEX}?signature=hidden"
+    assert str(caught.value).startswith(f"http://{host}/nowhere/{INDEX}: there is no such file")
+    assert "secret" not in str(caught.value)
+    assert "hidden" not in str(caught.value)
+    assert served.requests[0][1] == f"/nowhere/{INDEX}?signature=hidden"
 
 
 @pytest.mark.parametrize("root", ["ftp://host/x", "gs://bucket/x", "s3:///x", "s3://key:secret@bucket/x"])
