@@ -61,7 +61,7 @@ def _take_part() -> None:
         return kept
 
     config = _config("demo")
-    batch = few_pairs(config, config["stage"]["draft"]["batch_size"] // 2)
+    batch = few_pairs(config, config.stages["draft"].batch_size // 2)
     turns = InTurns()
     trainer = L.Trainer(
         accelerator="cpu",

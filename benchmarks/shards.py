@@ -24,7 +24,6 @@ import torch
 
 from benchmarks.training import _config
 from datamodules.illustrations import Illustrations, KeyedBatches
-from datamodules.pair_settings import PairSettings
 from datamodules.prepare.openmoji import openmoji_set
 from datamodules.prepare.rendering import render_set
 from datamodules.shards.drawings import load_shards
@@ -98,7 +97,7 @@ def measure_index(rows: int = MANY) -> dict[str, float]:
 
 
 def _loading(drawings: Sequence[Drawing]) -> Callable[[], None]:
-    dataset = Illustrations(drawings, PairSettings.from_config(_config("demo")["pairs"]), 128, 0, "draft")
+    dataset = Illustrations(drawings, _config("demo").pairs, 128, 0, "draft")
 
     def load() -> None:
         for index in range(len(dataset)):

@@ -11,12 +11,12 @@ from torch.utils.data import DataLoader, default_collate
 
 from benchmarks.training import _config, _module
 from datamodules.illustrations import Illustrations
-from datamodules.pair_settings import PairSettings
 from datamodules.pairs import PairSynthesizer
 from datamodules.prepare.openmoji import openmoji_set
 from datamodules.prepare.rendering import render_set
 from datamodules.sources.folder import scan_folder
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
+from linecolor.experiment.config import RunConfig
 from linecolor.samples import LineArtBatch
 
 
@@ -48,7 +48,7 @@ def measure(step_s: float, experiment: str = "demo") -> dict[str, float]:
         `share`: of a step, the checkpoints' time spread over the steps between them (bar: 0.05); the seconds behind it.
     """
     config = _config(experiment)
-    every = config["stage"]["draft"]["checkpoint_every"]
+    every = config.stages["draft"].checkpoint_every
     module = _module(config)
     pairs = few_pairs(config, 8)
     with tempfile.TemporaryDirectory() as folder:
@@ -67,14 +67,14 @@ def measure(step_s: float, experiment: str = "demo") -> dict[str, float]:
     return {"share": (idle + saving / every) / step_s, "idle_s": idle, "checkpoint_s": saving, "every": every}
 
 
-def few_pairs(config: dict[str, Any], count: int) -> LineArtBatch:
+def few_pairs(config: RunConfig, count: int) -> LineArtBatch:
     """A batch of OpenMoji pairs on the CPU."""
-    pairs = PairSettings.from_config(config["pairs"])
+    pairs = config.pairs
     with tempfile.TemporaryDirectory() as folder:
         render_set(folder, openmoji_set(limit=8, test_limit=1), test_size=128, progress=False)
         drawings = [
             d for d in scan_folder(Path(folder), verify="header", progress=False).drawings if d.split == "train"
         ]
-        crops = Illustrations(drawings, pairs, config["model"]["resolution"], 0, "draft")
+        crops = Illustrations(drawings, pairs, config.model.resolution, 0, "draft")
         batch = default_collate([crops[0, index % len(drawings)] for index in range(count)])
-    return PairSynthesizer(pairs, config["model"]["hint_spread"])(batch)
+    return PairSynthesizer(pairs, config.model.hint_spread)(batch)

@@ -12,18 +12,16 @@ from typing import Any
 
 import lightning as L
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.pair_settings import PairSettings
 from datamodules.prepare.openmoji import openmoji_set
 from datamodules.prepare.rendering import render_set
 from datamodules.sources.folder import scan_folder
 from lightning_modules.stages.draft import DraftGAN
 from linecolor import losses
-from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
 from linecolor.experiment.stage import build_stage
 from linecolor.samples import LineArtBatch
 
@@ -146,21 +144,18 @@ def _loader_seconds(data: LineArtDataModule) -> float:
     return (time.perf_counter() - started) / count
 
 
-def _config(experiment: str) -> dict[str, Any]:
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config = compose("train", [f"experiment={experiment}", "data.root=unused"])
-    return {"raw": config, **OmegaConf.to_container(config, resolve=True)}  # type: ignore[dict-item]
+def _config(experiment: str) -> RunConfig:
+    return RunConfig.from_hydra(compose_training([f"experiment={experiment}", "data.root=unused"]))
 
 
-def _data(config: dict[str, Any], folder: Path, batch_size: int | None) -> LineArtDataModule:
+def _data(config: RunConfig, folder: Path, batch_size: int | None) -> LineArtDataModule:
     return LineArtDataModule(
         scan_folder(folder, verify="header", progress=False).drawings,
-        PairSettings.from_config(config["pairs"]),
-        config["model"]["resolution"],
-        config["model"]["hint_spread"],
+        config.pairs,
+        config.model.resolution,
+        config.model.hint_spread,
         "draft",
-        batch_size or config["stage"]["draft"]["batch_size"],
+        batch_size or config.stages["draft"].batch_size,
         steps=1000,
         seed=0,
         workers=1,
@@ -168,9 +163,9 @@ def _data(config: dict[str, Any], folder: Path, batch_size: int | None) -> LineA
     )
 
 
-def _module(config: dict[str, Any]) -> DraftGAN:
+def _module(config: RunConfig) -> DraftGAN:
     torch.manual_seed(0)
-    module = build_stage("draft", config["raw"], config, {})
+    module = build_stage("draft", config, {})
     assert isinstance(module, DraftGAN)
     return module
 

@@ -81,8 +81,8 @@ def colorize(image, line, hints, **settings):
 
 def colorize_well(image, line, hints, **settings):
     """`colorize`, which must succeed."""
-    status, told = colorize(image, line, hints, **settings)
-    assert status == Gimp.PDBStatusType.SUCCESS, (status, told)
+    status, message = colorize(image, line, hints, **settings)
+    assert status == Gimp.PDBStatusType.SUCCESS, (status, message)
 
 
 def stack(image):
@@ -233,14 +233,14 @@ def check_errors_leave_the_image_alone():
     program = failing / "bin" / "linecolor-colorize"
     program.write_text("#!/bin/sh\necho 'linecolor-colorize: error: the ink ran out' >&2\nexit 2\n")
     program.chmod(0o755)
-    told = json.loads(installed)
+    installation = json.loads(installed)
     try:
         for content, expected in (
             (None, "install.py"),
             ("{", "damaged"),
-            (json.dumps({**told, "environment": "/nowhere"}), "/nowhere"),
-            (json.dumps({**told, "model": "/nowhere.onnx"}), "/nowhere.onnx"),
-            (json.dumps({**told, "environment": str(failing)}), "the ink ran out"),
+            (json.dumps({**installation, "environment": "/nowhere"}), "/nowhere"),
+            (json.dumps({**installation, "model": "/nowhere.onnx"}), "/nowhere.onnx"),
+            (json.dumps({**installation, "environment": str(failing)}), "the ink ran out"),
         ):
             (PLUG_IN / "installation.json").unlink(missing_ok=True)
             if content is not None:
@@ -258,9 +258,9 @@ def check_errors_leave_the_image_alone():
 def _assert_refused(expected, wrong=None):
     image, line, hints = draw()
     before = stack(image)
-    status, told = colorize(image, line, wrong(image, line) if wrong else hints)
+    status, message = colorize(image, line, wrong(image, line) if wrong else hints)
     assert status != Gimp.PDBStatusType.SUCCESS, status
-    assert expected in told, told
+    assert expected in message, message
     assert stack(image) == before
     assert not image.is_dirty()
     image.delete()

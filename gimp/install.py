@@ -31,7 +31,7 @@ EXAMPLES = """examples:
   python3 gimp/install.py --model downloads/linecolor.onnx
       with a model you have
   python3 gimp/install.py --dry-run
-      only tell what would be done
+      only print what would be done
   python3 gimp/install.py --uninstall
 """
 
@@ -136,8 +136,8 @@ def data_folder(home: Path, variables: Mapping[str, str], platform: str) -> Path
 
 def _base(variables: Mapping[str, str], name: str, default: Path) -> Path:
     # A relative one is to be ignored, says the XDG Base Directory specification.
-    told = Path(variables.get(name) or default)
-    return told if told.is_absolute() else default
+    path = Path(variables.get(name) or default)
+    return path if path.is_absolute() else default
 
 
 def _folders(options: argparse.Namespace) -> list[Path]:
@@ -174,8 +174,8 @@ def _copy_plug_in(target: Path, environment: Path, model: Path) -> None:
         _replace(
             target / name, (PROJECT / "gimp" / "linecolor" / name).read_bytes(), 0o755 if name == FILES[0] else 0o644
         )
-    told = json.dumps({"environment": str(environment), "model": str(model)}, indent=2, ensure_ascii=False)
-    _replace(target / INSTALLATION, told.encode(), 0o644)
+    content = json.dumps({"environment": str(environment), "model": str(model)}, indent=2, ensure_ascii=False)
+    _replace(target / INSTALLATION, content.encode(), 0o644)
 
 
 def _replace(file: Path, content: bytes, mode: int) -> None:
@@ -255,18 +255,18 @@ def _executable(environment: Path, name: str) -> Path:
     return environment / "Scripts" / f"{name}.exe" if os.name == "nt" else environment / "bin" / name
 
 
-def _take_model(given: Path | None, home: Path, dry_run: bool) -> Path:
+def _take_model(source: Path | None, home: Path, dry_run: bool) -> Path:
     kept, exporter = home / "linecolor.onnx", _executable(PROJECT / ".venv", "linecolor-export")
-    if given is not None:
-        model = given.expanduser().resolve()
+    if source is not None:
+        model = source.expanduser().resolve()
         if model.suffix != ".onnx" or not model.is_file() or not model.stat().st_size:
-            raise InstallError(f"--model {given} is no model: give a linecolor.onnx as linecolor-export makes it")
+            raise InstallError(f"--model {source} is no model: give a linecolor.onnx as linecolor-export makes it")
         print(f"Model:       {kept}, from {model}")
         if not dry_run and model != kept:
             kept.parent.mkdir(parents=True, exist_ok=True)
             _replace(kept, model.read_bytes(), 0o644)
     elif exporter.is_file():
-        print(f"Model:       {kept}, exported from the weights in the box")
+        print(f"Model:       {kept}, exported from the bundled weights")
         if not dry_run:
             kept.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory() as folder:
@@ -301,7 +301,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--flatpak", action=argparse.BooleanOptionalAction, help="GIMP runs as a Flatpak (if it is the only one)"
     )
-    parser.add_argument("--dry-run", action="store_true", help="tell what would be done and change nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done and change nothing")
     parser.add_argument("--uninstall", action="store_true", help="remove plug-in, environment and model")
     return parser
 

@@ -153,8 +153,8 @@ def install(chroot: Path, model: Path | None, stand_in: bool) -> Path:
             shutil.copy(model, chroot / "opt" / "model.onnx")
             _trust_what_this_machine_trusts(chroot)
             print("Making the plug-in's small environment ...", flush=True)
-    told = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    _run(inside(chroot, {**told, "HOME": "/home/artist"}, [*command, "--model", "/opt/model.onnx"]))
+    of_pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    _run(inside(chroot, {**of_pip, "HOME": "/home/artist"}, [*command, "--model", "/opt/model.onnx"]))
     return Path("/home/artist/.config/GIMP/3.0/plug-ins/linecolor")
 
 
@@ -214,7 +214,7 @@ def _export(folder: Path) -> Path | None:
     exporter = PROJECT / ".venv" / "bin" / "linecolor-export"
     if not exporter.is_file():
         return None
-    print("Exporting the weights in the box ...", flush=True)
+    print("Exporting the bundled weights ...", flush=True)
     _run([str(exporter), "-o", str(folder)])
     return folder / "linecolor.onnx"
 

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, SIGTERM, SIGUSR1 (SLURM), honoured between two optimizer steps."""
+"""Signals to stop: Ctrl-C, SIGTERM, SIGUSR1 (SLURM), honoured between two optimizer steps."""
 
 import logging
 import signal
@@ -27,7 +27,7 @@ class StageStopped(Exception):
 
 
 class StopSignals:
-    """Notes that a signal came; training asks between its steps.
+    """Notes that a signal came; training checks between its steps.
 
     A launcher's own handlers (submitit's, which puts the job back into the queue) are found here when the object is
     made and get the signal after the checkpoint is written: `hand_on`.

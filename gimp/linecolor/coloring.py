@@ -1,4 +1,4 @@
-"""Everything of the plug-in that does not need GIMP: where the program is, its command line, running it, its errors.
+"""The part of the plug-in that does not need GIMP: where the program is, its command line, running it, its errors.
 
 Standard library only, for it runs in whatever Python GIMP brings.
 """
@@ -16,19 +16,19 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 INSTALLATION = "installation.json"
-"""Written beside the plug-in by install.py: `{"environment": FOLDER, "model": FILE}`, both absolute."""
+"""Written next to the plug-in by install.py: `{"environment": FOLDER, "model": FILE}`, both absolute."""
 
 LINE, HINTS, COLOR, PICTURE, LAYERS = "line.png", "hints.png", "color.png", "picture.png", "picture.ora"
 """The files of the temporary folder. No name of a layer or an image ever becomes a path or an argument."""
 
 OUTPUTS = {"color": (COLOR,), "picture": (PICTURE,), "both": (COLOR, PICTURE)}
-"""What can come out, and the pictures it is made of: colour without lines, the finished picture, or both."""
+"""The possible outputs with their pictures: colour without lines, the finished picture, or both."""
 
 MIN_RESOLUTION, MAX_RESOLUTION = 64, 2048
 TIME_LIMIT = 3600.0
-"""Seconds after which a run is given up: a page takes seconds, the largest some minutes on a slow machine."""
+"""Seconds after which a run is stopped: a page takes seconds, the largest some minutes on a slow machine."""
 
-_GRACE, _POLL = 10.0, 0.1
+_KILL_TIMEOUT, _POLL = 10.0, 0.1
 _MESSAGES = "messages.txt"
 _MESSAGE_BYTES, _MESSAGE_LENGTH = 1 << 16, 500
 _PROGRAM = "linecolor-colorize"
@@ -73,7 +73,7 @@ class Installation:
 
 
 def read_installation(plug_in: Path) -> Installation:
-    """What install.py wrote beside the plug-in.
+    """What install.py wrote next to the plug-in.
 
     Args:
         plug_in: folder of the plug-in.
@@ -84,20 +84,20 @@ def read_installation(plug_in: Path) -> Installation:
     again = "Run “python3 gimp/install.py” in the linecolor folder again."
     file = plug_in / INSTALLATION
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        named = Installation(Path(told["environment"]), Path(told["model"]))
+        content = json.loads(file.read_text(encoding="utf-8"))
+        installation = Installation(Path(content["environment"]), Path(content["model"]))
     except FileNotFoundError:
         raise ColoringError(f"linecolor is not installed completely: {file} is missing. {again}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ColoringError(f"{file} is damaged ({type(error).__name__}: {error}). {again}") from None
-    if not (named.environment.is_absolute() and named.model.is_absolute()):
+    if not (installation.environment.is_absolute() and installation.model.is_absolute()):
         raise ColoringError(f"{file} is damaged (its paths must be absolute). {again}")
-    for needed in (named.python, named.program):
+    for needed in (installation.python, installation.program):
         if not needed.is_file():
             raise ColoringError(f"linecolor's environment is gone or damaged: there is no {needed}. {again}")
-    if not named.model.is_file():
-        raise ColoringError(f"linecolor's model is gone: there is no {named.model}. {again}")
-    return named
+    if not installation.model.is_file():
+        raise ColoringError(f"linecolor's model is gone: there is no {installation.model}. {again}")
+    return installation
 
 
 def command(installation: Installation, folder: Path, hints: bool, output: str, resolution: int) -> list[str]:
@@ -114,7 +114,7 @@ def command(installation: Installation, folder: Path, hints: bool, output: str, 
         ColoringError: for an output or a resolution that is unknown.
     """
     if output not in OUTPUTS:
-        raise ColoringError(f"“{output}” is not something that can come out: choose {', '.join(OUTPUTS)}.")
+        raise ColoringError(f"“{output}” is not a possible output: choose {', '.join(OUTPUTS)}.")
     if resolution and not MIN_RESOLUTION <= resolution <= MAX_RESOLUTION:
         raise ColoringError(
             f"The resolution {resolution} is out of reach: choose {MIN_RESOLUTION} to {MAX_RESOLUTION}, or 0 for "
@@ -148,7 +148,7 @@ def color(
         hints: whether `folder / HINTS` is there.
         output: one of `OUTPUTS`.
         resolution: as of `command`.
-        go_on: asked ten times a second; False stops the program.
+        go_on: called ten times a second; False stops the program.
         time_limit: seconds.
 
     Returns:
@@ -156,7 +156,7 @@ def color(
 
     Raises:
         ColoringError: what went wrong and what to do.
-        Cancelled: `go_on` said no.
+        Cancelled: `go_on` returned False.
     """
     code = _run(installation, command(installation, folder, hints, output, resolution), folder, go_on, time_limit)
     if code:
@@ -207,12 +207,12 @@ def _run(
                 raise Cancelled
             if time.monotonic() > latest:
                 raise ColoringError(
-                    f"Colouring was given up after {time_limit:g} seconds. Choose a smaller resolution or image."
+                    f"Colouring was stopped after {time_limit:g} seconds. Choose a smaller resolution or image."
                 )
     finally:
         process.stdin.close()
         try:
-            process.wait(_GRACE)
+            process.wait(_KILL_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
 
@@ -227,9 +227,8 @@ def _failure(code: int, folder: Path) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if code == _CANNOT_START:
         return f"{_PROGRAM} does not start ({' '.join(lines[-1:])}). Run “python3 gimp/install.py” again."
-    told = [line.removeprefix(f"{_PROGRAM}: ").removeprefix("error: ") for line in lines if line.startswith(_PROGRAM)]
-    told = [line for line in told if not line.endswith("pages could not be coloured")] or lines[-1:]
-    words = " ".join(told)
+    own = [line.removeprefix(f"{_PROGRAM}: ").removeprefix("error: ") for line in lines if line.startswith(_PROGRAM)]
+    words = " ".join([line for line in own if not line.endswith("pages could not be coloured")] or lines[-1:])
     for name, meant in ((LINE, "the line layer"), (HINTS, "the hint layer")):
         words = words.replace(str(folder / name), meant)
     words = "".join(letter if letter.isprintable() else " " for letter in words)[-_MESSAGE_LENGTH:]

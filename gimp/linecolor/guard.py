@@ -1,8 +1,8 @@
-"""Runs one program and lets it live no longer than the plug-in that asked for it.
+"""Runs one program that ends with the plug-in that started it.
 
-GIMP cancels a plug-in by killing it (`gimp_plug_in_close`, SIGKILL): whatever the plug-in would do in the end, it does
-not do then. So this small process stands between. Its standard input is a pipe from the plug-in; when that pipe ends
-before the program does, the plug-in is gone or wants no more: the program is killed and the temporary folder removed.
+GIMP cancels a plug-in by killing it (`gimp_plug_in_close`, SIGKILL), so that the plug-in cannot clean up. This small
+process does it instead. Its standard input is a pipe from the plug-in. When that pipe ends before the program does, the
+plug-in is gone or has cancelled: the program is killed and the temporary folder removed.
 
     python guard.py FOLDER PROGRAM [ARGUMENT ...]
 """

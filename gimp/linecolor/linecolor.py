@@ -142,7 +142,7 @@ def insert_results(
             inserted.append(layer)
         if coloring.COLOR in results:
             line.set_mode(Gimp.LayerMode.MULTIPLY)
-            # GIMP multiplies linear light by default; soft edges of ink were made for, and blended in, sRGB.
+            # GIMP multiplies linear light by default; the soft edges of ink were drawn and blended in sRGB.
             line.set_blend_space(Gimp.LayerColorSpace.RGB_NON_LINEAR)
         if hints is not None and hide_hints:
             hints.set_visible(False)
@@ -221,8 +221,8 @@ def run(procedure, run_mode, image, drawables, config, data):  # noqa: D103
     except coloring.Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
     except (coloring.ColoringError, OSError, GLib.Error) as error:
-        told = error.message if isinstance(error, GLib.Error) else str(error)
-        return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(told))
+        message = error.message if isinstance(error, GLib.Error) else str(error)
+        return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(message))
     if run_mode != Gimp.RunMode.NONINTERACTIVE:
         Gimp.displays_flush()
     return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)

@@ -28,9 +28,14 @@ class FullResolutionMetrics(L.Callback):
         rendering: how pages are coloured: `RenderingOptions`, or a mapping of them as in a configuration.
     """
 
-    def __init__(self, hints: Sequence[int], features: ExtractorName, rendering: Rendering) -> None:
+    def __init__(
+        self,
+        hints: Sequence[int] = (0, 32),
+        features: ExtractorName = "efficientnet-lite0",
+        rendering: Rendering | None = None,
+    ) -> None:
         self.evaluation = FullSizeEvaluation(hints, make_feature_extractor(features))
-        self.rendering = rendering
+        self.rendering = rendering or {}
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Forget the last validation."""

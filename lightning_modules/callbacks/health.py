@@ -23,7 +23,8 @@ class Health(L.Callback):
 
     Each sign must hold at every step of the window; one step without it begins the count anew. What is bad but normal
     stops nothing: white paper, where a good generator saturates as the truth does; a discriminator that is right for
-    thousands of steps; steps that mixed precision skips. NaN is not looked for here: `TrainingStage` finds it at once.
+    thousands of steps; steps that mixed precision skips. NaN is no business of this callback: `TrainingStage` stops at
+    once.
 
     All devices have the same numbers and stop together. The window is not part of a checkpoint: a stage that continues
     begins it anew.
@@ -41,7 +42,13 @@ class Health(L.Callback):
     """
 
     def __init__(
-        self, window: int, saturated: float, gradient: float, won_loss: float, skipped: float, collapsed: float
+        self,
+        window: int = 40,
+        saturated: float = 0.98,
+        gradient: float = 1e-6,
+        won_loss: float = 1e-4,
+        skipped: float = 0.5,
+        collapsed: float = 0.02,
     ) -> None:
         if window < 1:
             raise ValueError(f"callbacks.health.window={window} must be a whole number, 1 or more")
@@ -60,7 +67,7 @@ class Health(L.Callback):
         self._skips.clear()
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
-        """Look at the numbers of this step.
+        """Check the numbers of this step.
 
         Raises:
             NetworkDied: if a network is dead.
@@ -70,23 +77,23 @@ class Health(L.Callback):
         signs = self._signs(values, warming_up=pl_module.steps <= pl_module.settings.warmup)
         self._lasting = {sign: self._lasting.get(sign, 0) + 1 for sign in signs}
         self._skips.append(values.get("skipped_steps", 0) > 0)
-        found = [sign for sign, steps in self._lasting.items() if steps >= self.window]
+        lasting = [sign for sign, steps in self._lasting.items() if steps >= self.window]
         if sum(self._skips) > self.skipped * self.window:
-            found.append(
+            lasting.append(
                 f"mixed precision skipped {sum(self._skips)} of {len(self._skips)} steps (skipped_steps): the losses "
                 "overflow; use trainer.precision=bf16-mixed or 32-true"
             )
-        if found:
+        if lasting:
             began = pl_module.steps - self.window + 1
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
             raise NetworkDied(
-                f"{found[0]}. It began at step {began}; step {pl_module.steps} ({pl_module.images_seen} images) has "
+                f"{lasting[0]}. It began at step {began}; step {pl_module.steps} ({pl_module.images_seen} images) has "
                 f"{numbers}. ~callbacks.health turns this check off",
                 began,
             )
 
     def _signs(self, values: dict[str, float], warming_up: bool) -> list[str]:
-        """What is wrong at this step, in the words the run would be stopped with."""
+        """What is wrong at this step: messages to stop the run with."""
         signs = []
         if values["generator_gradient"] < self.gradient:
             signs.append(

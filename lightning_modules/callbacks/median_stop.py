@@ -50,13 +50,13 @@ class MedianStop(L.Callback):
             ValueError: if nothing of that name is recorded.
         """
         assert isinstance(pl_module, TrainingStage)
-        told: str | None = None
+        verdict: str | None = None
         if trainer.is_global_zero and pl_module.images_seen >= self.warmup_images:
             path = next(logger.path for logger in trainer.loggers if isinstance(logger, JsonlLogger))
-            told = self.verdict(path, pl_module.images_seen)
-        told = trainer.strategy.broadcast(told)
-        if told:
-            raise StoppedBelowMedian(told)
+            verdict = self.verdict(path, pl_module.images_seen)
+        verdict = trainer.strategy.broadcast(verdict)
+        if verdict:
+            raise StoppedBelowMedian(verdict)
 
     def verdict(self, record: Path, images_seen: int) -> str | None:
         """Why a job is to be stopped; None if it is not.

@@ -1,4 +1,4 @@
-"""One fixed sheet of samples through the whole run: where people look first."""
+"""One fixed sheet of samples through the whole run: what a user opens first."""
 
 from pathlib import Path
 
@@ -25,11 +25,13 @@ class SampleSheet(L.Callback):
         side: pixels of a picture on the sheet.
     """
 
-    def __init__(self, folder: str, drawings: int, hints: int, rendering: Rendering, side: int = 256) -> None:
+    def __init__(
+        self, folder: str, drawings: int = 4, hints: int = 32, rendering: Rendering | None = None, side: int = 256
+    ) -> None:
         self.folder = Path(folder)
         self.drawings = drawings
         self.hints = hints
-        self.rendering = rendering
+        self.rendering = rendering or {}
         self.side = side
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -22,13 +22,13 @@ DAMAGED = "damaged.ckpt"
 
 
 class StageCheckpoint(L.Callback):
-    """Saves networks, average, optimizers, schedules and counters: by steps, by time, at the end, when asked to stop.
+    """Saves networks, average, optimizers, schedules and counters: by steps, by time, at the end and on a signal.
 
     Only between two optimizer steps, so that nothing is half-stepped; the newest file and the one before it are
     kept. It holds tensors, numbers and strings only and loads with `weights_only=True`.
 
-    Where held-out drawings are to be looked at after a step, it is written twice: before, with the note that they
-    are still to be looked at, and after.
+    Where a validation follows a step, it is written twice: before, with the note that the validation is pending, and
+    after.
 
     Args:
         folder: checkpoints/ of the stage.
@@ -49,7 +49,7 @@ class StageCheckpoint(L.Callback):
         self._saved_at = time.monotonic()
 
     def find(self, stage: TrainingStage, put_aside: bool = True) -> dict[str, Any] | None:
-        """The newest checkpoint that can be used, which training will start from; None if the stage was not begun.
+        """The newest checkpoint that can be used, which training will start from; None if the stage was not started.
 
         What cannot be used is named, put aside as damaged.ckpt and the one before it used: nothing is overwritten.
 
@@ -78,8 +78,8 @@ class StageCheckpoint(L.Callback):
                 if put_aside and (self.folder / LAST).is_file():
                     # Out of the way of the next checkpoint, which would take the good one's place for it.
                     (self.folder / LAST).replace(self.folder / DAMAGED)
-            told = ("steps", "images_seen", "record_bytes", "validation_pending")
-            return {name: self._restored[name] for name in told}
+            progress = ("steps", "images_seen", "record_bytes", "validation_pending")
+            return {name: self._restored[name] for name in progress}
         if faults:
             raise ValueError(
                 f"{'; '.join(faults)}. There is no checkpoint to continue from: give the run another name=..., or "
@@ -94,7 +94,7 @@ class StageCheckpoint(L.Callback):
         stage.steps, stage.images_seen = self._restored["steps"], self._restored["images_seen"]
 
     def mark_validated(self) -> None:
-        """Keep that the drawings, which the checkpoint found left to be looked at, have been."""
+        """Save that the validation, which was pending in the checkpoint that `find` found, is done."""
         assert self._restored is not None, "find() found no checkpoint"
         self._restored |= {"validation_pending": False, "record_bytes": secured_size(self.record)}
         self._write(self._restored)
@@ -127,7 +127,7 @@ class StageCheckpoint(L.Callback):
         if self._restored is None:
             return
         state, self._restored = self._restored, None
-        if state["precision"]:  # of a gradient scaler; begun in full precision there was none
+        if state["precision"]:  # of a gradient scaler; started in full precision there was none
             trainer.precision_plugin.load_state_dict(state["precision"])
         for optimizer, saved in zip(trainer.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -136,7 +136,7 @@ class StageCheckpoint(L.Callback):
         log.info("continuing at step %d, %d images seen", pl_module.steps, pl_module.images_seen)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
-        """Save when it is time, and stop where that was asked for."""
+        """Save when it is time, and stop on a signal."""
         assert isinstance(pl_module, TrainingStage)
         pending, agreed = pl_module.validation_is_due, pl_module.stop_agreed
         by_steps = pl_module.steps % self.every == 0
@@ -155,7 +155,7 @@ class StageCheckpoint(L.Callback):
         pl_module.signals.hand_on()
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Listen to signals where drawings that were left to be looked at are."""
+        """Listen to signals during a validation that was pending, too."""
         assert isinstance(pl_module, TrainingStage)
         pl_module.signals.watch()
 
@@ -166,7 +166,7 @@ class StageCheckpoint(L.Callback):
             pl_module.signals.hand_on()
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save that the drawings were looked at."""
+        """Save that the validation is done."""
         assert isinstance(pl_module, TrainingStage)
         if trainer.state.fn == TrainerFn.FITTING:
             self.save(trainer, pl_module, validation_pending=False)
@@ -177,14 +177,14 @@ class StageCheckpoint(L.Callback):
         self.save(trainer, pl_module, validation_pending=False, must=True)
 
     def save(self, trainer: L.Trainer, stage: TrainingStage, validation_pending: bool, must: bool = False) -> None:
-        """Write the newest checkpoint; the one before it is kept beside it.
+        """Write the newest checkpoint; the one before it is kept as well.
 
-        A full disk is told and does not end the training, for the next one may find room.
+        A full disk is reported and does not end the training, for the next one may find room.
 
         Args:
             trainer: whose optimizers are saved.
             stage: what is saved.
-            validation_pending: whether the held-out drawings are still to be looked at after this step.
+            validation_pending: whether the validation after this step is still to be done.
             must: raise if it cannot be written.
         """
         if not trainer.is_global_zero or self._saved == (stage.steps, validation_pending):

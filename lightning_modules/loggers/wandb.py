@@ -127,7 +127,7 @@ class WandbLogger(Logger):
         mirror, self._mirror = self._mirror, None
         if mirror is None:
             return
-        _tell(mirror, {"exit_code": int(self._failed)})
+        _send(mirror, {"exit_code": int(self._failed)})
         assert mirror.stdin is not None
         try:
             mirror.stdin.close()
@@ -168,13 +168,13 @@ class WandbLogger(Logger):
         except OSError as error:
             log.warning("%s is not tracked by W&B: %s", self._run_name, error)
             return
-        _tell(self._mirror, job)
+        _send(self._mirror, job)
 
 
-def _tell(mirror: "subprocess.Popen[str]", message: dict[str, Any]) -> None:
+def _send(mirror: "subprocess.Popen[str]", message: dict[str, Any]) -> None:
     assert mirror.stdin is not None
     try:
         mirror.stdin.write(json.dumps(message) + "\n")
         mirror.stdin.flush()
     except BrokenPipeError:
-        log.debug("the mirror has ended; `close` tells its exit code")
+        log.debug("the mirror has ended; `close` reports its exit code")

@@ -3,7 +3,7 @@
 It reads what training writes anyway, metrics.jsonl and samples/, and sends what was not sent before. Training waits for
 it at no time: no network, server or fault of W&B reaches the process that trains. It knows neither torch nor Lightning.
 
-Standard input tells it what to do, an object of JSON a line: first the job (see `WandbLogger`), at the end
+Standard input says what to do, an object of JSON a line: first the job (see `WandbLogger`), at the end
 {"exit_code": 0}. If the process that trains dies without a word, this one sends what is there and ends as well.
 """
 
@@ -23,13 +23,13 @@ from typing import Any
 from linecolor.images import write_atomically
 
 INTERVAL = 1.0
-"""Seconds between two looks at the record."""
+"""Seconds between two readings of the record."""
 
 SENT = "wandb_sent.json"
-"""What W&B has of a stage, beside its `wandb_id`."""
+"""What W&B has of a stage, next to its `wandb_id`."""
 
 DIED = 255
-"""The exit code W&B is told when the process that trains has died."""
+"""The exit code W&B gets when the process that trains has died."""
 
 
 class StageMirror:
@@ -138,26 +138,26 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     job = json.loads(sys.stdin.readline())
-    told = _Told(job["parent"])
+    training = _Training(job["parent"])
     try:
-        _track(job, told)
+        _track(job, training)
     except Exception as error:  # whatever it is, training goes on without W&B and has its own record
-        _keep_offline(job, told, f"W&B failed: {reason(error)}")
+        _keep_offline(job, training, f"W&B failed: {reason(error)}")
     sys.stderr.flush()
     os._exit(0)  # W&B's own last hooks would wait for the network once more
 
 
-def _track(job: dict[str, Any], told: "_Told") -> None:
+def _track(job: dict[str, Any], training: "_Training") -> None:
     run, offline = open_run(job)
     mirror = StageMirror(run, Path(job["folder"]), offline, again=job["again"])
     if job["artifact"]:
         run.log_artifact(_artifact(job["artifact"]))
-    while not told.to_end():
+    while not training.has_ended():
         mirror.send_new()
     mirror.send_new()
 
     # In a thread, so that a network that has gone holds nobody up for longer.
-    finishing = ThreadPoolExecutor(1).submit(run.finish, exit_code=told.exit_code)
+    finishing = ThreadPoolExecutor(1).submit(run.finish, exit_code=training.exit_code)
     try:
         finishing.result(job["finish_timeout"])
     except TimeoutError:
@@ -165,17 +165,17 @@ def _track(job: dict[str, Any], told: "_Told") -> None:
     mirror.commit()
 
 
-def _keep_offline(job: dict[str, Any], told: "_Told", failure: str) -> None:
+def _keep_offline(job: dict[str, Any], training: "_Training", failure: str) -> None:
     """Let another process, which has nothing of the failure in it, write the rows of this start to an offline run."""
     name = job["init"]["name"]
     if job["again"]:
-        tell(f"{name} is not tracked ({failure}); training and metrics.jsonl are not affected")
+        warn(f"{name} is not tracked ({failure}); training and metrics.jsonl are not affected")
         return
-    tell(f"{name} is written to an offline run when its stage ends ({failure}); training is not affected")
-    while not told.to_end():
+    warn(f"{name} is written to an offline run when its stage ends ({failure}); training is not affected")
+    while not training.has_ended():
         pass
     second = {**job, "parent": os.getpid(), "offline": True, "again": True}
-    words = f"{json.dumps(second)}\n{json.dumps({'exit_code': told.exit_code})}\n"
+    words = f"{json.dumps(second)}\n{json.dumps({'exit_code': training.exit_code})}\n"
     command = [sys.executable, "-P", "-m", "lightning_modules.loggers.wandb_mirror"]
     # Not W&B's own process of this one, where the id counts as in use.
     environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
@@ -183,11 +183,11 @@ def _keep_offline(job: dict[str, Any], told: "_Told", failure: str) -> None:
     try:
         subprocess.run(command, input=words, text=True, stdout=subprocess.DEVNULL, env=environment, timeout=wait)
     except (OSError, subprocess.TimeoutExpired) as error:
-        tell(f"{name} is not tracked ({reason(error)}); metrics.jsonl has everything")
+        warn(f"{name} is not tracked ({reason(error)}); metrics.jsonl has everything")
 
 
-class _Told:
-    """Whether the process that trains has come to its end."""
+class _Training:
+    """The process that trains: whether it has ended, and how."""
 
     def __init__(self, parent: int) -> None:
         self.exit_code = DIED
@@ -201,8 +201,8 @@ class _Told:
             break
         self._ended.set()
 
-    def to_end(self) -> bool:
-        """Wait for a moment; True if it is the end."""
+    def has_ended(self) -> bool:
+        """Wait for a moment first."""
         # Loader processes hold the other end of the pipe open when the process that trains is killed.
         return self._ended.wait(INTERVAL) or os.getppid() != self._parent
 
@@ -231,7 +231,7 @@ def open_run(job: dict[str, Any]) -> tuple[Any, bool]:
     if job["offline"]:
         run = wandb.init(mode="offline", settings=settings, **job["init"])
         if job["again"]:
-            tell(f"{job['init']['name']} is kept offline; send it later with: wandb sync {run_folder(run)}")
+            warn(f"{job['init']['name']} is kept offline; send it later with: wandb sync {run_folder(run)}")
         return run, True
     server = wandb.setup(settings=settings).settings.base_url
     failure = unreachable(server, job["reach_timeout"])
@@ -242,7 +242,7 @@ def open_run(job: dict[str, Any]) -> tuple[Any, bool]:
             failure = reason(error)
     wandb.teardown()  # else the id would count as in use
     run = wandb.init(mode="offline", settings=settings, **job["init"])
-    tell(
+    warn(
         f"{job['init']['name']} is tracked offline: W&B at {server} cannot be used ({failure}); send it later with: "
         f"wandb sync {run_folder(run)}"
     )
@@ -251,32 +251,32 @@ def open_run(job: dict[str, Any]) -> tuple[Any, bool]:
 
 def unreachable(server: str, timeout: float) -> str | None:
     """Why a server does not answer within so many seconds, or None if it does: with anything at all, even an error."""
-    found = [f"no answer within {timeout:g} s"]
+    failure = [f"no answer within {timeout:g} s"]
 
-    def ask() -> None:
+    def request() -> None:
         try:
             urllib.request.urlopen(server, timeout=timeout).close()
         except urllib.error.HTTPError:
-            found.clear()
+            failure.clear()
         except (OSError, ValueError) as error:
-            found[:] = [reason(error)]
+            failure[:] = [reason(error)]
         else:
-            found.clear()
+            failure.clear()
 
     # In a thread: looking up a name has no time limit of its own.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(timeout)
-    return found[0] if found else None
+    requesting = threading.Thread(target=request, daemon=True)
+    requesting.start()
+    requesting.join(timeout)
+    return failure[0] if failure else None
 
 
 def reason(error: Exception) -> str:
     """The first line of what an error says."""
-    said = str(getattr(error, "reason", "")) or str(error) or type(error).__name__
-    return said.splitlines()[0]
+    message = str(getattr(error, "reason", "")) or str(error) or type(error).__name__
+    return message.splitlines()[0]
 
 
-def tell(message: str) -> None:
+def warn(message: str) -> None:
     """A line for the user, below the progress bar."""
     print(f"{chr(10) if sys.stderr.isatty() else ''}warning: {message}", file=sys.stderr, flush=True)
 

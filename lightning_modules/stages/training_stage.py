@@ -37,7 +37,7 @@ class TrainingDiverged(RuntimeError):
     """A loss became NaN or infinite, or a network died; the message names the term and the step.
 
     Args:
-        message: for people.
+        message: what went wrong, and what to change.
         began: the step the trouble began in, where it is not the last one: checkpoints from then on hold it.
     """
 
@@ -95,8 +95,8 @@ class TrainingStage(L.LightningModule):
         steps: optimizer steps done.
         images_seen: by all devices together.
         last_values: the numbers of the last step, means over the devices.
-        signals: whether somebody asks this process to stop.
-        stop_agreed: the signal by which any of the devices' processes was asked to stop; the same in all of them.
+        signals: to stop, that this process received.
+        stop_agreed: the signal to stop that any of the devices' processes received; the same in all of them.
     """
 
     name: str

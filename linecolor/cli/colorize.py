@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linecolor.cli.outcome import outcome
+from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
     from linecolor.arrays import Picture
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     Hints = Picture | Sequence[Point] | None
 
-DESCRIPTION = """Colour line art at its own size. Hints are painted on a transparent layer of the page's shape,
-NAME.hints.png beside NAME.png, or given as points. Without hints the network chooses."""
+DESCRIPTION = """Colour line art at its own size. Hints are painted on a transparent layer of the page's shape, saved as
+NAME.hints.png next to NAME.png, or given as points. Without hints the network chooses."""
 
 EXAMPLES = """examples:
   linecolor-colorize page.png
@@ -32,7 +32,7 @@ EXAMPLES = """examples:
   linecolor-colorize page.png --hint 420,310,#f2c9a0 --hint 500,90,#3b2a20 -o colored.png
       two hints: skin at (420, 310), hair at (500, 90), in pixels of the page
   linecolor-colorize chapter/ -o colored/ --layers
-      every page of a folder; beside each picture an .ora with line, colour and hints as layers for Krita and GIMP
+      every page of a folder; next to each picture an .ora with line, colour and hints as layers for Krita and GIMP
   linecolor-colorize 'chapter/*.png' --bundle runs/mine --blend paper
       with your own trained run, blended by the paper's rule
   linecolor-colorize page.png --onnx model/linecolor.onnx
@@ -44,17 +44,17 @@ exit code: 0; 1 if some pages could not be coloured, which are named; 2 for a mi
 """
 
 FAILED = 1
-MOST_CANDIDATES = 1000
+MAX_CANDIDATES = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal's alphabet lacks must not stop a chapter.
+        # A name with characters that the terminal's encoding lacks must not stop a chapter.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    return outcome("linecolor-colorize", lambda: run(options), "stopped; finished pages are whole")
+    return exit_code(lambda: run(options), "linecolor-colorize", "stopped; finished pages are whole", USER_ERRORS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,8 +65,8 @@ def run(options: argparse.Namespace) -> int:
     points = [parse_point(text) for text in options.hint]
     if options.jobs < 1:
         raise ValueError(f"--jobs {options.jobs} must be 1 or more")
-    if not 1 <= options.candidates <= MOST_CANDIDATES:
-        raise ValueError(f"--candidates {options.candidates} must be from 1 to {MOST_CANDIDATES}")
+    if not 1 <= options.candidates <= MAX_CANDIDATES:
+        raise ValueError(f"--candidates {options.candidates} must be from 1 to {MAX_CANDIDATES}")
     if not 0 <= options.seed < 2**62:
         raise ValueError(f"--seed {options.seed} must be a whole number from 0")
     jobs = plan(
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         options.candidates,
     )
     if points and (options.hints or jobs[0].hints):
-        layer = f"--hints {options.hints}" if options.hints else f"{jobs[0].hints}, which lies beside the page"
+        layer = f"--hints {options.hints}" if options.hints else f"{jobs[0].hints}, which is next to the page"
         raise ValueError(
             f"hints are given as points and as a layer ({layer}); leave --hint out, or move the layer away"
         )
@@ -93,23 +93,23 @@ def run(options: argparse.Namespace) -> int:
             f"add --blend {instead}"
         )
     if options.color_only and blend.for_grey_pages:
-        raise ValueError("--color-only: a grey page and its colour cannot be taken apart; leave it out")
+        raise ValueError(f"--color-only: the {blend.name} blend does not keep page and colour apart; leave it out")
     failed = 0
     with ThreadPoolExecutor(min(options.jobs, len(jobs))) as pool:
-        begun = [(job, pool.submit(_color_page, job, colorizer, points, options)) for job in jobs]
+        running = [(job, pool.submit(_color_page, job, colorizer, points, options)) for job in jobs]
         try:
-            for job, coming in _with_progress(begun):
+            for job, future in _with_progress(running):
                 try:
-                    told = coming.result()
-                except Exception as error:  # torch, OpenCV and onnxruntime raise what they like; the rest go on
+                    message = future.result()
+                except Exception as error:  # torch, OpenCV and onnxruntime raise any kind; the other pages go on
                     failed += 1
                     if os.environ.get("LINECOLOR_TRACEBACK"):
                         traceback.print_exception(error)
                     reason = " ".join(str(error).split()) or type(error).__name__
-                    named = reason if str(job.page) in reason else f"{job.page}: {reason}"
-                    print(f"linecolor-colorize: {named}", file=sys.stderr)
+                    text = reason if str(job.page) in reason else f"{job.page}: {reason}"
+                    print(f"linecolor-colorize: {text}", file=sys.stderr)
                 else:
-                    _tell(told)
+                    _print_safely(message)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -118,8 +118,8 @@ def run(options: argparse.Namespace) -> int:
     return FAILED if failed else 0
 
 
-def _tell(line: str) -> None:
-    """Print a line; where nobody reads any more, the pages are coloured all the same."""
+def _print_safely(line: str) -> None:
+    """Print a line; if its reader has gone, the pages are coloured all the same."""
     try:
         print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), flush=True)
     except BrokenPipeError:
@@ -163,9 +163,9 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
         if options.color_only:
             picture = color
     images.write_atomically(job.out, signed(encode_png(picture, notes)))
-    beside = f" and {layers}" if layers else ""
+    second = f" and {layers}" if layers else ""
     empty = f"; no hint is painted in {job.hints}" if layer is not None and not layer[..., 3].any() else ""
-    return f"{job.page} -> {job.out}{beside} ({width} x {height}, {time.perf_counter() - started:.1f} s){empty}"
+    return f"{job.page} -> {job.out}{second} ({width} x {height}, {time.perf_counter() - started:.1f} s){empty}"
 
 
 def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
@@ -179,7 +179,7 @@ def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
         return None
     if not isinstance(hints, np.ndarray):
         return place_points(hints, shape, shape)
-    # Paint stays paint: nothing between two colours comes in.
+    # Nearest: no mixture of two colours comes in.
     return np.asarray(cv2.resize(hints, shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
@@ -206,17 +206,17 @@ def _colorizer(options: argparse.Namespace) -> PageColorizer:
 
 
 def _check_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None:
-    """Refuse what is for systems that sample their colours where this one colours a page in one way."""
-    asked = {"--candidates": options.candidates > 1, "--seed": options.seed > 0}
-    asked["--temperature"] = options.temperature is not None
-    if any(asked.values()) and not colorizer.samples:
-        option = next(name for name, given in asked.items() if given)
+    """Refuse options of sampling for a system that does not sample, and the draft of one that makes none."""
+    requested = {"--candidates": options.candidates > 1, "--seed": options.seed > 0}
+    requested["--temperature"] = options.temperature is not None
+    if any(requested.values()) and not colorizer.samples:
+        option = next(name for name, is_set in requested.items() if is_set)
         raise ValueError(
             f"{option} is for networks that sample their colours, as the comic colorizer's do; these colour a page in "
             "one way: leave it out, or give --bundle runs/comic"
         )
-    if options.draft and colorizer.samples:
-        raise ValueError("--draft: the comic colorizer has no draft to stop at; leave it out")
+    if options.draft and not colorizer.drafts:
+        raise ValueError("--draft: this system makes no draft to stop at; leave it out")
     if options.candidates > 1 and colorizer.options.temperature == 0:
         raise ValueError(
             f"--candidates {options.candidates}: at temperature 0 the likeliest colours are taken, whatever the seed; "
@@ -224,13 +224,13 @@ def _check_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> No
         )
 
 
-def _with_progress(begun: list) -> Iterator:
+def _with_progress(running: list) -> Iterator:
     """A bar on a terminal, where tqdm is installed."""
     try:
         from tqdm import tqdm
     except ImportError:
-        return iter(begun)
-    return iter(tqdm(begun, "colouring", unit="page", disable=None if len(begun) > 1 else True))
+        return iter(running)
+    return iter(tqdm(running, "colouring", unit="page", disable=None if len(running) > 1 else True))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -256,7 +256,7 @@ def _parser() -> argparse.ArgumentParser:
     blends = "; ".join(f"{blend.name}: {blend.summary}" for blend in BLENDS.values())
     parser.add_argument("--blend", choices=BLENDS, help=f"how colour and line are joined (the bundle's way); {blends}")
     parser.add_argument("--no-blend", action="store_true", help="the networks' colour alone: --blend none")
-    parser.add_argument("--bundle", metavar="DIR", help="a run or a bundle (the weights in the box)")
+    parser.add_argument("--bundle", metavar="DIR", help="a run or a bundle (the bundled weights)")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="an exported system, run without torch")
     parser.add_argument(
         "--resolution", type=int, metavar="N", help="short side at which the networks see a page: more, finer detail"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linecolor.cli.outcome import outcome
+from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
     from datamodules.prepare.rendering import DrawingSet
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(unknown or overrides)}")
     options.overrides = [*getattr(options, "overrides", []), *overrides]
     run: Callable[[argparse.Namespace], None] = options.run
-    return outcome("linecolor-data", lambda: run(options), "stopped; the same command goes on from here")
+    return exit_code(lambda: run(options), "linecolor-data", "stopped; the same command goes on from here", USER_ERRORS)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,16 +1,11 @@
 """linecolor-evaluate: colour held-out drawings at full size, measure, write the pictures and the report."""
 
-from typing import TYPE_CHECKING
-
 import hydra
 from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers
-from linecolor.experiment.errors import run_command
+from linecolor.experiment.errors import exit_on_error
 from linecolor.experiment.evaluation import evaluate
-
-if TYPE_CHECKING:
-    pass
 
 
 def main() -> None:
@@ -21,7 +16,7 @@ def main() -> None:
 
 @hydra.main(version_base="1.3", config_path=configuration_folder(), config_name="evaluate")
 def _hydra_main(config: DictConfig) -> None:
-    run_command(lambda: evaluate(config))
+    exit_on_error(lambda: evaluate(config))
 
 
 if __name__ == "__main__":

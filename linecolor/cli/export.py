@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linecolor.cli.outcome import outcome
+from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
     from linecolor.onnx.export import ExportedNetwork
 
-DESCRIPTION = """Write a trained system as ONNX: linecolor.onnx, the whole of it, and of two stages also draft.onnx and
-colorizer.onnx, each network alone. Height, width and batch stay open. Each file is measured against PyTorch at several
-sizes before it is written, and refused if it differs."""
+DESCRIPTION = """Write a trained system as ONNX: linecolor.onnx for all of it, and for two stages also draft.onnx and
+colorizer.onnx with one network each. Height, width and batch are variable. Each file is compared with PyTorch at
+several sizes before it is written, and refused if it differs."""
 
-EXAMPLES = """The sides of a page must be multiples of linecolor.multiple in the metadata of the files, which holds all
-else a program must know. linecolor-colorize --onnx needs numpy, OpenCV and onnxruntime alone.
+EXAMPLES = """The sides of a page must be multiples of linecolor.multiple in the metadata of the files, which has all
+else that a program must know. linecolor-colorize --onnx needs numpy, OpenCV and onnxruntime alone.
 
 examples:
   linecolor-export -o model
-      the weights in the box
+      the bundled weights
   linecolor-export runs/mine -o model --half
       a trained run, computing in float16: half the size, for GPUs
   linecolor-colorize page.png --onnx model/linecolor.onnx
@@ -32,15 +32,15 @@ exit code: 0; 2 for a mistake in the request, or a file that differs from PyTorc
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    return outcome("linecolor-export", lambda: run(options), "stopped")
+    return exit_code(lambda: run(options), "linecolor-export", "stopped", USER_ERRORS)
 
 
 def run(options: argparse.Namespace) -> None:
     """Export, and print what was written."""
     from linecolor.systems.bundle import find_bundle, read_card
 
-    read_card(find_bundle(options.bundle))  # a wrong one is told before anybody waits
-    print("linecolor-export: traces and measures, which takes a minute or so ...", file=sys.stderr, flush=True)
+    read_card(find_bundle(options.bundle))  # a wrong one is reported before the wait
+    print("linecolor-export: tracing and comparing, about a minute ...", file=sys.stderr, flush=True)
 
     from linecolor.onnx.export import export_bundle
 
@@ -63,14 +63,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", nargs="?", metavar="BUNDLE_OR_RUN", help="a bundle or a run (the weights in the box)")
+    parser.add_argument("bundle", nargs="?", metavar="BUNDLE_OR_RUN", help="a bundle or a run (the bundled weights)")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder of the files")
     parser.add_argument(
         "--half",
         action="store_true",
-        help="compute in float16 wherever it does not show; inputs and outputs stay float32",
+        help="compute in float16 where it is not visible; inputs and outputs stay float32",
     )
-    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
     return parser
 
 

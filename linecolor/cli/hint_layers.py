@@ -45,10 +45,10 @@ def run(options: argparse.Namespace) -> None:
     """
     from tqdm import tqdm
 
-    from datamodules.held_out import FullDrawings, readable
-    from datamodules.sources.drawing import of_split
+    from datamodules.held_out import FullDrawings
     from linecolor.evaluation.hint_levels import ProtocolHints
-    from linecolor.experiment.data import load_drawings
+    from linecolor.experiment.config import default_data
+    from linecolor.experiment.data import held_out_drawings, load_drawings
     from linecolor.images import write_png
 
     counts = _counts(options.hints)
@@ -58,11 +58,8 @@ def run(options: argparse.Namespace) -> None:
     if options.out.resolve().is_relative_to(options.source.resolve()):
         raise ValueError(f"--out {options.out} lies in the pictures' own folder, whose drawings it would become")
     lines = None if options.lines is None else str(options.lines)
-    data = {"root": str(options.source), "lines": lines, "test_share": options.test_share}
-    scan = load_drawings({**data, "manifest": None, "verify": "header", "overfit": 0})
-    drawings = readable(of_split(scan.drawings, "test"), options.drawings)
-    if not drawings:
-        raise ValueError(f"{options.source}: holds no readable test drawing; raise --test-share (1.0: all pictures)")
+    scan = load_drawings(default_data(root=str(options.source), lines=lines, test_share=options.test_share))
+    drawings = held_out_drawings(scan, options.drawings, str(options.source), "--test-share")
     hints = ProtocolHints(counts, options.seed)
     import numpy as np
 

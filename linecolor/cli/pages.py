@@ -10,7 +10,7 @@ from linecolor.images.formats import TRANSPARENT
 
 HINTS = ".hints"
 COLORED = ".color"
-"""NAME.hints.png lies beside NAME.png; NAME.color.png is what comes out where no other place is named."""
+"""NAME.hints.png is next to NAME.png; NAME.color.png is the result where -o names no other place."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class PageJob:
     out: Path
     seed: int = 0
 
-    def layers(self, wanted: str | None) -> Path | None:
-        """Where the layers go: nowhere, to the one file that was named, or beside the picture."""
-        if wanted is None:
+    def layers(self, name: str | None) -> Path | None:
+        """Where the layers go: nowhere, to the one file that was named, or next to the picture."""
+        if name is None:
             return None
-        return Path(wanted).expanduser() if wanted else self.out.with_suffix(".ora")
+        return Path(name).expanduser() if name else self.out.with_suffix(".ora")
 
 
 def plan(
@@ -46,17 +46,17 @@ def plan(
     seed: int = 0,
     candidates: int = 1,
 ) -> list[PageJob]:
-    """From what the command line names to one job a page, or one a candidate of it.
+    """One job for each page that the command line names, or for each candidate of it.
 
     Args:
         pages: files, folders (read recursively) and glob patterns.
         out: a file for one page, a folder for several, or one with a / at its end; None writes NAME.color.png
-            beside each page.
-        hints: a layer for one page, or a folder of layers named as the pages are; None takes NAME.hints.png beside.
-        layers: "" for an .ora beside each picture, a file for one page, None for no layers.
+            next to each page.
+        hints: a layer for one page, or a folder of layers named as the pages are; None takes NAME.hints.png next to it.
+        layers: "" for an .ora next to each picture, a file for one page, None for no layers.
         hint_points: whether hints were given as points, which belong to one page.
         force: replace files that linecolor did not make.
-        seed: of the first candidate; the next ones count on.
+        seed: of the first candidate; the others count up.
         candidates: pictures of each page, NAME.1.png, NAME.2.png, ...
 
     Raises:
@@ -64,12 +64,12 @@ def plan(
         ValueError: options that fit one page only, or two pages that would write one file; it says what to do.
     """
     place = None if out is None else _Place(Path(out).expanduser(), out.endswith(("/", "\\")))
-    found = _found(pages, None if place is None else place.path)
-    single = len(found) == 1 and not Path(pages[0]).expanduser().is_dir()
+    sources = _find_pages(pages, None if place is None else place.path)
+    single = len(sources) == 1 and not Path(pages[0]).expanduser().is_dir()
     if not single:
-        _refuse_for_several(len(found), place, hints, layers, hint_points)
+        _refuse_for_several(len(sources), place, hints, layers, hint_points)
     jobs = []
-    for page, below in found:
+    for page, below in sources:
         layer, target = _hints_of(page, below, hints, single), _out_of(page, below, place, single)
         targets = [target] if candidates == 1 else [_numbered(target, place, n) for n in range(1, candidates + 1)]
         jobs += [PageJob(page, layer, path, seed + number) for number, path in enumerate(targets)]
@@ -78,7 +78,7 @@ def plan(
     if layers and Path(layers).suffix.lower() != ".ora":
         raise ValueError(f"--layers {layers}: layers are written as OpenRaster; name a file that ends with .ora")
     _refuse_collisions(jobs)
-    _refuse_others_files(jobs, layers, force)
+    _refuse_foreign_files(jobs, layers, force)
     return jobs
 
 
@@ -90,31 +90,31 @@ class _Place:
     is_folder: bool
 
 
-def _found(pages: Sequence[str], out: Path | None) -> list[tuple[Path, Path]]:
+def _find_pages(pages: Sequence[str], out: Path | None) -> list[tuple[Path, Path]]:
     """The pages, each once, with their path below the folder they were found in; no hints, and no earlier results."""
-    found: dict[Path, Path] = {}
+    below: dict[Path, Path] = {}
     results = None if out is None else out.resolve()
     for name in pages:
         path = Path(name).expanduser()
-        before = len(found)
+        before = len(below)
         if path.is_dir():
             for page in find_images(path):
                 in_results = results not in (None, path.resolve()) and page.resolve().is_relative_to(results)
                 if not page.stem.endswith((HINTS, COLORED)) and not in_results:
-                    found.setdefault(page, page.relative_to(path))
+                    below.setdefault(page, page.relative_to(path))
         elif path.exists() or not glob.has_magic(name):
             if len(pages) > 1 and path.stem.endswith((HINTS, COLORED)):
                 continue  # a pattern that the shell has expanded
-            # What is not there is told by the door for pictures, page by page.
-            found.setdefault(path, Path(path.name))
+            # A file that is missing is reported when it is read, page by page.
+            below.setdefault(path, Path(path.name))
         else:
             # Path.glob knows no absolute patterns.
             for page in map(Path, sorted(glob.glob(str(path), recursive=True))):  # noqa: PTH207
                 if page.suffix.lower() in SUFFIXES and not page.stem.endswith((HINTS, COLORED)):
-                    found.setdefault(page, Path(page.name))
-        if len(found) == before and (path.is_dir() or glob.has_magic(name)):
+                    below.setdefault(page, Path(page.name))
+        if len(below) == before and (path.is_dir() or glob.has_magic(name)):
             raise FileNotFoundError(f"{name}: no page here ({' '.join(SUFFIXES)})")
-    return list(found.items())
+    return list(below.items())
 
 
 def _refuse_for_several(
@@ -123,7 +123,7 @@ def _refuse_for_several(
     if out is not None and (out.path.is_file() or (out.path.suffix == ".png" and not out.is_folder)):
         raise ValueError(f"-o {out.path}: {count} pages do not fit into one file; name a folder")
     if hints is not None and not hints.is_dir():
-        raise ValueError(f"--hints {hints}: {count} pages want a folder of hint layers, one NAME.png for each")
+        raise ValueError(f"--hints {hints}: {count} pages need a folder of hint layers, one NAME.png for each")
     if layers:
         raise ValueError(f"--layers {layers}: {count} pages do not fit into one file; give --layers without a name")
     if hint_points:
@@ -133,7 +133,7 @@ def _refuse_for_several(
 def _hints_of(page: Path, below: Path, hints: Path | None, single: bool) -> Path | None:
     if hints is not None and single and not hints.is_dir():
         return hints
-    # As the pages lie below their folder, so do their hints: two chapters may both have a page 1.
+    # Hints have the folders of their pages: two chapters may both have a page 1.
     folder = page.parent if hints is None else hints / below.parent
     for name in (f"{page.stem}{HINTS}", *([] if hints is None else [page.stem])):
         for path in (folder / f"{name}{suffix}" for row in TRANSPARENT for suffix in row.suffixes):
@@ -158,14 +158,14 @@ def _out_of(page: Path, below: Path, out: _Place | None, single: bool) -> Path:
 
 
 def _numbered(target: Path, out: _Place | None, number: int) -> Path:
-    """NAME.png -> NAME.1.png; beside a page NAME.1.color.png, which is known for a result by its end."""
+    """NAME.png -> NAME.1.png; next to a page NAME.1.color.png, whose ending marks it as a result."""
     if out is None:
         return target.with_name(f"{target.stem.removesuffix(COLORED)}.{number}{COLORED}.png")
     return target.with_name(f"{target.stem}.{number}.png")
 
 
 def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
-    """Nobody's drawing is overwritten, and no two pages write one file."""
+    """No drawing is overwritten, and no two pages write one file."""
     sources = {path.resolve(): path for job in jobs for path in (job.page, job.hints) if path}
     writers: dict[Path, Path] = {}
     for job in jobs:
@@ -177,8 +177,8 @@ def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
         writers[target] = job.page
 
 
-def _refuse_others_files(jobs: Sequence[PageJob], layers: str | None, force: bool) -> None:
-    """Results of an earlier run are replaced, anybody else's files are not."""
+def _refuse_foreign_files(jobs: Sequence[PageJob], layers: str | None, force: bool) -> None:
+    """Results of an earlier run are replaced, other files are not."""
     from linecolor.images.metadata import is_signed
     from linecolor.rendering.openraster import is_own
 
@@ -188,6 +188,6 @@ def _refuse_others_files(jobs: Sequence[PageJob], layers: str | None, force: boo
         for target, ours in ((job.out, is_signed), (job.layers(layers), is_own)):
             if target is not None and target.is_file() and not ours(target):
                 raise ValueError(
-                    f"{target} is there already, and was not made by linecolor; name another place, or replace it with "
+                    f"{target} exists already, and was not made by linecolor; name another place, or replace it with "
                     "--force"
                 )

@@ -1,16 +1,11 @@
-"""linecolor-study: train several systems on the same pictures, measure them by one protocol, write one page."""
-
-from typing import TYPE_CHECKING
+"""linecolor-study: train several methods on the same pictures, measure them by one protocol, write one page."""
 
 import hydra
 from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers
-from linecolor.experiment.errors import run_command
+from linecolor.experiment.errors import exit_on_error
 from linecolor.experiment.study.run import study
-
-if TYPE_CHECKING:
-    pass
 
 
 def main() -> None:
@@ -21,7 +16,7 @@ def main() -> None:
 
 @hydra.main(version_base="1.3", config_path=configuration_folder(), config_name="study")
 def _hydra_main(config: DictConfig) -> None:
-    run_command(lambda: study(config))
+    exit_on_error(lambda: study(config))
 
 
 if __name__ == "__main__":

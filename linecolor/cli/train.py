@@ -7,9 +7,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers, with_new_keys
-from linecolor.experiment.errors import run_command
+from linecolor.experiment.errors import exit_on_error
 from linecolor.experiment.processes import listen
-from linecolor.experiment.sweep.jobs import in_sweep, run_job, tell_unfinished
+from linecolor.experiment.sweep.jobs import in_sweep, report_interrupted_sweep, run_job
 from linecolor.experiment.sweep.plan import check_plugins
 from linecolor.experiment.training import train
 from linecolor.runs.renamed_keys import rename_overrides
@@ -24,9 +24,9 @@ def main() -> None:
         f"preflight='{word[10:]}'" if word in ("preflight=true", "preflight=false") else word for word in sys.argv[1:]
     ]
     try:
-        run_command(_start)
+        exit_on_error(_start)
     finally:
-        tell_unfinished()
+        report_interrupted_sweep()
 
 
 def _start() -> None:
@@ -41,7 +41,7 @@ def _hydra_main(config: DictConfig) -> float | None:
     config = with_new_keys(config, HydraConfig.get().overrides.task)
     if in_sweep():
         return run_job(config, train)
-    run_command(lambda: train(config))
+    exit_on_error(lambda: train(config))
     return None
 
 

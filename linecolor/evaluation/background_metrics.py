@@ -8,8 +8,9 @@ import numpy as np
 
 from linecolor.arrays import PAPER, Mask, Picture
 from linecolor.evaluation.metrics.psnr import psnr
-from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
+from linecolor.rendering.result import ColorizationResult
 from linecolor.samples import FullDrawing
+from linecolor.systems.comic import WITHOUT_BACKGROUND
 
 
 def color_variance(picture: Picture, area: Mask) -> float:

@@ -1,4 +1,4 @@
-"""How a command ends when something is wrong."""
+"""How a command ends when something is wrong: exit codes, and one clear line for what a user can mend."""
 
 import os
 import sys
@@ -6,55 +6,99 @@ import traceback
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
 
 from linecolor.experiment.processes import RunStopped, is_first_process
+from linecolor.systems.registry import packages
+
+MISTAKE, INTERRUPTED = 2, 130
+USER_ERRORS = (ValueError, OSError, ImportError)
+"""What a command that works on a user's files reports in one line, wherever it is raised."""
 
 
-def run_command(command: Callable[[], object]) -> None:
-    """Run a command; what a user can mend ends it with one clear message and exit code 2, not a traceback.
+def exit_code(
+    command: Callable[[], object],
+    program: str = "",
+    interrupted: str = "interrupted; start the same command again to continue",
+    reported: tuple[type[Exception], ...] = (),
+) -> int:
+    """Run a command; what a user can mend ends it with one clear line on stderr, not with a traceback.
 
-    A run that a signal stopped ends with 128 + the signal's number: 130 Ctrl-C, 138 SIGUSR1, 143 SIGTERM.
     LINECOLOR_TRACEBACK=1 shows the traceback all the same.
+
+    Args:
+        command: does the work; may return an exit code of its own.
+        program: its name, for messages.
+        interrupted: what to say after Ctrl-C.
+        reported: kinds of errors that are reported in one line though a library raised them.
+
+    Returns:
+        The code of the command, 0 if it has none; 2 for a mistake in the request; for a run that a signal stopped
+        128 + the signal's number: 130 Ctrl-C, 138 SIGUSR1, 143 SIGTERM.
     """
     try:
-        command()
+        code = command()
     except RunStopped as stopped:
-        # Of several devices' processes one speaks; the others' exit must not look like a failure of theirs.
-        if is_first_process():
-            _stop(str(stopped), code=128 + stopped.signum)
+        return stop_code(stopped, program)
     except KeyboardInterrupt:
-        _stop("interrupted; start the same command again to continue", code=130)
+        return _report(interrupted, program, INTERRUPTED)
     except Exception as error:
-        told = _cause(error)
-        if not is_for_people(told) or os.environ.get("LINECOLOR_TRACEBACK"):
+        cause = root_cause(error)
+        if os.environ.get("LINECOLOR_TRACEBACK") or not (isinstance(cause, reported) or is_user_error(cause)):
             raise
-        _stop(str(told), code=2)
+        return _report(str(cause), program, MISTAKE)
+    return code if isinstance(code, int) else 0
 
 
-def is_for_people(error: BaseException) -> bool:
+def exit_on_error(command: Callable[[], object], even_faults: bool = False) -> None:
+    """Run a command of Hydra's, and end the program if it fails; see `exit_code`.
+
+    Args:
+        command: does the work.
+        even_faults: end it after a fault too, with its traceback: Hydra makes a mere warning of what a callback raises.
+    """
+    try:
+        code = exit_code(command)
+    except Exception:
+        if not even_faults:
+            raise
+        traceback.print_exc()
+        code = 1
+    if code:
+        sys.exit(code)
+
+
+def stop_code(stopped: RunStopped, program: str = "") -> int:
+    """Report that a signal stopped a run; returns the exit code."""
+    # Of several devices' processes one speaks; the others' exit must not look like a failure of theirs.
+    return _report(str(stopped), program, 128 + stopped.signum) if is_first_process() else 0
+
+
+def is_user_error(error: BaseException) -> bool:
     """Whether an error was raised by our own code to tell the user something, not by a fault in it.
 
-    House rule: `ValueError`, `FileNotFoundError` and their kin raised in our packages are for users, `assert` is for
-    invariants; the same kinds raised inside a library are faults, and keep their traceback.
+    House rule: `ValueError`, `FileNotFoundError` and their kin raised in our packages, or in one that registers a
+    system, are for users, `assert` is for invariants; the same kinds raised inside a library are faults, and keep their
+    traceback.
     """
     if isinstance(error, OSError) and error.filename is not None:
         return True  # a read-only folder, a full disk, a file in a folder's place: the system's message names it
     if not isinstance(error, (ValueError, OSError, RuntimeError, ImportError)):
         return False
     frames = traceback.extract_tb(error.__traceback__)
-    specs = (find_spec(room) for room in ("linecolor", "lightning_modules", "datamodules"))
-    rooms = [Path(folder).resolve() for spec in specs if spec for folder in spec.submodule_search_locations or ()]
-    return bool(frames) and any(Path(frames[-1].filename).resolve().is_relative_to(room) for room in rooms)
+    specs = (find_spec(package) for package in ("linecolor", "lightning_modules", "datamodules", *packages()))
+    places = (place for spec in specs if spec for place in spec.submodule_search_locations or [spec.origin or ""])
+    ours = [Path(place).resolve() for place in places if place]
+    return bool(frames) and any(Path(frames[-1].filename).resolve().is_relative_to(folder) for folder in ours)
 
 
-def _cause(error: Exception) -> BaseException:
+def root_cause(error: Exception) -> BaseException:
     """What went wrong in a constructor that a YAML file's `_target_` names, without Hydra's wrapping."""
-    from hydra.errors import InstantiationException
+    # By name: commands that read no configuration work without Hydra.
+    wrapped = type(error).__name__ == "InstantiationException"
+    return error.__cause__ if wrapped and error.__cause__ else error
 
-    return error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
 
-
-def _stop(message: str, code: int) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(code)
+def _report(message: str, program: str, code: int) -> int:
+    kind = "error: " if code == MISTAKE or not program else ""
+    print(f"{program + ': ' if program else ''}{kind}{' '.join(message.split())}", file=sys.stderr)
+    return code

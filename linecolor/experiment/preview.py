@@ -24,31 +24,27 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     Raises:
         ValueError: for an override that does not exist; FileNotFoundError for missing data.
     """
-    from omegaconf import OmegaConf
     from torch.utils.data import default_collate
 
     from datamodules.illustrations import Illustrations, KeyedBatches
-    from datamodules.pair_settings import PairSettings
     from datamodules.pairs import PairSynthesizer
     from datamodules.sources.drawing import ids_of, of_split
-    from linecolor.experiment.checks import check_settings
     from linecolor.experiment.composition import compose_training
+    from linecolor.experiment.config import RunConfig
     from linecolor.experiment.data import load_drawings
     from linecolor.images import write_png
     from linecolor.images.contact_sheet import sheet
 
-    config: Any = OmegaConf.to_container(compose_training(overrides), resolve=True)
-    check_settings(config)
-    drawings = of_split(load_drawings(config["data"]).drawings, "train")
+    config = RunConfig.from_hydra(compose_training(overrides))
+    drawings = of_split(load_drawings(config.data).drawings, "train")
     if not drawings:
-        raise ValueError(f"{config['data']['root']}: every picture is held out; lower data.test_share")
-    pairs = PairSettings.from_config(config["pairs"])
-    stage, seed = config["stages"][0], config["seed"]
-    dataset = Illustrations(drawings, pairs, config["model"]["resolution"], seed, stage)
-    order = KeyedBatches(ids_of(drawings), count, 1, seed, stage)
+        raise ValueError(f"{config.data.root}: every picture is held out; lower data.test_share")
+    stage, *_ = config.stages
+    dataset = Illustrations(drawings, config.pairs, config.model.resolution, config.seed, stage)
+    order = KeyedBatches(ids_of(drawings), count, 1, config.seed, stage)
     batch = default_collate([dataset[position] for position in next(iter(order))])
-    synthesizer = PairSynthesizer(pairs, config["model"]["hint_spread"])
-    columns = _columns(synthesizer, pairs, batch)
+    synthesizer = PairSynthesizer(config.pairs, config.model.hint_spread)
+    columns = _columns(synthesizer, config.pairs, batch)
     rows = [[column[index] for column in columns.values()] for index in range(count)]
     write_png(output, sheet(rows, 192, list(columns)))
     return output

@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from linecolor.experiment.processes import is_first_process
 
 if TYPE_CHECKING:
+    from linecolor.experiment.config import RunConfig
     from linecolor.runs.run_folder import RunFolder
 
 
-def make_loggers(config: DictConfig, stage: str, folder: Path) -> list[Any]:
+def make_loggers(config: "RunConfig", stage: str, folder: Path) -> list[Any]:
     """The configured loggers; two stages of one run are two W&B runs of one group, each with an id it keeps.
 
     Args:
@@ -21,16 +20,16 @@ def make_loggers(config: DictConfig, stage: str, folder: Path) -> list[Any]:
     """
     from hydra.utils import instantiate
 
-    found = []
-    for name, logger in config.logger.items():
+    loggers = []
+    for name, logger in config.loggers.items():
         extra: dict[str, Any] = {}
         if name == "wandb":
             extra = _wandb_identity(config, stage, folder)
         elif name == "csv":
             extra = {"name": f"csv/{stage}"}
         # As a partial, or Hydra would build what the settings among the arguments describe.
-        found.append(instantiate(logger, _partial_=True)(**extra))
-    return found
+        loggers.append(instantiate(logger, _partial_=True)(**extra))
+    return loggers
 
 
 def finish_loggers(loggers: list[Any]) -> None:
@@ -40,18 +39,17 @@ def finish_loggers(loggers: list[Any]) -> None:
             logger.close()
 
 
-def log_bundle(run: "RunFolder", config: DictConfig) -> None:
-    """Send the finished bundle as an artifact of the last stage's W&B run, if `logger.wandb.log_bundle` asks for it."""
+def log_bundle(run: "RunFolder", config: "RunConfig") -> None:
+    """Send the finished bundle as an artifact of the last stage's W&B run, if `logger.wandb.log_bundle` says so."""
     from hydra.utils import instantiate
 
-    settings = config.logger.get("wandb")
-    if settings is None or not settings.log_bundle or not is_first_process():
+    settings = config.loggers.get("wandb")
+    if settings is None or not settings["log_bundle"] or not is_first_process():
         return
-    stage = config.stages[-1]
+    stage = list(config.stages)[-1]
     logger = instantiate(settings, _partial_=True)(**_wandb_identity(config, stage, run.stage(stage)))
     logger.send_bundle(run.bundle)
 
 
-def _wandb_identity(config: DictConfig, stage: str, folder: Path) -> dict[str, Any]:
-    plain = OmegaConf.to_container(config, resolve=True)
-    return {"name": f"{config.name}-{stage}", "job_type": stage, "folder": folder, "config": plain}
+def _wandb_identity(config: "RunConfig", stage: str, folder: Path) -> dict[str, Any]:
+    return {"name": f"{config.name}-{stage}", "job_type": stage, "folder": folder, "config": dict(config.mapping)}

@@ -1,75 +1,124 @@
 """A whole run: its stages in sequence, the bundle, the evaluation and the report."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from linecolor.experiment.processes import raise_if_heard
+from linecolor.experiment.processes import is_first_process, raise_if_heard
 
 if TYPE_CHECKING:
     from torch import nn
 
     from datamodules.sources.folder import FolderScan
+    from linecolor.experiment.config import RunConfig
+    from linecolor.experiment.config_sections import ModelConfig
     from linecolor.runs.run_folder import RunFolder
 
 
-def train(config: DictConfig) -> Path | None:
+def train(hydra_config: DictConfig) -> Path | None:
     """Run what the configuration asks for; what is complete is not run again.
 
     Returns:
-        The report, or the run's folder if no evaluation was asked for; of preflight=true its figures, if kept.
+        The report, or the run's folder if no evaluation was requested; of preflight=true its figures, if kept.
     """
-    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-
-    from linecolor.experiment.checks import check_buildable, check_machine, check_pictures, check_settings
-    from linecolor.experiment.data import load_drawings
-    from linecolor.experiment.processes import is_first_process
-    from linecolor.experiment.stage import decisive_settings, run_stage
+    from linecolor.experiment.config import RunConfig
+    from linecolor.experiment.data import check_splits, load_drawings
+    from linecolor.experiment.evaluation import evaluate_run
+    from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
+    from linecolor.experiment.preflight.run import run_preflight
+    from linecolor.experiment.stage import run_stage
     from linecolor.experiment.tracking import log_bundle
     from linecolor.runs.run_folder import RunFolder
 
     # Everything that can be refused is refused before the run's folder is touched.
-    check_settings(plain)
-    check_machine(plain["trainer"])
-    check_buildable(plain, config)
-    scan = load_drawings(plain["data"])
-    check_pictures(scan.drawings, plain)
-    if plain["preflight"]["enabled"]:
-        from linecolor.experiment.preflight.run import run_preflight
-
-        return run_preflight(config, plain, scan)
-    run = RunFolder.named(plain["runs_dir"], plain["name"])
-    run.check_resume(plain["resume"], plain["stages"])
-    for stage in plain["stages"]:
-        run.is_complete(stage, plain["stage"][stage]["steps"])
-        run.check(stage, decisive_settings(stage, plain, run, scan))
+    config = RunConfig.from_hydra(hydra_config).on_this_machine()
+    check_buildable(config)
+    scan = load_drawings(config.data)
+    check_splits(scan.drawings, config)
+    if config.preflight:
+        return run_preflight(config, config.preflight, scan)
+    run = RunFolder.named(config.runs_dir, config.name)
+    run.check_resume(config.resume, config.stages)
+    for name, stage in config.stages.items():
+        run.is_complete(name, stage.steps)
+        check_resumable(name, resume_fingerprint(name, config, run, scan), run)
     if is_first_process():
-        run.record(plain, sys.argv)
+        run.record(config.mapping, sys.argv)
 
     raise_if_heard()
     networks: dict[str, nn.Module] = {}
-    for number, stage in enumerate(plain["stages"], start=1):
-        print(f"Stage {number} of {len(plain['stages'])}: {stage}", flush=True)
-        networks[stage] = run_stage(stage, config, plain, run, scan, networks)
+    for number, name in enumerate(config.stages, start=1):
+        print(f"Stage {number} of {len(config.stages)}: {name}", flush=True)
+        networks[name] = run_stage(name, config, run, scan, networks)
     if not is_first_process():
         return run.path
     _leave_process_group()
     if scan.skipped:
         print(f"{len(scan.skipped)} of {len(scan.skipped) + len(scan.drawings)} pictures were skipped (named above)")
-    if not _bundle_is_current(run, plain, networks):
-        _save_bundle(run, plain, networks, scan)
+    if not _bundle_is_current(run, config):
+        _save_bundle(run, config, networks, scan)
         log_bundle(run, config)
-    if not plain["evaluation"]["enabled"]:
+    if not config.evaluation.enabled:
         print(f"Trained; the bundle is in {run.bundle}")
         return run.path
 
-    from linecolor.experiment.evaluation import evaluate_run
-
-    report = evaluate_run(run, plain, scan)
+    report = evaluate_run(run, config, scan)
     print(f"Done. Open the report: {report}")
     return report
+
+
+def check_buildable(config: "RunConfig") -> None:
+    """Build every network without memory, and the pair settings: a wrong width shows before the first stage.
+
+    Raises:
+        ValueError: what the constructors and the system's pipeline say.
+    """
+    from hydra.utils import get_class
+
+    from datamodules.pairs import PairSynthesizer
+    from linecolor.lineart.methods import REAL
+    from linecolor.networks.features import FrozenFeatures
+    from linecolor.systems.bundle import check_arguments
+
+    model, system = config.model, config.system
+    PairSynthesizer(config.pairs, model.hint_spread)
+    networks = _without_memory(model, system.names)
+    pipeline = system.pipeline_class()
+    for stage in system.stages:
+        if type(networks[stage.name]) is not stage.generator_class():
+            raise ValueError(
+                f"model.{stage.name}._target_={model.settings[stage.name]['_target_']}: the {system.name} system has a "
+                f"{stage.generator} there; register a system of your own for another network"
+            )
+    architectures = {name: model.architecture(name) for name in system.names}
+    try:
+        for name, architecture in architectures.items():
+            check_arguments(name, architecture)  # a bundle must hold them, days later
+        pipeline.check_architectures(architectures, model.hint_spread)
+    except ValueError as error:
+        raise ValueError(f"model.{error}") from None
+    multiple = pipeline(networks).multiple
+    if model.resolution % multiple:
+        raise ValueError(
+            f"model.resolution={model.resolution} cannot be halved as often as the networks need: "
+            f"use a multiple of {multiple}"
+        )
+    lines = [method.is_line for method in config.pairs.line.methods.values()]
+    pipeline(networks).check_lines(not all(lines), any(lines) or bool(config.pairs.line.weights.get(REAL)))
+    # What else a stage trains with, such as a discriminator. What is frozen has no width that could be wrong.
+    others = {name: node["_target_"] for name, node in model.networks.items() if name not in networks}
+    _without_memory(model, [name for name, path in others.items() if not issubclass(get_class(path), FrozenFeatures)])
+
+
+def _without_memory(model: "ModelConfig", names: Iterable[str]) -> dict[str, "nn.Module"]:
+    import torch
+    from hydra.utils import instantiate
+
+    with torch.device("meta"):
+        return {name: instantiate(model.networks[name]) for name in names}
 
 
 def _leave_process_group() -> None:
@@ -80,9 +129,8 @@ def _leave_process_group() -> None:
         torch.distributed.destroy_process_group()
 
 
-def _bundle_is_current(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"]) -> bool:
+def _bundle_is_current(run: "RunFolder", config: "RunConfig") -> bool:
     """Whether the bundle holds these stages, to be coloured so; a run may have been killed before, or trained on."""
-    from linecolor.experiment.modules import rendering_options
     from linecolor.rendering.options import RenderingOptions
     from linecolor.systems.bundle import read_card
 
@@ -91,27 +139,24 @@ def _bundle_is_current(run: "RunFolder", plain: dict[str, Any], networks: dict[s
         held = [card["provenance"]["stages"], card.get("precision", "float32"), RenderingOptions.from_mapping(card)]
     except (FileNotFoundError, ValueError, KeyError):
         return False
-    precision = "float16" if plain["bundle"]["half"] else "float32"
-    return held == [{name: run.facts(name) for name in networks}, precision, rendering_options(plain)]
+    precision = "float16" if config.half else "float32"
+    return held == [{name: run.facts(name) for name in config.stages}, precision, config.evaluation.rendering]
 
 
-def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
+def _save_bundle(run: "RunFolder", config: "RunConfig", networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
     from datamodules.sources.drawing import of_split
     from linecolor.experiment.data import data_licence
-    from linecolor.experiment.modules import rendering_options
-    from linecolor.experiment.stage import architecture
     from linecolor.runs.run_folder import commit, versions
     from linecolor.systems.bundle import save_bundle
 
-    architectures = {name: architecture(plain, name) for name in networks}
     provenance = {
-        "run": plain["name"],
-        "seed": plain["seed"],
+        "run": config.name,
+        "seed": config.seed,
         "stages": {name: run.facts(name) for name in networks},
         "data": {
             "training_drawings": len(of_split(scan.drawings, "train")),
             "fingerprint": scan.fingerprint,
-            "licence": data_licence(plain["data"]),
+            "licence": data_licence(config.data.roots),
         },
         "commit": commit(),
         "versions": versions(),
@@ -119,9 +164,9 @@ def _save_bundle(run: "RunFolder", plain: dict[str, Any], networks: dict[str, "n
     save_bundle(
         run.bundle,
         networks,
-        architectures,
-        rendering_options(plain),
-        plain["model"]["hint_spread"],
+        {name: config.model.architecture(name) for name in networks},
+        config.evaluation.rendering,
+        config.model.hint_spread,
         provenance,
-        plain["bundle"]["half"],
+        config.half,
     )

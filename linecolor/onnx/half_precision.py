@@ -1,7 +1,7 @@
-"""Networks in float16, but for the convolutions at which the rounding would show.
+"""Networks in float16, except for the convolutions whose rounding would be visible.
 
-Colours come out of the finest levels, where a rounding error reaches the picture straight and few weights lie; the
-coarse levels hold most of the weights and forgive it. So float32 is kept from the finest level down, as far as needed.
+The finest levels make the colours: rounding errors there reach the picture directly, and few weights are there. The
+coarse levels have most of the weights and tolerate rounding. So the finest levels stay in float32, as many as needed.
 """
 
 import copy
@@ -15,7 +15,7 @@ class HalfPrecision(nn.Module):
     """A network whose coarser convolutions compute in float16; inputs and outputs are float32.
 
     Args:
-        network: is copied.
+        network: copied.
         levels: of `convolution_levels`.
         finest: convolutions below this level stay in float32; 0 leaves none.
     """
@@ -29,7 +29,7 @@ class HalfPrecision(nn.Module):
             module.register_forward_pre_hook(_in_own_precision)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """What the network gives, in float32."""
+        """The output of the network, in float32."""
         return self.network(*inputs).float()
 
 
@@ -38,14 +38,14 @@ def convolution_levels(network: nn.Module, inputs: list[Tensor]) -> dict[str, in
 
     Args:
         network: a network.
-        inputs: to try it with.
+        inputs: of the network.
     """
     height = inputs[0].shape[-2]
     levels: dict[str, int] = {}
 
     def note(name: str):  # type: ignore[no-untyped-def]  # of a hook
-        def hook(module: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
-            levels[name] = round(math.log2(height / made.shape[-2]))
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            levels[name] = round(math.log2(height / output.shape[-2]))
 
         return hook
 

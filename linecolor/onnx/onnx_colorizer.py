@@ -25,12 +25,12 @@ class OnnxColorizer(PageColorizer):
 
     Args:
         session: of a `linecolor.onnx`.
-        card: what that file says of itself, checked.
+        card: of that file, checked.
         options: how pages are coloured; None takes the export's own.
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
     Attributes:
-        card: as given.
+        card: of the file.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class OnnxColorizer(PageColorizer):
         page_pixels: int = PAGE_PIXELS,
     ) -> None:
         super().__init__(options or card.rendering, card.multiple, card.hint_spread, page_pixels)
+        self.takes_hints, self.drafts = card.system.takes_hints, card.system.drafts
         self.card = card
         self._session = session
 
@@ -64,12 +65,12 @@ class OnnxColorizer(PageColorizer):
         path = Path(path).expanduser()
         file = read_onnx(path)
         try:
-            card = OnnxCard.from_notes(file.notes)
+            card = OnnxCard.from_metadata(file.metadata)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         if card.part != "linecolor":
             raise ValueError(
-                f"{path}: is the {card.part} network alone; give linecolor.onnx, which is exported beside it"
+                f"{path}: is the {card.part} network alone; give linecolor.onnx, which is exported with it"
             )
         options = card.rendering.changed(**changes)
         session = start_session(path, file.data, threads)
@@ -81,20 +82,18 @@ class OnnxColorizer(PageColorizer):
         _, height, width = page.shape
         line = np.ascontiguousarray(page[None], np.float32)
         half = np.ascontiguousarray(inputs[None], np.float32)
-        if not self.card.drafts:
+        draft = None
+        if not self.drafts:
             (color,) = self._infer(["color"], {"line": line, "hint": half[:, 1:].copy()})
-            draft = None
+        elif self.draft_only:
+            (draft,) = self._infer(["draft"], {"line": line, "draft_input": half})
+            color = draft.repeat(2, axis=2).repeat(2, axis=3)
         else:
-            given = {"line": line, "draft_input": half}
-            if self.draft_only:
-                (draft,) = self._infer(["draft"], given)
-                color = draft.repeat(2, axis=2).repeat(2, axis=3)
-            else:
-                color, draft = self._infer(["color", "draft"], given)
+            color, draft = self._infer(["color", "draft"], {"line": line, "draft_input": half})
         if color.shape != (1, 3, height, width) or (
             draft is not None and draft.shape != (1, 3, height // 2, width // 2)
         ):
-            raise ValueError(f"the ONNX file makes a picture of {color.shape} of a page of {(height, width)}")
+            raise ValueError(f"the ONNX file returns colours of {color.shape} for a page of {(height, width)}")
         return NetworkOutput(color[0], None if draft is None else draft[0])
 
     def _infer(self, outputs: list[str], inputs: dict[str, Channels]) -> list[Channels]:
@@ -107,19 +106,19 @@ class OnnxColorizer(PageColorizer):
 def start_session(
     name: str | Path, data: bytes, threads: int | None = None, optimised: bool = True
 ) -> "InferenceSession":
-    """Hand an ONNX model to onnxruntime, for the CPU.
+    """Load an ONNX model into onnxruntime, for the CPU.
 
     Args:
-        name: what messages call it.
+        name: for messages.
         data: the whole file.
         threads: to compute with; None takes one for each core this process may use.
-        optimised: whether operations may be joined; if not, each rounds its result as the model says.
+        optimised: whether operations may be fused; otherwise each rounds its result as the model says.
 
     Raises:
         ImportError: if onnxruntime is not installed.
-        ValueError: if it refuses the model.
+        ValueError: if onnxruntime refuses the model.
     """
-    # It writes files of usage data otherwise; read when it is imported.
+    # Read at import: otherwise it writes files of usage data.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
@@ -145,19 +144,19 @@ def start_session(
 
 def _check_inputs(path: Path, session: "InferenceSession", card: OnnxCard) -> None:
     """ValueError unless inputs and outputs are those of the system on the card."""
-    if card.drafts:
+    if card.system.drafts:
         draft_input = propagation.draft_channels(card.hint_spread)
         inputs, outputs = {"line": 1, "draft_input": draft_input}, {"color": 3, "draft": 3}
     else:
         inputs, outputs = {"line": 1, "hint": 4}, {"color": 3}
-    for kind, wanted, given in (("takes", inputs, session.get_inputs()), ("gives", outputs, session.get_outputs())):
-        found = {value.name: value.shape[1] if len(value.shape) == 4 else None for value in given}
-        floats = all(value.type == "tensor(float)" for value in given)
-        if found != wanted or not floats:
-            has = ", ".join(f"{value.name} {value.shape} {value.type}" for value in given)
+    for verb, expected, values in (("takes", inputs, session.get_inputs()), ("gives", outputs, session.get_outputs())):
+        channels = {value.name: value.shape[1] if len(value.shape) == 4 else None for value in values}
+        floats = all(value.type == "tensor(float)" for value in values)
+        if channels != expected or not floats:
+            has = ", ".join(f"{value.name} {value.shape} {value.type}" for value in values)
             raise ValueError(
-                f"{path}: {kind} {has[:300]}, where the system it names has {', '.join(wanted)} of "
-                f"{', '.join(map(str, wanted.values()))} channels; export the bundle again with linecolor-export"
+                f"{path}: {verb} {has[:300]}, where its system has {', '.join(expected)} of "
+                f"{', '.join(map(str, expected.values()))} channels; export the bundle again with linecolor-export"
             )
 
 

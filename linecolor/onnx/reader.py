@@ -1,20 +1,20 @@
-"""An ONNX file from outside, looked through before onnxruntime sees it. The standard library only.
+"""An ONNX file from outside, checked before onnxruntime sees it. The standard library only.
 
 A model can point to other files of the machine (external data) and hold loops that never end. A colouring network
-needs neither, so what has them is refused. An ONNX file is one Protocol Buffers message; the few fields looked at here
-are numbered in https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+needs neither, so such files are refused. An ONNX file is one Protocol Buffers message; the few fields read here are
+numbered in https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_BYTES = 2**31 - 1
+MAX_BYTES = 2**31 - 1
 """No Protocol Buffers message is longer."""
-MOST_NODES, MOST_FIELDS = 100_000, 500_000
+MAX_NODES, MAX_FIELDS = 100_000, 500_000
 """The published networks have some hundred operations."""
-MOST_NOTES = 100
-MOST_NOTE_BYTES = 100_000
+MAX_ENTRIES = 100
+MAX_ENTRY_BYTES = 100_000
 
 # Field numbers of onnx.proto.
 _MODEL = {"graph": 7, "metadata_props": 14, "training_info": 20, "functions": 25}
@@ -32,15 +32,15 @@ class OnnxFile:
 
     Attributes:
         data: the whole file.
-        notes: its metadata, names and texts.
+        metadata: its texts by their keys.
     """
 
     data: bytes
-    notes: dict[str, str]
+    metadata: dict[str, str]
 
 
 def read_onnx(path: str | Path) -> OnnxFile:
-    """Read an ONNX file that is whole in itself and computes straight on.
+    """Read an ONNX file that needs no other file and has neither loops nor functions.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -48,27 +48,27 @@ def read_onnx(path: str | Path) -> OnnxFile:
     """
     path = Path(path)
     if not path.is_file():
-        beside = " (it is a folder; name the file in it)" if path.is_dir() else ""
-        raise FileNotFoundError(f"{path}: no such file{beside}; linecolor-export writes linecolor.onnx")
+        folder = " (it is a folder; name the file in it)" if path.is_dir() else ""
+        raise FileNotFoundError(f"{path}: no such file{folder}; linecolor-export writes linecolor.onnx")
     length = path.stat().st_size
-    if length > MOST_BYTES:
+    if length > MAX_BYTES:
         raise ValueError(f"{path}: {length:,} bytes are more than any ONNX file has")
     data = path.read_bytes()
     try:
-        notes = _look_through(memoryview(data))
+        metadata = _check_model(memoryview(data))
     except _Refused as refused:
         raise ValueError(f"{path}: {refused}; export the bundle again with linecolor-export") from None
     except (IndexError, ValueError) as error:
         raise ValueError(f"{path}: is no ONNX file or is damaged ({error}); linecolor-export writes them") from None
-    return OnnxFile(data, notes)
+    return OnnxFile(data, metadata)
 
 
 class _Refused(Exception):
-    """A sound model of a kind that has no business here."""
+    """An intact model with parts that no colouring network has."""
 
 
-def _look_through(model: memoryview) -> dict[str, str]:
-    notes: dict[str, str] = {}
+def _check_model(model: memoryview) -> dict[str, str]:
+    metadata: dict[str, str] = {}
     graphs = 0
     for field, value in _fields(model):
         if field == _MODEL["graph"]:
@@ -76,14 +76,14 @@ def _look_through(model: memoryview) -> dict[str, str]:
             _check_graph(_message(value))
         elif field == _MODEL["metadata_props"]:
             key, text = _entry(_message(value))
-            notes[key] = text
-            if len(notes) > MOST_NOTES:
-                raise _Refused(f"holds more than {MOST_NOTES} entries of metadata")
+            metadata[key] = text
+            if len(metadata) > MAX_ENTRIES:
+                raise _Refused(f"holds more than {MAX_ENTRIES} entries of metadata")
         elif field in (_MODEL["training_info"], _MODEL["functions"]):
             raise _Refused("holds functions of its own, which no colouring network has")
     if graphs != 1:
         raise ValueError("it holds no network" if not graphs else f"it holds {graphs} networks")
-    return notes
+    return metadata
 
 
 def _check_graph(graph: memoryview) -> None:
@@ -95,8 +95,8 @@ def _check_graph(graph: memoryview) -> None:
             raise _Refused("holds sparse weights, which no colouring network has")
         elif field == _GRAPH["node"]:
             nodes += 1
-            if nodes > MOST_NODES:
-                raise _Refused(f"has more than {MOST_NODES:,} operations")
+            if nodes > MAX_NODES:
+                raise _Refused(f"has more than {MAX_NODES:,} operations")
             _check_node(_message(value))
 
 
@@ -120,10 +120,10 @@ def _check_tensor(tensor: memoryview) -> None:
 
 
 def _entry(entry: memoryview) -> tuple[str, str]:
-    if len(entry) > MOST_NOTE_BYTES:
+    if len(entry) > MAX_ENTRY_BYTES:
         raise _Refused(f"holds an entry of metadata of {len(entry):,} bytes")
-    found = {field: bytes(_message(value)).decode("utf-8") for field, value in _fields(entry)}
-    return found.get(_ENTRY["key"], ""), found.get(_ENTRY["value"], "")
+    texts = {field: bytes(_message(value)).decode("utf-8") for field, value in _fields(entry)}
+    return texts.get(_ENTRY["key"], ""), texts.get(_ENTRY["value"], "")
 
 
 def _message(value: int | memoryview) -> memoryview:
@@ -137,8 +137,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     at, end, fields = 0, len(message), 0
     while at < end:
         fields += 1
-        if fields > MOST_FIELDS:
-            raise _Refused(f"has a part of more than {MOST_FIELDS:,} fields")
+        if fields > MAX_FIELDS:
+            raise _Refused(f"has a part of more than {MAX_FIELDS:,} fields")
         key, at = _varint(message, at)
         # What is read as another number elsewhere must not pass as an unknown one here.
         if key >> 32 or not key >> 3:

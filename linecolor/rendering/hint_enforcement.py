@@ -1,7 +1,7 @@
-"""Hints rule: where the networks painted another colour than a hint says, the difference is added around the hint.
+"""Hint enforcement: where the networks painted another colour than a hint says, the difference is added around it.
 
-Networks believe a hint as far as it fits what they know; who paints a blue face wants one. Ours, not the paper's. NumPy
-and OpenCV only.
+Networks follow a hint as far as it fits what they have learned, but whoever paints a blue face wants one. Ours, not the
+paper's. NumPy and OpenCV only.
 """
 
 import cv2

@@ -20,7 +20,7 @@ from linecolor.images.metadata import PageMetadata
 
 MULTIPLY, NORMAL = "svg:multiply", "svg:src-over"
 THUMBNAIL = 256
-_MADE_HERE = b"linecolor"
+_SIGNATURE = b"linecolor"
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,15 @@ def write_openraster(
         archive.writestr(
             zipfile.ZipInfo("Thumbnails/thumbnail.png"), encode_png(_thumbnail(merged)), zipfile.ZIP_STORED
         )
-        archive.comment = _MADE_HERE
+        archive.comment = _SIGNATURE
     write_atomically(path, buffer.getvalue())
 
 
 def is_own(path: str | Path) -> bool:
-    """Whether a file is one that `write_openraster` wrote, which may be replaced by another."""
+    """Whether `write_openraster` wrote the file, so that it may be replaced."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.comment == _MADE_HERE
+            return archive.comment == _SIGNATURE
     except (OSError, zipfile.BadZipFile):
         return False
 

@@ -56,7 +56,7 @@ class RenderingOptions:
         return cls(**{"resolution": resolution, **named})
 
     def changed(self, **changes: Any) -> "RenderingOptions":
-        """The same with other values; None keeps what is."""
+        """The same with other values; None keeps the present value."""
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def to_mapping(self) -> dict[str, Any]:

@@ -1,8 +1,6 @@
-"""The whole chain but for the networks: reduce, spread hints, windows, enforce hints, enlarge, blend.
+"""The whole chain except the networks: reduce, propagate hints, windows, enforce hints, enlarge, blend.
 
-NumPy and OpenCV only.
-
-The networks are torch's in `line_colorizer.py` and onnxruntime's in `onnx_colorizer.py`.
+NumPy and OpenCV only. `systems.line_colorizer` runs the networks with torch, `onnx.onnx_colorizer` with onnxruntime.
 """
 
 import copy
@@ -22,14 +20,13 @@ from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending
 from linecolor.rendering.hint_enforcement import enforce_hints
 from linecolor.rendering.options import RenderingOptions
-from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult, NetworkOutput
+from linecolor.rendering.result import ColorizationResult, NetworkOutput
 
 PAGE_PIXELS = 1 << 20
 """A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
 
-
 LONGEST_SIDE = 16384
-"""No page is larger to the networks: one of 1 x 5,000 px is not brought to a short side of 256."""
+"""Of a page at the networks' size: one of 1 x 5,000 px is not enlarged to a short side of 256."""
 
 _HALF = np.float32(0.5)
 
@@ -37,8 +34,8 @@ _HALF = np.float32(0.5)
 class PageColorizer(ABC):
     """Reduce, draft, colorize, enlarge, blend (Lee & Lee 2020, figure 1), with networks that a subclass runs.
 
-    The short side of the page is brought to the resolution the networks were trained at, padded with white paper to
-    a multiple they can halve; a long page of more than `PAGE_PIXELS` then is coloured in overlapping windows along its
+    The page is resized so that its short side is `options.resolution`, and padded with white paper to a multiple that
+    the networks can halve. A page that then has more than `page_pixels` is coloured in overlapping windows along its
     longer side, none of them shorter than wide.
 
     Args:
@@ -48,17 +45,21 @@ class PageColorizer(ABC):
         page_pixels: pixels of a page, or of a window of it, that the networks see at once.
 
     Attributes:
-        options: as given; assign another object to change them.
-        draft_only: stop after the first of two stages: the enlarged draft takes the place of the second's colour.
-        takes_hints: whether the networks read hints; those that do not can only have them enforced.
-        grey_pages: whether pages are grey pictures and no lines: they are reduced by their mean.
+        options: can be replaced by another object.
+        draft_only: stop after the first of two stages and enlarge the draft in place of the second's colour.
+        takes_hints: whether the networks read hints; otherwise hints can only be enforced.
+        grey_pages: whether pages are grey pictures instead of lines; these are reduced by their mean.
+        drafts: whether the networks make a draft first, so that `draft_only` can be set.
         samples: whether the networks sample their colours, so that a page has candidates.
-        seed: of what is sampled: another one, another candidate.
+        variants: titles of extras that are results themselves: hints are enforced and the line is blended in.
+        seed: of the sampled colours; each seed is one candidate.
     """
 
     takes_hints = True
     grey_pages = False
+    drafts = False
     samples = False
+    variants: tuple[str, ...] = ()
 
     def __init__(
         self, options: RenderingOptions, multiple: int, hint_spread: str, page_pixels: int = PAGE_PIXELS
@@ -76,14 +77,14 @@ class PageColorizer(ABC):
 
         Args:
             page: the line (1, h, w) in [-1, 1], paper = 1.
-            inputs: line, hints and spread hints (c, h/2, w/2) as the draft reads them.
+            inputs: line, hints and propagated hints (c, h/2, w/2) as the draft reads them.
 
         Returns:
-            The colours; with `draft_only` that of the last network is not looked at.
+            The colours; with `draft_only` the colour of the last network is not used.
         """
 
     def running(self) -> AbstractContextManager[None]:
-        """What is held while a page is coloured."""
+        """A context around the networks' work on one page."""
         return nullcontext()
 
     def candidate(self, seed: int) -> Self:
@@ -93,7 +94,7 @@ class PageColorizer(ABC):
         return other
 
     def with_options(self, **changes: Any) -> Self:
-        """The same with other options, around the same networks; None keeps what is."""
+        """The same with other options, around the same networks; None keeps the present value."""
         other = copy.copy(self)
         other.options = self.options.changed(**changes)
         return other
@@ -120,32 +121,31 @@ class PageColorizer(ABC):
         return self.color(line, hint_layer).full
 
     def color(self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None) -> ColorizationResult:
-        """Colour a line drawing and keep what happened on the way; arguments and errors as of `colorize`."""
-        drawn = LineLayer(line)
-        size = self.network_size(drawn.grey.shape)
+        """Colour a line drawing and return the steps as well; arguments and errors as of `colorize`."""
+        layer = LineLayer(line)
+        size = self.network_size(layer.grey.shape)
         half = (size[0] // 2, size[1] // 2)
-        reduced = self._reduced(drawn.grey, size)
+        reduced = self._reduced(layer.grey, size)
         draft_line = self._reduced(reduced, half)
-        grid = _on_grid(hints, drawn.grey.shape, half)
+        grid = _on_grid(hints, layer.grey.shape, half)
         if not (self.takes_hints or self.options.enforce_hints) and grid[..., 3].any():
-            raise ValueError("these networks take no hints; leave them out, or have them enforced (enforce_hints)")
-        # A grey picture has no lines that could hold up a hint's colour.
+            raise ValueError("these networks take no hints: leave them out, or set enforce_hints")
+        # A grey picture has no lines that would stop the colour of a hint.
         walls = np.full_like(draft_line, 255) if self.grey_pages else draft_line
         regions = self._regions(grid, walls)
         draft, colorized, extras = self._run(reduced, draft_line, grid, regions)
+        variants = [title for title in self.variants if title in extras]
         if self.draft_only:
             if draft is None:
-                raise ValueError("this system has one stage, and no draft to stop at")
+                raise ValueError("this system makes no draft to stop at")
             colorized = np.asarray(cv2.resize(draft, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
         if self.options.enforce_hints and regions is not None:
             paper = np.full_like(reduced, 255) if self.grey_pages else reduced
             colorized = enforce_hints(colorized, paper, grid, regions)
-            if WITHOUT_BACKGROUND in extras:
-                extras[WITHOUT_BACKGROUND] = enforce_hints(extras[WITHOUT_BACKGROUND], paper, grid, regions)
-        full = blending.blend(drawn.ink, colorized, self.options.blend)
-        if WITHOUT_BACKGROUND in extras:
-            extras[WITHOUT_BACKGROUND] = blending.blend(drawn.ink, extras[WITHOUT_BACKGROUND], self.options.blend)
-        return ColorizationResult(full, colorized, draft, reduced, grid, drawn.ink, extras)
+            extras |= {title: enforce_hints(extras[title], paper, grid, regions) for title in variants}
+        full = blending.blend(layer.ink, colorized, self.options.blend)
+        extras |= {title: blending.blend(layer.ink, extras[title], self.options.blend) for title in variants}
+        return ColorizationResult(full, colorized, draft, reduced, grid, layer.ink, extras)
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:
         """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S.
@@ -166,7 +166,7 @@ class PageColorizer(ABC):
         return lines.reduce_grey(page, size) if self.grey_pages else lines.reduce(page, size)
 
     def _regions(self, hint: Picture, line: Picture) -> propagation.WatershedRegions | None:
-        """Once for all that needs them: a flood takes as long as small networks do."""
+        """Segmented once for all that needs them: it takes as long as small networks do."""
         if self.hint_spread == "none" and not self.options.enforce_hints:
             return None
         return propagation.segment(hint, line, self.hint_spread == "reach" or self.options.enforce_hints)
@@ -223,7 +223,7 @@ class PageColorizer(ABC):
         # Rounded down to a multiple, so that windows overlap by a quarter at least, however coarse the multiple.
         step = max(longest * 3 // 4 // self.multiple, 1) * self.multiple
         position = np.arange(longest, dtype=np.float32) + 0.5
-        # Flat where a window begins: what it paints at its very edge, without a neighbour, is the least to be trusted.
+        # Flat where a window begins: its outermost pixels, without neighbours, are the least reliable.
         fade = np.sin(np.minimum(np.minimum(position, longest - position) * (2 * np.pi / longest), np.pi / 2)) ** 2
         for start in [*range(0, length - longest, step), length - longest]:
             stretch = slice(start, start + longest)
@@ -233,20 +233,20 @@ class PageColorizer(ABC):
                 yield slice(0, height), stretch, np.broadcast_to(fade[None, None], (1, height, longest))
 
 
-def _on_grid(given: Picture | Sequence[layers.Point] | None, shape: tuple[int, ...], grid: tuple[int, int]) -> Picture:
-    if given is None:
+def _on_grid(hints: Picture | Sequence[layers.Point] | None, shape: tuple[int, ...], grid: tuple[int, int]) -> Picture:
+    if hints is None:
         return np.zeros((*grid, 4), np.uint8)
-    if not isinstance(given, np.ndarray):
-        if isinstance(given, str) or not isinstance(given, Sequence):
-            raise ValueError(f"hints are an RGBA array or a list of (x, y, colour), not {type(given).__name__}")
-        return layers.place_points(given, (shape[0], shape[1]), grid)
-    layers.check_layer(given, (shape[0], shape[1]))
-    found = layers.reduce_layer(given, grid)
-    if given[..., 3].any() and not found[..., 3].any():
+    if not isinstance(hints, np.ndarray):
+        if isinstance(hints, str) or not isinstance(hints, Sequence):
+            raise ValueError(f"hints are an RGBA array or a list of (x, y, colour), not {type(hints).__name__}")
+        return layers.place_points(hints, (shape[0], shape[1]), grid)
+    layers.check_layer(hints, (shape[0], shape[1]))
+    reduced = layers.reduce_layer(hints, grid)
+    if hints[..., 3].any() and not reduced[..., 3].any():
         raise ValueError(
             f"the hints are too faint: none has an alpha of {layers.HINT_ALPHA} of 255; paint more opaquely"
         )
-    return found
+    return reduced
 
 
 def _paper(line: Picture) -> Channels:
@@ -255,7 +255,7 @@ def _paper(line: Picture) -> Channels:
 
 def _levels(color: NDArray[np.floating]) -> Picture:
     if not np.isfinite(color).all():
-        raise ValueError("the networks paint no colour but NaN or infinity: their weights are damaged")
+        raise ValueError("the networks return NaN or infinity: their weights are damaged")
     levels = np.rint((color.transpose(1, 2, 0) + 1) * 127.5)
     return np.ascontiguousarray(np.clip(levels, 0, 255).astype(np.uint8))
 

@@ -9,9 +9,7 @@ from linecolor.arrays import Floats, Picture
 Color = tuple[int, int, int]
 
 SAMPLES = 1 << 15
-"""Pixels that are looked at, evenly spread over the picture."""
-OPAQUE = 128
-"""Alpha from which a pixel of the reference counts."""
+"""Pixels that are sampled, evenly spread over the picture."""
 LEAST_SHARE = 0.002
 """A colour on fewer of the pixels is the blend of an edge, or dust."""
 DISTINCT = 7.0
@@ -21,7 +19,7 @@ _CELL = 6.0
 _ITERATIONS = 12
 
 
-def dominant_colors(picture: Picture, count: int = 12, alpha: Picture | None = None) -> list[tuple[Color, float]]:
+def dominant_colors(picture: Picture, count: int = 12) -> list[tuple[Color, float]]:
     """The colours that make up a picture, by k-means in CIELAB.
 
     Random starts give another palette each time and miss small accents (an eye, a ribbon). So the start is fixed: the
@@ -30,43 +28,37 @@ def dominant_colors(picture: Picture, count: int = 12, alpha: Picture | None = N
     Args:
         picture: (H, W, 3) RGB.
         count: colours at most, 1 to 64; fewer where the picture has no more.
-        alpha: (H, W), 255 = opaque; transparent pixels do not count.
 
     Returns:
-        ((r, g, b), share of the pixels), the largest share first; empty for a picture that is all transparent. A swatch
-        is the mean of its pixels, and swatches are `DISTINCT` apart.
+        ((r, g, b), share of the pixels), the largest share first. A swatch is the mean of its pixels, and swatches are
+        `DISTINCT` apart.
 
     Raises:
         ValueError: another shape or dtype, or a count out of range.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
         raise ValueError(f"a reference is (H, W, 3) uint8 RGB, got {picture.shape} {picture.dtype}")
-    if alpha is not None and (alpha.shape != picture.shape[:2] or alpha.dtype != np.uint8):
-        raise ValueError(f"alpha is (H, W) uint8 of the reference's size, got {alpha.shape} {alpha.dtype}")
     if not 1 <= count <= 64:
         raise ValueError(f"a palette has 1 to 64 colours, not {count}")
-    rgb = _sampled(picture, alpha)
-    if not len(rgb):
-        return []
+    rgb = _sampled(picture)
     lab = cv2.cvtColor((rgb.astype(np.float32) / 255)[None], cv2.COLOR_RGB2Lab)[0]
     centers = _spread_out(lab, count)
     labels = _nearest(lab, centers)
     if len(centers) > 1:
         stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, _ITERATIONS, 0.5)
         start = labels[:, None].astype(np.int32)
-        _, found, moved = cv2.kmeans(lab, len(centers), start, stop, 1, cv2.KMEANS_USE_INITIAL_LABELS)
-        labels, centers = np.asarray(found, np.int64).ravel(), np.asarray(moved, np.float32)
+        _, assigned, moved = cv2.kmeans(lab, len(centers), start, stop, 1, cv2.KMEANS_USE_INITIAL_LABELS)
+        labels, centers = np.asarray(assigned, np.int64).ravel(), np.asarray(moved, np.float32)
     return _swatches(rgb, centers, labels)
 
 
-def _sampled(picture: Picture, alpha: Picture | None) -> Picture:
-    """(n, 3): evenly spread pixels, without the transparent ones."""
+def _sampled(picture: Picture) -> Picture:
+    """(n, 3): evenly spread pixels."""
     height, width = picture.shape[:2]
     step = max(1, int(np.ceil(np.sqrt(height * width / SAMPLES))))
     # A thin strip would be skipped whole by steps as large as it is wide.
     ys, xs = (np.arange(min(step, side) // 2, side, min(step, side)) for side in (height, width))
-    seen = picture[np.ix_(ys, xs)].reshape(-1, 3)
-    return seen if alpha is None else seen[alpha[np.ix_(ys, xs)].ravel() >= OPAQUE]
+    return picture[np.ix_(ys, xs)].reshape(-1, 3)
 
 
 def _spread_out(lab: Floats, count: int) -> Floats:
@@ -105,9 +97,9 @@ def _swatches(rgb: Picture, centers: Floats, labels: NDArray[np.integer]) -> lis
             home.append(cluster)
         elif members[cluster] >= max(1, LEAST_SHARE * len(labels)):
             merged.append([cluster])
-    found = []
+    swatches = []
     for group in merged:
         inside = np.isin(labels, group)
         red, green, blue = (int(value) for value in np.rint(rgb[inside].mean(axis=0)))
-        found.append(((red, green, blue), float(inside.mean())))
-    return sorted(found, key=lambda swatch: -swatch[1])
+        swatches.append(((red, green, blue), float(inside.mean())))
+    return sorted(swatches, key=lambda swatch: -swatch[1])

@@ -1,11 +1,8 @@
-"""What comes out of colouring a page, and what the networks make of a window of it. NumPy only."""
+"""The result of colouring a page, and the output of the networks for a window of it. NumPy only."""
 
 from dataclasses import dataclass, field
 
 from linecolor.arrays import Channels, Picture
-
-WITHOUT_BACKGROUND = "without background network"
-"""Of the extras of a result the one that is a result itself, and blended as such."""
 
 
 @dataclass
@@ -19,8 +16,8 @@ class ColorizationResult:
         line: (h, w) uint8, the reduced line the networks saw.
         hint: (h/2, w/2, 4) uint8 RGBA, the hints on the draft's grid.
         ink: (H, W) or (H, W, 3) uint8, the line as it lies over the colour.
-        extras: what else there is to see, by name: (h, w) or (h, w, 3) uint8 at network size, `WITHOUT_BACKGROUND` at
-            the line's.
+        extras: what else there is to see, by title: (h, w) or (h, w, 3) uint8 at network size, or at the line's where
+            it is a result itself (`PageColorizer.variants`).
     """
 
     full: Picture
@@ -34,7 +31,7 @@ class ColorizationResult:
 
 @dataclass
 class NetworkOutput:
-    """What the networks make of a window of a page; all in [-1, 1].
+    """The output of the networks for a window of a page; all in [-1, 1].
 
     Attributes:
         color: (3, h, w) RGB.

@@ -1,8 +1,9 @@
 """A drawing on its way from the line to the result: one row of a figure."""
 
 from linecolor.arrays import Picture
-from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
+from linecolor.rendering.result import ColorizationResult
 from linecolor.samples import FullDrawing
+from linecolor.systems.comic import WITHOUT_BACKGROUND
 
 
 def figure_row(drawing: FullDrawing, coloring: ColorizationResult) -> dict[str, Picture]:

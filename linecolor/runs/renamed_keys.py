@@ -4,7 +4,6 @@ import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 RENAMED = {
@@ -29,7 +28,7 @@ _INTERPOLATION = re.compile(r"(?<=\$\{)[A-Za-z_][\w.]*(?=\})")
 
 def new_key(key: str) -> str | None:
     """What a dotted key is called now; None if it was not renamed."""
-    return _translate(key, _table())
+    return _translate(key, RENAMED)
 
 
 def old_key(key: str) -> str:
@@ -101,7 +100,7 @@ def _rename_override(word: str) -> str:
 
 def _rename_inside(key: str, value: str) -> str:
     """Old keys inside a value such as {uncut: 0.4, collage: 0.1} of pairs.crop."""
-    for old, new in _table().items():
+    for old, new in RENAMED.items():
         above, leaf = old.rpartition(".")[::2]
         parts = above.split(".")[: key.count(".") + 1]
         if _translate(key, {".".join(parts): key}) is None:
@@ -124,12 +123,3 @@ def _translate(key: str, table: Mapping[str, str]) -> str | None:
 @cache
 def _report(old: str, new: str) -> None:
     print(f"{old} is now called {new}; the old name is still read", file=sys.stderr)
-
-
-@cache
-def _table() -> dict[str, str]:
-    """The renamed keys; while keys are being renamed group by group, those whose new name conf/ has already."""
-    package = Path(__file__).resolve().parents[1]
-    conf = next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir())
-    known = {group: "".join(path.read_text() for path in (conf / group).glob("*.yaml")) for group in ("stage", "pairs")}
-    return {old: new for old, new in RENAMED.items() if new.rpartition(".")[2] + ":" in known[old.partition(".")[0]]}

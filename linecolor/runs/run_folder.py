@@ -1,9 +1,11 @@
 """A run on disk: its folders, what is complete, and what must not change between two starts."""
 
 import json
+import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -70,12 +72,12 @@ class RunFolder:
         """Folder of a training stage."""
         return self.path / name
 
-    def record(self, config: dict[str, Any], command: list[str]) -> None:
-        """Make the folder and write config.yaml and run.json: what was asked for, and with what."""
+    def record(self, config: Mapping[str, Any], command: list[str]) -> None:
+        """Make the folder and write config.yaml and run.json: what was requested, and with what."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for left in self.path.rglob(".*.tmp"):  # of a program that was killed while it wrote
-            left.unlink(missing_ok=True)
-        write_atomically(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False).encode())
+        for partial in self.path.rglob(".*.tmp"):  # of a program that was killed while it wrote
+            partial.unlink(missing_ok=True)
+        write_atomically(self.path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False).encode())
         facts = {"command": command, "versions": versions(), "commit": commit(), "machine": machine()}
         write_atomically(self.path / "run.json", json.dumps(facts, indent=2).encode())
 
@@ -89,30 +91,30 @@ class RunFolder:
         if done > steps:
             raise ValueError(
                 f"{self.stage(stage)} was trained for {done} steps, more than stage.{stage}.steps={steps}: give this "
-                "run another name=..., or ask for as many or more"
+                "run another name=..., or request as many or more"
             )
         return done == steps
 
-    def is_begun(self, stage: str) -> bool:
+    def is_started(self, stage: str) -> bool:
         """Whether a stage has something to continue from, or to lose."""
         folder = self.stage(stage)
-        left = [folder / "complete.json", *(folder / "checkpoints" / name for name in CHECKPOINTS)]
-        return any(path.is_file() for path in left)
+        traces = [folder / "complete.json", *(folder / "checkpoints" / name for name in CHECKPOINTS)]
+        return any(path.is_file() for path in traces)
 
-    def check_resume(self, resume: str, stages: list[str]) -> None:
-        """Hold a start to what was said of continuing.
+    def check_resume(self, resume: str, stages: Iterable[str]) -> None:
+        """Refuse to continue a run, or to start it anew, where `resume` says otherwise.
 
         Args:
             resume: `auto`, `must` or `never`.
             stages: of the run.
 
         Raises:
-            ValueError: for `must` without a begun run, `never` with one.
+            ValueError: for `must` without a run that was started, `never` with one.
         """
-        begun = [stage for stage in stages if self.is_begun(stage)]
-        if resume == "never" and begun:
-            raise ValueError(f"{self.path} holds a begun run and resume=never: give the run another name=...")
-        if resume == "must" and not begun:
+        started = any(self.is_started(stage) for stage in stages)
+        if resume == "never" and started:
+            raise ValueError(f"{self.path} holds a started run and resume=never: give the run another name=...")
+        if resume == "must" and not started:
             raise ValueError(f"resume=must, but there is no checkpoint in {self.path}: is name=... right?")
 
     def complete(self, stage: str, facts: dict[str, Any]) -> None:
@@ -121,39 +123,24 @@ class RunFolder:
         write_atomically(self.stage(stage) / "complete.json", json.dumps(facts, indent=2).encode(), durable=True)
 
     def facts(self, stage: str) -> dict[str, Any]:
-        """What `complete` was told; empty for a stage that is not complete."""
+        """What `complete` recorded; empty for a stage that is not complete."""
         path = self.stage(stage) / "complete.json"
         return read_settings(path) if path.is_file() else {}
 
-    def check(self, stage: str, decisive: dict[str, Any]) -> None:
-        """Refuse to continue a stage with other settings than it was begun with.
-
-        A stage without a checkpoint has nothing to lose and is not held to anything.
-
-        Args:
-            stage: name of the stage.
-            decisive: the settings its weights depend on; devices, workers and loggers do not belong here.
-
-        Raises:
-            ValueError: naming every difference.
-        """
-        path = self.stage(stage) / "settings.yaml"
-        if not self.is_begun(stage) or not path.is_file():
-            return
-        before, now = (_flat(_with_new_keys(stage, settings)) for settings in (read_settings(path), decisive))
-        changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
-        if changed:
-            listed = "; ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
-            raise ValueError(
-                f"{self.stage(stage)} was begun with other settings ({listed}). "
-                f"Give this run another name=..., or delete {self.stage(stage)} to train it anew"
-            )
-
-    def hold(self, stage: str, decisive: dict[str, Any]) -> None:
-        """Keep the settings of a stage that begins, for `check`."""
+    def save_fingerprint(self, stage: str, fingerprint: dict[str, Any]) -> None:
+        """Keep the settings that the weights of a stage depend on, before it starts."""
         path = self.stage(stage) / "settings.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, yaml.safe_dump(decisive, sort_keys=False).encode(), durable=True)
+        write_atomically(path, yaml.safe_dump(fingerprint, sort_keys=False).encode(), durable=True)
+
+    def saved_fingerprint(self, stage: str) -> dict[str, Any] | None:
+        """What `save_fingerprint` kept; None if there is nothing.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        path = self.stage(stage) / "settings.yaml"
+        return read_settings(path) if path.is_file() else None
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -188,13 +175,13 @@ def read_config(run: Path) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Versions of Python and the packages that results depend on."""
-    found = {"python": platform.python_version()}
+    result = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            result[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            result[package] = "not installed"
+    return result
 
 
 def commit() -> str | None:
@@ -203,18 +190,16 @@ def commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        found = subprocess.run(
+        described = subprocess.run(
             ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True, timeout=10
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found.stdout.strip() or None
+    return described.stdout.strip() or None
 
 
 def machine() -> dict[str, Any]:
     """The hardware that figures of speed belong to."""
-    import os
-
     import torch
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
@@ -226,17 +211,6 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _with_new_keys(stage: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """A stage's settings of an older build: its own are not under its name."""
-    renamed = rename_keys({**settings, "stage": {stage: settings.get("stage", {})}})
-    return {**renamed, "stage": renamed["stage"][stage]}
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + str(key)] = value
-    return flat
+def hardware(machine: Mapping[str, Any]) -> str:
+    """What `machine` gave, in words."""
+    return ", ".join(machine["gpus"]) or f"{machine['cores']} CPU cores ({machine['cpu']})"

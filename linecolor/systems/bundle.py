@@ -22,7 +22,7 @@ from linecolor.systems.registry import stage_of, system_of
 WEIGHTS, CARD = "linecolor.safetensors", "bundle.yaml"
 FORMAT = 1
 RELEASE = Path(__file__).parents[1] / "weights" / "release"
-"""The trained weights in the box; `experiment=release` makes them."""
+"""The bundled weights, which `experiment=release` trains."""
 MOST_CARD_BYTES = 1_000_000
 MOST_BYTES = 4 * 2**30
 
@@ -127,7 +127,7 @@ class _CardLoader(yaml.SafeLoader):
 
 
 def find_bundle(bundle_or_run: str | Path | None = None) -> Path:
-    """The folder of a bundle: the one named, that of the run named, or the one in the box.
+    """The folder of a bundle: the one named, that of the run named, or the bundled weights.
 
     Raises:
         FileNotFoundError: if there is none; the message says what to give.
@@ -208,7 +208,7 @@ def _check_buildable(path: Path, name: str, architecture: dict[str, Any]) -> Non
     try:
         with torch.device("meta"):
             network = _built(name, architecture)
-    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+    except Exception as error:  # whatever the constructor of another package raises
         raise ValueError(f"{path}: describes a {name} network that cannot be built ({error})") from None
     size = sum(parameter.numel() * 4 for parameter in network.parameters())
     if size > MOST_BYTES:

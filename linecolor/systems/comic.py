@@ -5,44 +5,32 @@ All pictures are RGB in [-1, 1], masks 1 where they hold; B pages at once.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linecolor.rendering.result import WITHOUT_BACKGROUND
+from linecolor.networks.low_resolution import LowResolutionColorizer
 from linecolor.systems.pipelines import Part, Pipeline, WindowColors, WindowOptions, doubled
 from linecolor.systems.registry import SYSTEMS
 
 LOW, DETECTOR, POLISHING, PLAIN = SYSTEMS["comic"].names
 """The networks, by the names of their training stages; the last is trained without the background's channels."""
-BACKGROUND, LOW_COLOR = "background", "low-resolution colour"
+
+BACKGROUND, LOW_COLOR, WITHOUT_BACKGROUND = "background", "low-resolution colour", "without background network"
 """Titles of what there is to see next to the result."""
-
-
-class LowResolution(Protocol):
-    """What of `networks.low_resolution.LowResolutionColorizer` is used here."""
-
-    def cells(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of the colours of a page."""
-
-    def draw_uniforms(self, batch: int, height: int, width: int, generator: torch.Generator) -> Tensor:
-        """The randomness of a sample."""
-
-    def sample(self, line: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
-        """Colours (B, 3, h, w)."""
 
 
 @dataclass
 class ComicColors:
-    """What the networks make of an outline; what has no network is None.
+    """What the networks make of an outline; None where there is no network for it.
 
     Attributes:
         low: (B, 3, H, W), the sampled colours, each cell as a square.
         foreground: (B, 1, H, W) in [0, 1], the probability of foreground.
         color: (B, 3, H, W), the result of the last network there is.
-        plain: (B, 3, H, W), the result of the polishing network that knows of no background.
+        plain: (B, 3, H, W), the result of the polishing network without the background's channels.
     """
 
     low: Tensor
@@ -52,20 +40,20 @@ class ComicColors:
 
 
 def sample(colorizer: nn.Module, line: Tensor, generator: torch.Generator, temperature: float) -> Tensor:
-    """Colours (B, 3, h, w), the cells of these outlines (B, 1, H, W), with the noise that the generator draws."""
-    network = cast(LowResolution, colorizer)
+    """Sampled colours (B, 3, h, w), one for each cell of these outlines (B, 1, H, W)."""
+    network = cast(LowResolutionColorizer, colorizer)
     uniforms = network.draw_uniforms(len(line), *network.cells(*line.shape[-2:]), generator)
     return network.sample(line, uniforms, temperature).float()
 
 
 def background_of(foreground: Tensor) -> Tensor:
-    """The mask of the background, 1 where the probability of foreground is below a half."""
+    """The mask of the background (B, 1, H, W): 1 where the probability of foreground is below a half."""
     return (foreground < 0.5).float()
 
 
 def mean_color(color: Tensor, area: Tensor) -> Tensor:
-    """The mean colour (B, 3, 1, 1) over an area (B, 1, H, W) in [0, 1]; of no area at all, that of the picture."""
-    # A thousandth of a pixel of everything, so that an empty area has a mean, and a gradient that is finite.
+    """The mean colour (B, 3, 1, 1) over an area (B, 1, H, W) in [0, 1]; over an empty area, that of the picture."""
+    # Every pixel counts a little, in all a thousandth of one: an empty area has a mean and a finite gradient.
     weight = area + 1e-3 / area[0].numel()
     return (color * weight).sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True)
 
@@ -76,11 +64,11 @@ def composite(color: Tensor, foreground: Tensor, background: Tensor) -> Tensor:
 
 
 def background_loss(color: Tensor, foreground: Tensor, truth: Tensor) -> Tensor:
-    """What the background detector learns from: L1 between the composite and the truth as it is.
+    """Loss of the background detector: L1 between the composite and the unchanged truth.
 
-    The background of the composite is the mean of the *truth's* background: then one colour is right where the truth is
-    even, and a sampled colour where it could be predicted. Were the truth's background evened as well, nothing could
-    beat a page that is all background.
+    The background of the composite is the mean of the *truth's* background. One colour is then right where the truth
+    is even, and a sampled colour where it could be predicted. If the truth's background were averaged as well, a page
+    that is all background would always win.
 
     Args:
         color: sampled colours at the truth's size.
@@ -91,15 +79,16 @@ def background_loss(color: Tensor, foreground: Tensor, truth: Tensor) -> Tensor:
 
 
 def polishing_loss(color: Tensor, truth: Tensor, line: Tensor, ink: float) -> Tensor:
-    """L1, in which ink counts less than paper: at full size the line lies over whatever is painted under it.
+    """L1 that counts ink less than paper: at full size the line covers what is painted under it.
 
-    Made to paint the ink as well, a small network darkens what is beside it, and no area is even to its edge.
+    A small network that must paint the ink as well darkens the pixels next to it, and areas are not even up to their
+    edges.
 
     Args:
         color: (B, 3, H, W).
         truth: (B, 3, H, W).
         line: the outline (B, 1, H, W) in [-1, 1].
-        ink: weight of black ink, of white paper it is 1; with 1 everything counts alike.
+        ink: weight of black ink; that of white paper is 1.
     """
     weight = ink + (1 - ink) * ((line + 1) / 2).square()
     return ((color - truth).abs() * weight).mean() / weight.mean()
@@ -110,9 +99,9 @@ def polishing_input(line: Tensor, low: Tensor, foreground: Tensor, mask: Tensor,
 
     Args:
         line: the outline (B, 1, H, W).
-        low: low-resolution colours at the outline's size (B, 3, H, W); the mask's area is filled with their mean there.
+        low: low-resolution colours at the outline's size (B, 3, H, W); inside the mask they are averaged.
         foreground: (B, 1, H, W) in [0, 1].
-        mask: (B, 1, H, W); of a random shape in training, the background in use.
+        mask: (B, 1, H, W); a random shape in training, the background in use.
         mean: colour of the background (B, 3, 1, 1).
     """
     filled = composite(low, 1 - mask, mean_color(low, mask))
@@ -121,18 +110,18 @@ def polishing_input(line: Tensor, low: Tensor, foreground: Tensor, mask: Tensor,
 
 
 def enlarge(low: Tensor, size: tuple[int, ...] | torch.Size) -> Tensor:
-    """Low-resolution colours at a page's size, without steps between the cells."""
+    """Low-resolution colours (B, 3, h, w) at a page's size, without steps between the cells."""
     return F.interpolate(low, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 def random_masks(batch: int, size: tuple[int, int], device: torch.device) -> Tensor:
-    """Blobs (B, 1, H, W) in {0, 1} that cover nothing to most of a page, from torch's own random stream.
+    """Blobs (B, 1, H, W) in {0, 1} that cover none to most of a page, from torch's global generator.
 
-    Drawn on the CPU, so that every device masks alike.
+    Drawn on the CPU, so that every device gets the same masks.
     """
     cells = torch.randn(batch, 1, 6, 6)
     field = F.interpolate(cells, size=size, mode="bicubic", align_corners=False)
-    share = torch.rand(batch) * 1.1 - 0.2  # nearly a fifth of the pages has none
+    share = torch.rand(batch) * 1.1 - 0.2  # nearly a fifth of the pages gets none
     ordered = field.flatten(1).sort(dim=1, descending=True).values
     place = (share.clamp(0, 1) * (ordered.shape[1] - 1)).long()
     level = ordered.gather(1, place[:, None]).view(-1, 1, 1, 1)
@@ -147,16 +136,15 @@ def color_comic(
     with_plain: bool,
     hint: Tensor | None = None,
 ) -> ComicColors:
-    """Colour outlines with as many of the networks as there are.
+    """Colour outlines with the networks that are there.
 
     Args:
         networks: by `LOW`, `DETECTOR`, `POLISHING` and `PLAIN`, the first at least; in evaluation mode.
         line: outline (B, 1, H, W) in [-1, 1], paper = 1.
         seed: of the sampled colours: another seed, other colours.
-        temperature: 1 samples as learned, less is bolder about what is likely, 0 takes the likeliest.
-        with_plain: also colour with the network that knows of no background; it is the last one where `POLISHING` is
-            missing.
-        hint: (B, 4, H, W) by `hints.CONVENTION`; those on the background that was found say what colour it has.
+        temperature: 1 samples as learned, less keeps to what is likely, 0 takes the likeliest.
+        with_plain: also run `PLAIN`; without `POLISHING` its result is the colour.
+        hint: (B, 4, H, W) by `hints.CONVENTION`; hints on the detected background set its colour.
     """
     size = line.shape[-2:]
     cells = sample(networks[LOW], line, torch.Generator().manual_seed(seed), temperature)
@@ -170,13 +158,13 @@ def color_comic(
     sampled = low
     if hint is not None:
         on_background = hint[:, 3:] * mask
-        told = on_background.amax((2, 3), keepdim=True) > 0
-        mean = torch.where(told, mean_color(hint[:, :3], on_background), mean)
-        low = torch.where(told, composite(low, 1 - mask, mean), low)
+        is_hinted = on_background.amax((2, 3), keepdim=True) > 0
+        mean = torch.where(is_hinted, mean_color(hint[:, :3], on_background), mean)
+        low = torch.where(is_hinted, composite(low, 1 - mask, mean), low)
     plain = None
     if PLAIN in networks and (with_plain or POLISHING not in networks):
-        nothing = torch.zeros_like(mask)
-        plain = networks[PLAIN](polishing_input(line, sampled, nothing, nothing, mean))
+        empty = torch.zeros_like(mask)
+        plain = networks[PLAIN](polishing_input(line, sampled, empty, empty, mean))
     if POLISHING in networks:
         color = networks[POLISHING](polishing_input(line, low, foreground, mask, mean))
         return ComicColors(squares, foreground, color, plain)
@@ -190,6 +178,7 @@ class ComicColorizer(Pipeline):
     """
 
     whole_pages = True
+    variants = (WITHOUT_BACKGROUND,)
 
     @property
     def grey_pages(self) -> bool:
@@ -199,19 +188,19 @@ class ComicColorizer(Pipeline):
     def color(self, line: Tensor, inputs: Tensor, options: WindowOptions) -> WindowColors:
         """Colour a page; see `Pipeline.color`."""
         outline, hint = inputs[:, :1], inputs[:, 1:5]
-        found = color_comic(self.networks, outline, options.seed, options.temperature, options.comparisons, hint)
+        colors = color_comic(self.networks, outline, options.seed, options.temperature, options.comparisons, hint)
         extras = {}
-        if found.foreground is not None:
-            extras[BACKGROUND] = doubled(background_of(found.foreground) * 2 - 1)
-        extras[LOW_COLOR] = F.interpolate(found.low, scale_factor=2, mode="nearest")
-        if found.plain is not None:
-            extras[WITHOUT_BACKGROUND] = doubled(found.plain)
-        return WindowColors(doubled(found.color), extras=extras)
+        if colors.foreground is not None:
+            extras[BACKGROUND] = doubled(background_of(colors.foreground) * 2 - 1)
+        extras[LOW_COLOR] = F.interpolate(colors.low, scale_factor=2, mode="nearest")
+        if colors.plain is not None:
+            extras[WITHOUT_BACKGROUND] = doubled(colors.plain)
+        return WindowColors(doubled(colors.color), extras=extras)
 
     def run_once(self, line: Tensor, inputs: Tensor) -> None:
         """The networks that a page goes through; sampling has the products of one pass over all cells."""
         outline = inputs[:, :1]
-        rows, columns = cast(LowResolution, self.networks[LOW]).cells(*outline.shape[-2:])
+        rows, columns = cast(LowResolutionColorizer, self.networks[LOW]).cells(*outline.shape[-2:])
         self.networks[LOW](outline, outline.new_empty(len(outline), 3, rows, columns))
         if DETECTOR in self.networks:
             self.networks[DETECTOR](outline)

@@ -32,7 +32,7 @@ def find_device(wanted: str) -> torch.device:
         return torch.device(next(name for name, there in have.items() if there))
     if not have.get(wanted.split(":")[0], False):
         there = ", ".join(name for name, is_there in have.items() if is_there)
-        raise ValueError(f"device {wanted} is not to be had here; there is {there}")
+        raise ValueError(f"device {wanted} is not available here; there is {there}")
     return torch.device(wanted)
 
 
@@ -69,8 +69,8 @@ class LineColorizer(PageColorizer):
         super().__init__(options, self.pipeline.multiple, hint_spread, page_pixels)
         self.networks = networks
         self.device = torch.device(device)
-        self.takes_hints, self.samples = self.system.takes_hints, self.system.samples
-        self.grey_pages = self.pipeline.grey_pages
+        self.takes_hints, self.drafts, self.samples = self.system.takes_hints, self.system.drafts, self.system.samples
+        self.grey_pages, self.variants = self.pipeline.grey_pages, self.pipeline.variants
         self.comparisons = False
 
     @classmethod

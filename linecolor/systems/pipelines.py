@@ -76,9 +76,11 @@ class Pipeline(ABC):
 
     Attributes:
         whole_pages: whether a page must be seen in one piece, however long it is.
+        variants: titles of extras that are results themselves, and are blended as such.
     """
 
     whole_pages = False
+    variants: tuple[str, ...] = ()
 
     def __init__(self, networks: Mapping[str, nn.Module]) -> None:
         self.networks = networks

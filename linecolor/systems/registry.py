@@ -135,6 +135,11 @@ def systems() -> dict[str, System]:
     return SYSTEMS | _installed()[0]
 
 
+def packages() -> set[str]:
+    """The names of other packages that register systems; none of them is imported."""
+    return {entry.module.partition(".")[0] for entry in entry_points(group=ENTRY_POINTS)}
+
+
 def system_of(stages: Sequence[str]) -> System:
     """The system that these stages are the first ones of.
 

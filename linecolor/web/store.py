@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from linecolor.rendering.page_colorizer import PageColorizer
@@ -15,6 +16,7 @@ MAX_DRAWINGS = 32
 IDLE_SECONDS = 3600.0
 
 
+@dataclass(eq=False)
 class DrawingStore:
     """Uploaded drawings, each one a file in a private folder.
 
@@ -29,21 +31,14 @@ class DrawingStore:
         clock: a monotonic one, in seconds.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        colorizers: Mapping[int, PageColorizer],
-        max_pixels: int,
-        max_drawings: int = MAX_DRAWINGS,
-        idle_seconds: float = IDLE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.folder = folder
-        self.colorizers = colorizers
-        self.max_pixels = max_pixels
-        self.max_drawings = max_drawings
-        self.idle_seconds = idle_seconds
-        self.clock = clock
+    folder: Path
+    colorizers: Mapping[int, PageColorizer]
+    max_pixels: int
+    max_drawings: int = MAX_DRAWINGS
+    idle_seconds: float = IDLE_SECONDS
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._held: OrderedDict[str, tuple[Drawing, float]] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -11,6 +11,8 @@ from datamodules.illustrations import Illustrations, Page, collage
 from datamodules.pair_settings import CropSettings, PairSettings
 from datamodules.recipe import SampleKey, draw_crop, sample_collage_partners
 from datamodules.sources.drawing import Drawing
+from linecolor.experiment.config import default_data
+from linecolor.experiment.config_sections import DataConfig
 from linecolor.experiment.data import data_licence, load_drawings
 from linecolor.images import write_png
 
@@ -76,11 +78,8 @@ def prepared(folder: Path, names: dict[str, str], licence: str) -> Path:
     return folder
 
 
-def settings_of(root: Path, *more: Path) -> dict:
-    return {
-        "root": str(root), "more": [str(folder) for folder in more], "lines": None, "manifest": None,
-        "test_share": 0.05, "verify": "header", "overfit": 0,
-    }  # fmt: skip
+def settings_of(root: Path, *more: Path) -> DataConfig:
+    return default_data(root=str(root), more=[str(folder) for folder in more])
 
 
 def test_of_further_data_sets_only_training_drawings_are_taken(tmp_path):
@@ -90,7 +89,7 @@ def test_of_further_data_sets_only_training_drawings_are_taken(tmp_path):
     assert [(one.id, one.split) for one in load_drawings(data).drawings] == [
         ("a1", "train"), ("a2", "test"), ("b1", "train")
     ]  # fmt: skip
-    licence = data_licence(data)
+    licence = data_licence(data.roots)
     assert licence is not None
     assert licence["name"] == "CC BY; CC0"
     assert licence["attribution"] == "by CC BY; by CC0"

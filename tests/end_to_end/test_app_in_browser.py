@@ -282,7 +282,7 @@ def test_colors_come_from_the_result(app, page):
     sync_api.expect(app.page.locator("#brush")).to_have_attribute("aria-pressed", "true")
 
 
-def test_what_cannot_be_read_is_told_and_the_drawing_stays(app, tmp_path, page):
+def test_what_cannot_be_read_is_reported_and_the_drawing_stays(app, tmp_path, page):
     app.open(page)
     (tmp_path / "notes.png").write_text("no picture")
     app.page.set_input_files("#open", tmp_path / "notes.png")
@@ -299,7 +299,7 @@ def test_a_drawing_the_server_lost_is_opened_again_by_itself(app, page):
     app.choose(RED)
     app.paint((0.1, 0.5))
     assert is_color(app.at("#result", 0.25, 0.8), RED)
-    app.faults.clear()  # the browser notes the 404 that told the page
+    app.faults.clear()  # the browser notes the 404 that the page received
 
 
 def test_two_users_at_once_see_their_own_drawings(browser, address, page, tmp_path):

@@ -61,8 +61,3 @@ def test_an_unevaluated_run_is_named(two, tmp_path):
 def test_mistakes_are_told(two, arguments, said):
     assert said in refused("compare", *arguments, "-o", "never.html", cwd=two)
     assert not (two / "never.html").exists()
-
-
-def test_help_shows_examples(tmp_path):
-    done = run("compare", "--help", cwd=tmp_path)
-    assert "examples:\n  linecolor-compare runs/demo runs/mine" in done.stdout

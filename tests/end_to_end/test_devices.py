@@ -1,12 +1,13 @@
 """One run on two processes, on one, and on two of torchrun's: the same samples, the same losses."""
 
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from lightning_modules.callbacks.stage_checkpoint import check_devices_agree
 from linecolor.runs.record import read_record
 from tests.end_to_end.program import TINY, Program, data, refused, run
 from tests.lightning_modules.brief_training import growth_allowed
@@ -110,37 +111,31 @@ def test_sruns_processes_train_together(alone, picture_folder, tmp_path):
     assert_same_losses(alone, tmp_path, "draft", 6)
 
 
-def test_devices_whose_weights_differ_are_found_out(tmp_path):
+@pytest.mark.parametrize("drift", [0, 1e-6])
+def test_devices_whose_weights_differ_are_found_out(on_two_ranks, drift):
     """Two gloo processes; one of them has lost its way."""
-    script = """
-import sys, torch, torch.distributed as dist
-from lightning_modules.callbacks.stage_checkpoint import check_devices_agree
-rank, drift = int(sys.argv[1]), float(sys.argv[2])
-dist.init_process_group("gloo", init_method="file://" + sys.argv[3], rank=rank, world_size=2)
-class Stage(torch.nn.Linear):
-    steps = 7
-    def all_gather(self, tensor):
-        found = [torch.empty_like(tensor) for _ in range(2)]
-        dist.all_gather(found, tensor)
-        return torch.stack(found)
-torch.manual_seed(0)
-stage = Stage(8, 8)
-with torch.no_grad():
-    stage.weight[0, 0] += drift * rank
-class Trainer:
-    world_size = 2
-check_devices_agree(Trainer, stage)
-"""
-    for drift, code in (("0", 0), ("1e-6", 1)):
-        meeting = tmp_path / f"meeting{drift}"
-        line = [sys.executable, "-c", script]
-        tasks = [
-            subprocess.Popen([*line, rank, drift, str(meeting)], stderr=subprocess.PIPE, text=True, cwd=Path.cwd())
-            for rank in ("0", "1")
-        ]
-        told = [task.communicate()[1] for task in tasks]
-        assert [task.returncode for task in tasks] == [code, code], told
-        assert code == 0 or all("weights differ at step 7" in text for text in told)
+
+    class Stage(torch.nn.Linear):
+        steps = 7
+
+        def all_gather(self, tensor):
+            found = [torch.empty_like(tensor) for _ in range(2)]
+            torch.distributed.all_gather(found, tensor)
+            return torch.stack(found)
+
+    def check(rank: int) -> str:
+        torch.manual_seed(0)
+        stage = Stage(8, 8)
+        with torch.no_grad():
+            stage.weight[0, 0] += drift * rank
+        try:
+            check_devices_agree(SimpleNamespace(world_size=2), stage)
+        except RuntimeError as error:
+            return str(error)
+        return "they agree"
+
+    expected = "weights differ at step 7" if drift else "they agree"
+    assert all(expected in told for told in on_two_ranks(check))
 
 
 @pytest.mark.parametrize("system", ["pix2pix", "alacgan"])

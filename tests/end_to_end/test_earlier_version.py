@@ -7,17 +7,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.data import load_drawings
+from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
 from linecolor.runs.record import read_record
 from linecolor.runs.run_folder import RunFolder
 from linecolor.systems.line_colorizer import LineColorizer
@@ -40,17 +40,11 @@ def check_settings(run: Path, name: str, *more: str) -> None:
 
     All that this test calls of the training program is called here.
     """
-    from linecolor.experiment.data import load_drawings
-    from linecolor.experiment.stage import decisive_settings
-    from linecolor.runs.renamed_keys import rename_overrides
-
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config: Any = OmegaConf.to_container(compose("train", rename_overrides(words(name, *more))), resolve=True)
+    config = RunConfig.from_hydra(compose_training(words(name, *more)))
     folder = RunFolder(run)
-    scan = load_drawings(config["data"])
-    for stage in config["stages"]:
-        folder.check(stage, decisive_settings(stage, config, folder, scan))
+    scan = load_drawings(config.data)
+    for stage in config.stages:
+        check_resumable(stage, resume_fingerprint(stage, config, folder, scan), folder)
 
 
 def words(name: str, *more: str) -> list[str]:
@@ -119,9 +113,9 @@ def off_the_way(start: dict[str, torch.Tensor], found: dict[str, torch.Tensor], 
 def test_the_command_without_a_change_is_accepted_and_with_one_refused(home):
     check_settings(home / "runs/begun", "begun")
     check_settings(home / "runs/begun", "begun", "stage.colorizer.record_every=5", "data.workers=3")
-    with pytest.raises(ValueError, match=r"begun with other settings \(stage\.max_grad_norm: 1\.0 then, 0\.5 now\)"):
+    with pytest.raises(ValueError, match=r"started with other settings \(stage\.max_grad_norm: 1\.0 then, 0\.5 now\)"):
         check_settings(home / "runs/begun", "begun", "stage.colorizer.clip=0.5")
-    with pytest.raises(ValueError, match=r"begun with other settings \(seed: 0 then, 7 now\)"):
+    with pytest.raises(ValueError, match=r"started with other settings \(seed: 0 then, 7 now\)"):
         check_settings(home / "runs/begun", "begun", "seed=7")
 
 
@@ -130,10 +124,10 @@ def test_the_settings_of_every_system_are_accepted_and_a_change_is_refused(name,
     shutil.copytree(EARLIER / "settings" / name, tmp_path / name)
     check_settings(tmp_path / name, name)
     for stage in STAGES[name]:
-        assert RunFolder(tmp_path / name).is_begun(stage), "what is not begun is held to nothing"
+        assert RunFolder(tmp_path / name).is_started(stage), "what has no checkpoint may start with any settings"
         if stage == "plain_polishing":
             continue  # it steps as polishing does
-        with pytest.raises(ValueError, match=rf"{stage} was begun with other settings \(stage\.optimizer\.lr: "):
+        with pytest.raises(ValueError, match=rf"{stage} was started with other settings \(stage\.optimizer\.lr: "):
             check_settings(tmp_path / name, name, f"stage.{stage}.optimizer.lr=0.125")
 
 

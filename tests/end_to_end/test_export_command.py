@@ -26,12 +26,12 @@ def bundle(tmp_path_factory):
     return save_bundle(folder, {"draft": ResNeXtUNet(**DRAFT)}, {"draft": DRAFT}, SMALL, "reach", {})
 
 
-def test_a_run_is_exported_told_of_and_colours(bundle, tmp_path, monkeypatch, capsys):
+def test_a_run_is_exported_reported_and_colours(bundle, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([str(bundle.parent), "-o", "model"]) == 0
-    told = capsys.readouterr().out
-    assert re.search(r"model/draft\.onnx +\d+\.\d\d MB +\d\.\de-\d\d\nmodel/linecolor\.onnx +", told)
-    assert "try next  linecolor-colorize page.png --onnx model/linecolor.onnx" in told
+    printed = capsys.readouterr().out
+    assert re.search(r"model/draft\.onnx +\d+\.\d\d MB +\d\.\de-\d\d\nmodel/linecolor\.onnx +", printed)
+    assert "try next  linecolor-colorize page.png --onnx model/linecolor.onnx" in printed
 
     line = np.full((50, 70), 255, np.uint8)
     line[20] = 0
@@ -43,7 +43,7 @@ def test_a_run_is_exported_told_of_and_colours(bundle, tmp_path, monkeypatch, ca
     assert np.abs(read_color("out.png")[0].astype(int) - expected).max() <= 1
 
     assert main([str(bundle), "-o", "model"]) == 2
-    assert "model/linecolor.onnx: there already" in capsys.readouterr().err
+    assert "model/linecolor.onnx: already there" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, message, bundle, tmp_path,
     assert main([word.format(bundle=bundle) for word in words]) == 2
     *before, error = capsys.readouterr().err.splitlines()
     assert error.startswith(f"linecolor-export: error: {message}")
-    assert [line for line in before if "which takes a minute" not in line] == []
+    assert [line for line in before if "about a minute" not in line] == []
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -69,14 +69,3 @@ def test_a_missing_package_is_one_line_that_says_what_to_install(bundle, tmp_pat
     assert done.returncode == 2
     assert "error: exporting needs onnxscript: pip install 'linecolor[export]'" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_help_shows_examples_and_waits_for_no_torch():
-    code = (
-        "import sys, contextlib; from linecolor.cli.export import main\n"
-        "with contextlib.suppress(SystemExit): main(['--help'])\n"
-        "print([name for name in ('torch', 'onnx', 'onnxruntime', 'cv2') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "linecolor-export runs/mine -o model --half" in done.stdout
-    assert done.stdout.rstrip().endswith("[]")

@@ -10,8 +10,9 @@ import pytest
 from safetensors.torch import load_file
 
 from linecolor.cli.data import main
+from linecolor.experiment.config import default_data
 from linecolor.experiment.data import data_licence, load_drawings
-from linecolor.experiment.errors import is_for_people
+from linecolor.experiment.errors import is_user_error
 from linecolor.images import read_color
 from tests.end_to_end.program import TINY, refused, run
 
@@ -96,8 +97,8 @@ def test_a_mistake_in_what_to_train_from_is_told_to_people(home, data, said, mon
         (home / folder).mkdir(exist_ok=True)
         (home / folder / name).write_bytes(b"PAR1 nonsense")
     with pytest.raises(ValueError, match=re.escape(said)) as told:
-        load_drawings({"lines": None, "test_share": 0.05, "verify": "header", "overfit": 0} | data)
-    assert is_for_people(told.value)
+        load_drawings(default_data(**data))
+    assert is_user_error(told.value)
 
 
 def test_damaged_shards_end_a_training_before_it_begins(home):
@@ -113,7 +114,7 @@ def test_overfitting_takes_the_first_training_drawings_of_the_shards(home, monke
     monkeypatch.chdir(home)
     scans = []
     for root, lines in (("pictures/color", "pictures/line"), ("shards", None)):
-        data = {"root": root, "lines": lines, "test_share": 0.3, "verify": "header", "overfit": 2}
+        data = default_data(root=root, lines=lines, test_share=0.3, overfit=2)
         scans.append([(drawing.id, drawing.split) for drawing in load_drawings(data).drawings])
     assert scans[0] == scans[1]
     assert [split for _, split in scans[1]] == ["train", "train", "test", "test"]
@@ -124,8 +125,8 @@ def test_the_licence_of_a_prepared_data_set_travels_with_its_shards(tmp_path):
     small = ["--limit", "2", "--test-limit", "1", "--size", "64", "--test-size", "64"]
     assert main(["prepare", "openmoji", "--out", set_, *small]) == 0
     assert main(["shard", set_, "--out", shards]) == 0
-    licence = data_licence({"root": shards})
-    assert licence == data_licence({"root": set_})
+    licence = data_licence([shards])
+    assert licence == data_licence([set_])
     assert licence["name"] == "CC BY-SA 4.0"
 
 
@@ -138,8 +139,7 @@ def test_a_curated_folder_is_sharded_without_what_its_manifest_drops(home, tmp_p
     keep = pa.array([not path.startswith(("drawing2", "drawing7")) for path in table["path"].to_pylist()])
     pq.write_table(table.set_column(table.schema.get_field_index("kept"), "kept", keep), manifest)
     assert main(["shard", pictures, "--manifest", str(manifest), "--out", "out"]) == 0
-    data = {"root": pictures, "lines": None, "test_share": 0.05, "verify": "header", "overfit": 0}
-    folder = load_drawings(data | {"manifest": str(manifest)}).drawings
-    shards = load_drawings(data | {"root": "out"}).drawings
+    folder = load_drawings(default_data(root=pictures, manifest=str(manifest))).drawings
+    shards = load_drawings(default_data(root="out")).drawings
     assert len(shards) == 8
     assert [(drawing.id, drawing.split) for drawing in shards] == [(drawing.id, drawing.split) for drawing in folder]

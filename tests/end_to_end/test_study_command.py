@@ -206,7 +206,6 @@ def test_an_ablation_changes_one_thing_of_whatever_it_is_put_on(ablation):
 @pytest.mark.parametrize("budget", ["demo", "paper"])
 @pytest.mark.parametrize("study_name", ["table2", "ablations"])
 def test_every_study_composes_its_trainings_in_every_budget(study_name, budget, tmp_path):
-    from linecolor.experiment.checks import check_settings
     from linecolor.experiment.study.plan import planned
 
     register_resolvers()
@@ -219,13 +218,11 @@ def test_every_study_composes_its_trainings_in_every_budget(study_name, budget, 
     assert len(trainings) == seeds * {"table2": 3, "ablations": 6}[study_name]
     images = set()
     for training in trainings.values():
-        check_settings(training.plain)
         assert training.run.parent == tmp_path / "a study, with 'signs' [1]=x"
-        assert training.plain["evaluation"]["enabled"] is False
-        stages = training.plain["stages"]
-        images.add(sum(training.plain["stage"][s]["steps"] * training.plain["stage"][s]["batch_size"] for s in stages))
+        assert training.config.evaluation.enabled is False
+        images.add(sum(stage.steps * stage.batch_size for stage in training.config.stages.values()))
         if budget == "demo":
-            assert training.plain["model"]["resolution"] == 128
+            assert training.config.model.resolution == 128
     if (study_name, budget) == ("table2", "demo"):
         assert len(images) == 1, "equal images for every system"
 

@@ -1,7 +1,6 @@
 """What a user types: linecolor-train, linecolor-evaluate and linecolor-data preview, each in a process of its own."""
 
 import json
-import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -270,9 +269,3 @@ def test_an_empty_folder_is_told_what_it_lacks(tmp_path):
     (tmp_path / "pictures" / "broken.png").write_bytes(b"\x89PNG nonsense")
     done = run("train", "experiment=demo", "data=folder", "data.root=pictures", cwd=tmp_path, code=2)
     assert "broken.png" in done.stderr + done.stdout
-
-
-def test_help_shows_examples(tmp_path):
-    for module in ("train", "evaluate"):
-        done = run(module, "--help", cwd=tmp_path)
-        assert re.search(r"Examples\n\s+linecolor-", done.stdout)

@@ -69,8 +69,8 @@ def is_alive(process):
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    told = Path(f"/proc/{process}/stat")
-    return not told.exists() or told.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    status = Path(f"/proc/{process}/stat")
+    return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 # The command line
@@ -113,7 +113,7 @@ def test_without_hints_none_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(("output", "resolution"), [("--bundle", 0), ("color", 3), ("color", 10**9), ("color", -1)])
-def test_what_cannot_be_asked_for_is_told(tmp_path, output, resolution):
+def test_what_cannot_be_asked_for_is_reported(tmp_path, output, resolution):
     with pytest.raises(coloring.ColoringError, match="choose"):
         coloring.command(coloring.Installation(tmp_path, tmp_path), tmp_path, False, output, resolution)
 
@@ -149,7 +149,7 @@ def test_cancelling_kills_the_program(tmp_path, folder):
 
 def test_a_program_that_takes_too_long_is_killed(tmp_path, folder):
     installation = make_installation(tmp_path, NOTE_AND_SLEEP)
-    with pytest.raises(coloring.ColoringError, match=r"given up after 0\.5 seconds"):
+    with pytest.raises(coloring.ColoringError, match=r"stopped after 0\.5 seconds"):
         coloring.color(installation, folder, hints=False, output="color", time_limit=0.5)
     assert not is_alive(process_of(installation))
 
@@ -174,7 +174,7 @@ def test_a_plug_in_killed_by_gimp_leaves_neither_program_nor_folder(tmp_path, fo
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "message"),
     [
         ("echo 'linecolor-colorize: error: the ink ran out' >&2; exit 2", "drawing: the ink ran out$"),
         ('echo "linecolor-colorize: $1: truncated" >&2; exit 1', "drawing: the line layer: truncated$"),
@@ -190,9 +190,9 @@ def test_a_plug_in_killed_by_gimp_leaves_neither_program_nor_folder(tmp_path, fo
         ("exit 0", "without a picture"),
     ],
 )
-def test_a_failing_programs_message_is_told(tmp_path, folder, script, told):
+def test_a_failing_programs_message_is_reported(tmp_path, folder, script, message):
     installation = make_installation(tmp_path, script)
-    with pytest.raises(coloring.ColoringError, match=told):
+    with pytest.raises(coloring.ColoringError, match=message):
         coloring.color(installation, folder, hints=False, output="color")
 
 
@@ -204,7 +204,7 @@ def test_a_message_is_short_and_has_no_control_characters(tmp_path, folder):
     assert len(str(caught.value)) < 600
 
 
-def test_a_program_that_does_not_start_is_told(tmp_path, folder):
+def test_a_program_that_does_not_start_is_reported(tmp_path, folder):
     installation = make_installation(tmp_path)
     installation.program.chmod(0o644)
     with pytest.raises(coloring.ColoringError, match=r"does not start.*install\.py"):
@@ -216,13 +216,13 @@ def test_a_program_that_does_not_start_is_told(tmp_path, folder):
 
 def test_an_installation_is_read_as_it_was_written(tmp_path):
     made = make_installation(tmp_path)
-    told = {"environment": str(made.environment), "model": str(made.model)}
-    (tmp_path / coloring.INSTALLATION).write_text(json.dumps(told), encoding="utf-8")
+    content = {"environment": str(made.environment), "model": str(made.model)}
+    (tmp_path / coloring.INSTALLATION).write_text(json.dumps(content), encoding="utf-8")
     assert coloring.read_installation(tmp_path) == made
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "is missing"),
         ("", "damaged"),
@@ -232,10 +232,10 @@ def test_an_installation_is_read_as_it_was_written(tmp_path):
         ('{"environment": "/nowhere", "model": "/nowhere.onnx"}', "/nowhere/bin/python"),
     ],
 )
-def test_a_damaged_installation_says_what_to_do(tmp_path, content, told):
+def test_a_damaged_installation_says_what_to_do(tmp_path, content, message):
     if content is not None:
         (tmp_path / coloring.INSTALLATION).write_text(content)
-    with pytest.raises(coloring.ColoringError, match=rf"(?s){told}.*install\.py"):
+    with pytest.raises(coloring.ColoringError, match=rf"(?s){message}.*install\.py"):
         coloring.read_installation(tmp_path)
 
 
@@ -257,7 +257,7 @@ def test_both_takes_the_colour_layer_out_of_what_linecolor_writes(tmp_path):
     assert np.array_equal(taken, color)
 
 
-def test_an_openraster_file_without_colour_is_told(tmp_path):
+def test_an_openraster_file_without_colour_is_reported(tmp_path):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("stack.xml", '<image><stack><layer name="line" src="../../etc/passwd"/></stack></image>')
@@ -326,10 +326,10 @@ def test_a_dry_run_changes_nothing(tmp_path, user, capsys):
     assert run_installer(tmp_path, "--dry-run") == 0
     assert installer.main(["--model", str(tmp_path / "given.onnx"), "--no-flatpak", "--dry-run"]) == 0
     assert tree(tmp_path) == before
-    told = capsys.readouterr().out
-    assert str(user / ".config/GIMP/3.0/plug-ins/linecolor") in told
-    assert str(user / ".local/share/linecolor/gimp-environment") in told
-    assert "Nothing was changed" in told
+    message = capsys.readouterr().out
+    assert str(user / ".config/GIMP/3.0/plug-ins/linecolor") in message
+    assert str(user / ".local/share/linecolor/gimp-environment") in message
+    assert "Nothing was changed" in message
 
 
 def test_what_is_installed_is_what_the_plug_in_finds(tmp_path, user):
@@ -382,17 +382,17 @@ def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(tmp_path, user, st
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--plug-ins", "/nowhere/plug-ins"], "no such folder"),
         (["--environment", "/nowhere"], "no environment with linecolor"),
         (["--model", "/etc/passwd"], "no model"),
     ],
 )
-def test_a_path_that_cannot_be_is_refused_before_anything_is_written(tmp_path, user, arguments, told, capsys):
+def test_a_path_that_cannot_be_is_refused_before_anything_is_written(tmp_path, user, arguments, message, capsys):
     before = tree(tmp_path)
     assert run_installer(tmp_path, *arguments) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert tree(tmp_path) == before
 
 

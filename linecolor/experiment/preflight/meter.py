@@ -4,7 +4,6 @@ import contextlib
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -38,16 +37,6 @@ def resident_memory(kind: str) -> int:
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def device_of(plain: dict[str, Any]) -> torch.device:
-    """Where this configuration, checked, trains."""
-    return torch.device("cuda" if on_gpu(plain) else "cpu")
-
-
-def on_gpu(plain: dict[str, Any]) -> bool:
-    """Whether this configuration, checked, trains on a GPU."""
-    return plain["trainer"]["accelerator"] != "cpu"
 
 
 def other_on_card() -> int:

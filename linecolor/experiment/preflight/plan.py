@@ -1,4 +1,4 @@
-"""From what a few steps took to what a run will take: memory, parts of a batch, time. Pure arithmetic."""
+"""From what a few steps took to what a run will take: memory, micro-batches, time. Pure arithmetic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ FITS_SHARE = 0.95
 class MemoryRule:
     """Peak memory as a function of the samples that are processed at a time: fixed + per_sample x samples.
 
-    Weights, optimizer states, libraries and the whole batch of pairs are fixed; activations grow with the part.
+    Weights, optimizer states, libraries and the whole batch of pairs are fixed; activations grow with the micro-batch.
 
     Attributes:
         fixed: bytes.
@@ -24,13 +24,13 @@ class MemoryRule:
 
     @classmethod
     def through(cls, samples: int, peak: float, other_samples: int, other_peak: float) -> "MemoryRule":
-        """The line through two measurements of different parts; where noise makes it fall, the larger peak holds.
+        """The line through two measurements of different sizes; where noise makes it fall, the larger peak holds.
 
         Raises:
             ValueError: if both were measured with the same number of samples.
         """
         if samples == other_samples:
-            raise ValueError(f"two measurements with {samples} samples each tell nothing about other numbers")
+            raise ValueError(f"two measurements with {samples} samples each say nothing about other numbers")
         slope = (peak - other_peak) / (samples - other_samples)
         if slope <= 0:
             return cls(max(peak, other_peak), 0.0)
@@ -43,19 +43,19 @@ class MemoryRule:
         return self.fixed + self.per_sample * samples
 
 
-def accumulations(batch: int) -> list[int]:
+def micro_batch_counts(batch: int) -> list[int]:
     """Every number of equal parts a batch can be processed in, rising: its divisors."""
     return [parts for parts in range(1, batch + 1) if batch % parts == 0]
 
 
-def next_accumulation(batch: int, now: int) -> int | None:
+def next_micro_batches(batch: int, now: int) -> int | None:
     """The next larger number of equal parts, None if samples are processed one by one already."""
-    return next((parts for parts in accumulations(batch) if parts > now), None)
+    return next((parts for parts in micro_batch_counts(batch) if parts > now), None)
 
 
-def smallest_accumulation(batch: int, rule: MemoryRule, limit: float, above: int = 0) -> int | None:
+def fewest_micro_batches(batch: int, rule: MemoryRule, limit: float, above: int = 0) -> int | None:
     """The fewest parts, more than `above`, with which a batch stays within `limit` bytes; None if none do."""
-    return next((p for p in accumulations(batch) if p > above and rule.peak(batch // p) <= limit), None)
+    return next((p for p in micro_batch_counts(batch) if p > above and rule.peak(batch // p) <= limit), None)
 
 
 def mean_step(with_content: Sequence[float], without: Sequence[float], every: int) -> float:
@@ -72,7 +72,7 @@ def step_seconds(work: float, loading: float, workers: int, threads: int, cores:
         work: seconds of the step alone, pairs and both passes.
         loading: seconds the loader alone takes for a batch, all its processes together.
         workers: loader processes; with none of them loading and training take turns.
-        threads: cores the step keeps busy: of a CPU all its threads, beside a GPU one.
+        threads: cores the step keeps busy: of a CPU all its threads, with a GPU one.
         cores: of the machine.
     """
     if not workers:
@@ -83,7 +83,7 @@ def step_seconds(work: float, loading: float, workers: int, threads: int, cores:
 
 
 def validations(steps: int, every: int) -> int:
-    """How often held-out drawings are looked at: every so many steps and after the last one."""
+    """How often a stage validates: every so many steps and after the last one."""
     return steps // every + bool(steps % every)
 
 

@@ -18,24 +18,23 @@ import lightning as L
 import numpy as np
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch import nn
 
 from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import Drawing
 from linecolor.evaluation.full_size import FullSizeEvaluation, measure_hint_adherence, measure_references
 from linecolor.evaluation.methods import TrainedMethod
-from linecolor.experiment.errors import is_for_people
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.errors import is_user_error
 from linecolor.experiment.preflight.meter import (
-    device_of,
     forget_peak,
     now,
-    on_gpu,
     other_on_card,
     peak_memory,
     resident_memory,
 )
 from linecolor.experiment.preflight.steps import ENOUGH_S, extractor, line_colorizer, measure_stage
+from linecolor.experiment.stage import is_out_of_memory
 from linecolor.samples import FullDrawing
 
 
@@ -48,57 +47,58 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"lightning\.|torch\.optim\.lr_scheduler|torch\.utils\.data")
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     request, result = pickle.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])
-    told: dict[str, Any] = {"measured": {}}
+    report: dict[str, Any] = {"measured": {}}
     try:
         for task, figures in measure(**request, folder=result.parent):
-            told["measured"][task] = figures
-            result.write_text(json.dumps(told), encoding="utf-8")
+            report["measured"][task] = figures
+            result.write_text(json.dumps(report), encoding="utf-8")
     except Exception as error:
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            told["out_of_memory"] = True
-        elif is_for_people(error):
-            told["refused"] = str(error)
+        if is_out_of_memory(error):
+            report["out_of_memory"] = True
+        elif is_user_error(error):
+            report["refused"] = str(error)
         else:
             raise
-    result.write_text(json.dumps(told), encoding="utf-8")
+    result.write_text(json.dumps(report), encoding="utf-8")
 
 
 def measure(
-    tasks: list[str], plain: dict[str, Any], drawings: list[Drawing], held_out: Drawing | None, folder: Path
+    tasks: list[str], config: RunConfig, drawings: list[Drawing], held_out: Drawing | None, folder: Path
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Measure one after the other, as a run does: what a stage leaves in memory is there in the next.
 
     Args:
         tasks: `draft`, `colorizer`, `evaluation`, in this order.
-        plain: the whole configuration, resolved; `batch_size` is this device's share.
+        config: of the run; `batch_size` of a stage is this device's share.
         drawings: to train on.
-        held_out: to look at; None if there is none.
+        held_out: to validate on; None if there is none.
         folder: for what Lightning might write.
 
     Yields:
         The task with its figures: those of `measure_stage` or `measure_evaluation`, and in bytes `before`, what the
         process took before the first task (0 on a GPU), and `other_on_card`, what else of the GPU is taken.
     """
-    L.seed_everything(plain["seed"], verbose=False)
+    L.seed_everything(config.seed, verbose=False)
     networks: dict[str, nn.Module] = {}
-    before = 0 if on_gpu(plain) else resident_memory("VmRSS")
+    gpu = config.trainer.on_gpu
+    before = 0 if gpu else resident_memory("VmRSS")
     for task in tasks:
-        forget_peak(device_of(plain))
-        looks = task == "evaluation" or plain["stage"][task]["validation_drawings"]
-        drawing = FullDrawings([held_out])[0] if held_out and looks else None
+        forget_peak(torch.device(config.trainer.device))
+        validates = task == "evaluation" or config.stages[task].validation_drawings
+        drawing = FullDrawings([held_out])[0] if held_out and validates else None
         if task == "evaluation":
             assert drawing is not None
-            figures = measure_evaluation(plain, drawing, networks)
+            figures = measure_evaluation(config, drawing, networks)
         else:
-            figures = measure_stage(task, plain, drawings, drawing, networks, folder)
-        yield task, {**figures, "before": before, "other_on_card": other_on_card() if on_gpu(plain) else 0}
+            figures = measure_stage(config.stages[task], config, drawings, drawing, networks, folder)
+        yield task, {**figures, "before": before, "other_on_card": other_on_card() if gpu else 0}
 
 
-def measure_evaluation(plain: dict[str, Any], drawing: FullDrawing, networks: dict[str, nn.Module]) -> dict[str, Any]:
+def measure_evaluation(config: RunConfig, drawing: FullDrawing, networks: dict[str, nn.Module]) -> dict[str, Any]:
     """One drawing through the final evaluation: coloured with each number of hints, measured, compared, hint adherence.
 
     Args:
-        plain: the whole configuration.
+        config: of the run.
         drawing: held out.
         networks: of the stages; those that are missing are made, untrained.
 
@@ -107,24 +107,23 @@ def measure_evaluation(plain: dict[str, Any], drawing: FullDrawing, networks: di
         `height` and `width` in pixels.
     """
     print("  evaluation: one held-out drawing", flush=True)
-    config = OmegaConf.create(plain)
-    device = device_of(plain)
+    device = torch.device(config.trainer.device)
     chain = {
-        stage: (networks[stage] if stage in networks else instantiate(config.model[stage])).to(device)
-        for stage in plain["stages"]
+        stage: (networks[stage] if stage in networks else instantiate(config.model.settings[stage])).to(device)
+        for stage in config.stages
     }
     for network in chain.values():
         network.requires_grad_(False)
-    colorizer = line_colorizer(plain, chain, device)
+    colorizer = line_colorizer(config, chain, device)
     method = TrainedMethod(colorizer)
-    evaluation = FullSizeEvaluation(plain["evaluation"]["hints"], extractor(plain)).to(device)
+    evaluation = FullSizeEvaluation(config.evaluation.hints, extractor(config)).to(device)
     started = now()
     results = evaluation.add(method, drawing)
     if now() - started < ENOUGH_S:  # the first time also builds kernels; the second can be waited for
         started = now()
         results = evaluation.add(method, drawing)
     measure_references([drawing])
-    most = max(plain["evaluation"]["hints"])
+    most = max(config.evaluation.hints)
     if most:
         measure_hint_adherence(colorizer, [drawing], most)
     seconds = now() - started

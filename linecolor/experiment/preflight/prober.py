@@ -1,6 +1,5 @@
 """Starts the preflight's measurements, each time in a fresh process."""
 
-import copy
 import json
 import math
 import os
@@ -12,10 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from linecolor.experiment.checks import world_size
-
 if TYPE_CHECKING:
     from datamodules.sources.drawing import Drawing
+    from linecolor.experiment.config import RunConfig
 
 
 class Prober:
@@ -23,38 +21,41 @@ class Prober:
 
     Args:
         folder: for their requests and results.
-        plain: the whole configuration.
+        config: of the run.
         drawings: of the data set.
     """
 
-    def __init__(self, folder: Path, plain: dict[str, Any], drawings: "Sequence[Drawing]") -> None:
+    def __init__(self, folder: Path, config: "RunConfig", drawings: "Sequence[Drawing]") -> None:
         self.folder = folder
-        self.plain = plain
+        self.config = config
         self.training = [drawing for drawing in drawings if drawing.split == "train"]
         self.held_out = [drawing for drawing in drawings if drawing.split == "test"]
-        self.largest = _largest(self.held_out, plain["evaluation"]["drawings"])
+        self.largest = _largest(self.held_out, config.evaluation.drawings)
 
     def __call__(self, tasks: list[str], micro_batches: int | None = None) -> dict[str, dict[str, Any]]:
         """Measure stages and `evaluation` one after the other.
 
         Args:
             tasks: in a run's order.
-            micro_batches: of the stages, where it shall not be the configured one.
+            micro_batches: of the stages, where it shall not be the configured number.
 
         Returns:
             Figures by task; from the one with which memory ran out, none.
 
         Raises:
-            ValueError: if the measurement failed for another reason, which its process has told.
+            ValueError: if the measurement failed for another reason, which its process has reported.
         """
-        plain = copy.deepcopy(self.plain)
-        for stage in plain["stages"]:
-            settings = plain["stage"][stage]
-            settings["batch_size"] //= world_size(plain["trainer"])
-            settings["micro_batches"] = micro_batches or settings["micro_batches"]
+        world_size = self.config.trainer.world_size
+        stages = {
+            name: stage.changed(
+                batch_size=stage.share_of_device(world_size), micro_batches=micro_batches or stage.micro_batches
+            )
+            for name, stage in self.config.stages.items()
+        }
         request, result = self.folder / "request", self.folder / "result.json"
-        wanted = {"tasks": tasks, "plain": plain, "drawings": self.training, "held_out": self.largest}
-        request.write_bytes(pickle.dumps(wanted))
+        config = self.config.with_stages(stages)
+        what = {"tasks": tasks, "config": config, "drawings": self.training, "held_out": self.largest}
+        request.write_bytes(pickle.dumps(what))
         result.write_text('{"measured": {}}', encoding="utf-8")
         words = [sys.executable, "-P", "-m", "linecolor.experiment.preflight.probe", str(request), str(result)]
         # The same packages as here, wherever this was started.
@@ -62,11 +63,11 @@ class Prober:
         code = subprocess.run(words, stdin=subprocess.DEVNULL, env=environment, check=False).returncode
         # SIGKILL is the system's answer to a process that wants more memory than there is.
         if code not in (0, -signal.SIGKILL):
-            raise ValueError(f"measuring {', '.join(tasks)} failed (exit code {code}); what it said stands above")
-        told = json.loads(result.read_text(encoding="utf-8"))
-        if "refused" in told:
-            raise ValueError(told["refused"])
-        measured: dict[str, dict[str, Any]] = told["measured"]
+            raise ValueError(f"measuring {', '.join(tasks)} failed (exit code {code}); its own messages stand above")
+        report = json.loads(result.read_text(encoding="utf-8"))
+        if "refused" in report:
+            raise ValueError(report["refused"])
+        measured: dict[str, dict[str, Any]] = report["measured"]
         return measured
 
 

@@ -10,17 +10,16 @@ import torch
 from hydra.utils import instantiate
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import OmegaConf
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.pair_settings import PairSettings
 from datamodules.sources.drawing import Drawing
 from lightning_modules.stages.training_stage import TrainingStage
 from linecolor.evaluation.full_size import FullSizeEvaluation
 from linecolor.evaluation.methods import TrainedMethod
-from linecolor.experiment.modules import rendering_options
-from linecolor.experiment.preflight.meter import now, on_gpu, peak_memory
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.config_sections import StageConfig
+from linecolor.experiment.preflight.meter import now, peak_memory
 from linecolor.experiment.stage import build_stage
 from linecolor.networks.distance_features import make_feature_extractor
 from linecolor.samples import FullDrawing, LineArtBatch
@@ -28,9 +27,9 @@ from linecolor.systems.line_colorizer import LineColorizer
 from linecolor.systems.registry import stage_of
 
 SLOW_STEP_S = 20.0
-"""On a CPU a step that takes longer is measured by one of its parts only."""
+"""On a CPU a step that takes longer is measured by one of its micro-batches only."""
 ENOUGH_S, LONGEST_S = 3.0, 60.0
-"""Steps are measured for as long as the first in all, and no further one is begun after the second."""
+"""Steps are measured for as long as the first in all, and no further one is started after the second."""
 MOST_STEPS = 40
 LOADER_S = 3.0
 LOADER_BATCH = 4
@@ -38,7 +37,7 @@ LOADER_BATCH = 4
 
 
 class PartialBatch(LineArtBatch):
-    """A whole batch, of which a step processes the first images only, as if they were one of its parts."""
+    """A whole batch, of which a step processes the first images only, as if they were one of its micro-batches."""
 
     take = 1
 
@@ -70,44 +69,35 @@ class ProbeData(LineArtDataModule):
 
 
 class StepWatch(L.Callback):
-    """Times steps, ends the stage when enough were seen, and then looks at a held-out drawing as a validation does.
+    """Times steps, ends the stage when enough were seen, and then validates on a held-out drawing.
 
     Args:
-        stage: its name, for the progress.
+        stage: what is measured; steps with the content loss and without are measured in turns.
         data: of the stage.
-        content_loss_interval: steps between two with the content loss; these and the others are measured in turns.
-        parts: in which a batch is processed.
-        drawing: a held-out drawing; None leaves the look at it out.
-        plain: the whole configuration.
+        drawing: a held-out drawing; None leaves the validation out.
+        config: of the run.
     """
 
-    def __init__(
-        self,
-        stage: str,
-        data: ProbeData,
-        content_loss_interval: int,
-        parts: int,
-        drawing: FullDrawing | None,
-        plain: dict[str, Any],
-    ) -> None:
-        self.stage, self.data, self.content_loss_interval, self.parts = stage, data, content_loss_interval, parts
-        self.drawing, self.plain = drawing, plain
+    def __init__(self, stage: StageConfig, data: ProbeData, drawing: FullDrawing | None, config: RunConfig) -> None:
+        self.stage, self.data, self.drawing, self.config = stage, data, drawing, config
+        self.interval = stage.content_loss_interval
         self.seconds: dict[bool, list[float]] = {True: [], False: []}
         self.training_peak = self.validation_peak = 0
         self.validation_seconds = 0.0
         self.shortened = False
         self._content = True
         # One image first, twice, to see how long a step will be; not on a GPU, which would tune itself for that one.
-        self._preparing = ["start", "feel", "warm"] if parts > 1 and not on_gpu(plain) else ["warm"]
-        self.data.take = None if self._preparing == ["warm"] else 1
-        self._began = time.perf_counter()
+        in_parts = stage.micro_batches > 1 and not config.trainer.on_gpu
+        self._preparing = ["start", "feel", "warm"] if in_parts else ["warm"]
+        self.data.take = 1 if in_parts else None
+        self._started_at = time.perf_counter()
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Put the stage before a step with the content loss, or before one without."""
-        if self.content_loss_interval > 1:
+        if self.interval > 1:
             pl_module.steps = 0 if self._content else 1  # type: ignore[assignment]
         if self.shortened:
-            # A part but the first finds the gradients of those before it in memory.
+            # A micro-batch but the first finds the gradients of those before it in memory.
             for optimizer in trainer.optimizers:
                 for parameter in (p for group in optimizer.param_groups for p in group["params"]):
                     parameter.grad = torch.zeros_like(parameter)
@@ -122,33 +112,34 @@ class StepWatch(L.Callback):
             self._prepare(self._preparing.pop(0), seconds)
             return
         self.seconds[self._content].append(seconds)
-        self._content = self.content_loss_interval == 1 or not self._content
-        elapsed = time.perf_counter() - self._began
-        counts = [len(kind) for kind in self.seconds.values()][: 1 if self.content_loss_interval == 1 else 2]
+        self._content = self.interval == 1 or not self._content
+        elapsed = time.perf_counter() - self._started_at
+        counts = [len(kind) for kind in self.seconds.values()][: 1 if self.interval == 1 else 2]
         enough = sum(counts) >= MOST_STEPS or (elapsed > ENOUGH_S and min(counts) >= 2)
         trainer.should_stop = enough or (elapsed > LONGEST_S and min(counts) >= 1)
 
     def _prepare(self, done: str, seconds: float) -> None:
-        """After one image: warm up by a whole step, or where that is too slow measure one part of it at once."""
+        """After one image: warm up by a whole step, or where that is too slow measure one micro-batch of it."""
         if done == "start":
             return
         self.data.take = None
         if done == "feel" and seconds > SLOW_STEP_S:
             self._preparing.clear()
             self.shortened = True
-            self.data.take = self.data.batch_size // self.parts
-            print(f"  {self.stage}: a step takes long; measuring one of its {self.parts} parts", flush=True)
-        self._began = time.perf_counter()
+            parts = self.stage.micro_batches
+            self.data.take = self.data.batch_size // parts
+            print(f"  {self.stage.name}: a step takes long; measuring one of its {parts} micro-batches", flush=True)
+        self._started_at = time.perf_counter()
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """A look at a held-out drawing, while everything training needs is still in memory."""
+        """Validate on a held-out drawing, while everything training needs is still in memory."""
         assert isinstance(pl_module, TrainingStage)
         self.training_peak = peak_memory(pl_module.device)
         if self.drawing is not None:
-            print(f"  {self.stage}: looking at a held-out drawing", flush=True)
-            metrics = self.plain["callbacks"].get("full_resolution_metrics") or {}
-            evaluation = FullSizeEvaluation(metrics.get("hints", [0]), extractor(self.plain))
-            chain = line_colorizer(self.plain, pl_module.inference_networks, pl_module.device)
+            print(f"  {self.stage.name}: validating on a held-out drawing", flush=True)
+            metrics = self.config.callbacks.get("full_resolution_metrics", {})
+            evaluation = FullSizeEvaluation(metrics.get("hints", [0]), extractor(self.config))
+            chain = line_colorizer(self.config, pl_module.inference_networks, pl_module.device)
             started = now()
             evaluation.to(pl_module.device).add(TrainedMethod(chain), self.drawing)
             self.validation_seconds = now() - started
@@ -156,42 +147,38 @@ class StepWatch(L.Callback):
 
 
 def measure_stage(
-    stage: str,
-    plain: dict[str, Any],
+    stage: StageConfig,
+    config: RunConfig,
     drawings: list[Drawing],
     drawing: FullDrawing | None,
     networks: dict[str, nn.Module],
     folder: Path,
 ) -> dict[str, Any]:
-    """Real steps of a stage, one look at a held-out drawing, then the loader alone.
+    """Real steps of a stage, validation on a held-out drawing, then the loader alone.
 
     Args:
-        stage: its name.
-        plain: the whole configuration.
+        stage: what is measured.
+        config: of the run.
         drawings: to train on.
-        drawing: a held-out one; None leaves the look at it out.
+        drawing: a held-out one; None leaves the validation out.
         networks: of the stages before this one; gets this one's. What is missing of them is made, untrained.
         folder: for what Lightning might write.
 
     Returns:
-        Bytes: `training_peak`; `peak` with the look at the drawing. Seconds without loading of the steps `with_content`
-        loss and `without`; `loading` of a batch; `validation` of a drawing. `shortened`: whether only one part of a
-        step was measured. `steps`: how many were. `threads`: cores a step keeps busy.
+        Bytes: `training_peak`; `peak` with the validation. Seconds without loading of the steps `with_content`
+        loss and `without`; `loading` of a batch; `validation` of a drawing. `shortened`: whether only one
+        micro-batch of a step was measured. `steps`: how many were. `threads`: cores a step keeps busy.
     """
-    config = OmegaConf.create(plain)
-    settings = plain["stage"][stage]
-    for earlier in stage_of(stage).needs:
+    for earlier in stage_of(stage.name).needs:
         if earlier not in networks:
-            networks[earlier] = instantiate(config.model[earlier])
-    module = build_stage(stage, config, plain, networks)
+            networks[earlier] = instantiate(config.model.settings[earlier])
+    module = build_stage(stage.name, config, networks)
     # On a CPU loader processes that fill their queues would be timed as well; they are measured by themselves below.
-    workers = plain["data"]["workers"] if on_gpu(plain) else 0
-    data = _data(stage, plain, drawings, settings["batch_size"], workers)
-    every = settings.get("content_loss_interval", 1)
-    watch = StepWatch(stage, data, every, settings["micro_batches"], drawing, plain)
+    data = _data(stage, config, drawings, stage.batch_size, config.data.workers if config.trainer.on_gpu else 0)
+    watch = StepWatch(stage, data, drawing, config)
     names = ("accelerator", "precision", "deterministic", "benchmark")
-    own = {name: plain["trainer"][name] for name in names if name in plain["trainer"]}
-    print(f"  {stage}: steps", flush=True)
+    own = {name: value for name, value in config.trainer.arguments.items() if name in names}
+    print(f"  {stage.name}: steps", flush=True)
     try:
         trainer = L.Trainer(
             **own,
@@ -211,20 +198,20 @@ def measure_stage(
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise ValueError(f"trainer settings {own} are refused: {error}") from None
     trainer.fit(module, datamodule=data)
-    networks[stage] = module.inference_generator.cpu()
-    print(f"  {stage}: loading pictures", flush=True)
-    batch = min(LOADER_BATCH, settings["batch_size"])
-    loading = seconds_a_sample(_data(stage, plain, drawings, batch, plain["data"]["workers"]))
+    networks[stage.name] = module.inference_generator.cpu()
+    print(f"  {stage.name}: loading pictures", flush=True)
+    batch = min(LOADER_BATCH, stage.batch_size)
+    loading = seconds_a_sample(_data(stage, config, drawings, batch, config.data.workers))
     return {
         "training_peak": watch.training_peak,
         "peak": watch.validation_peak,
         "with_content": watch.seconds[True],
         "without": watch.seconds[False],
-        "loading": loading * settings["batch_size"],
+        "loading": loading * stage.batch_size,
         "validation": watch.validation_seconds,
         "shortened": watch.shortened,
         "steps": sum(map(len, watch.seconds.values())),
-        "threads": 1 if on_gpu(plain) else torch.get_num_threads(),
+        "threads": 1 if config.trainer.on_gpu else torch.get_num_threads(),
     }
 
 
@@ -245,26 +232,26 @@ def seconds_a_sample(data: LineArtDataModule) -> float:
     return (time.perf_counter() - started) / samples
 
 
-def line_colorizer(plain: dict[str, Any], networks: dict[str, nn.Module], device: torch.device) -> LineColorizer:
+def line_colorizer(config: RunConfig, networks: dict[str, nn.Module], device: torch.device) -> LineColorizer:
     """The whole chain around these networks, as the configuration asks."""
-    return LineColorizer(networks, plain["model"]["hint_spread"], rendering_options(plain), device)
+    return LineColorizer(networks, config.model.hint_spread, config.evaluation.rendering, device)
 
 
-def extractor(plain: dict[str, Any]) -> nn.Module:
+def extractor(config: RunConfig) -> nn.Module:
     """The feature network of FID and KID that the configuration names."""
-    return make_feature_extractor(plain["evaluation"]["features"])
+    return make_feature_extractor(config.evaluation.features)  # type: ignore[arg-type]
 
 
-def _data(stage: str, plain: dict[str, Any], drawings: list[Drawing], batch_size: int, workers: int) -> ProbeData:
+def _data(stage: StageConfig, config: RunConfig, drawings: list[Drawing], batch_size: int, workers: int) -> ProbeData:
     return ProbeData(
         drawings,
-        PairSettings.from_config(plain["pairs"]),
-        resolution=plain["model"]["resolution"],
-        hint_spread=plain["model"]["hint_spread"],
-        stage=stage,
+        config.pairs,
+        resolution=config.model.resolution,
+        hint_spread=config.model.hint_spread,
+        stage=stage.name,
         batch_size=batch_size,
         steps=1_000_000,
-        seed=plain["seed"],
+        seed=config.seed,
         workers=workers,
         validation_drawings=0,
     )

@@ -8,7 +8,7 @@ GB = 2**30
 
 
 def table(figures: dict[str, Any]) -> str:
-    """What was measured, stage beside stage; what follows from it; and what it cannot tell."""
+    """What was measured, a column a stage; what follows from it; and what it cannot tell."""
     machine = figures["machine"]
     gpu = machine["gpu"]
     where = f"{gpu} ({_gb(machine['gpu_bytes'])})" if gpu else f"{machine['cores']} cores, no GPU"
@@ -38,7 +38,7 @@ def _stages(figures: dict[str, Any], memory: str) -> list[str]:
 
     row("images a step", lambda s: f"{s['images']} in {_parts(s['parts'])}")
     row(memory, lambda s: _gb(s["training_peak_bytes"]))
-    row("  with a look at a held-out drawing", lambda s: _gb(s["peak_bytes"]))
+    row("  with a validation", lambda s: _gb(s["peak_bytes"]))
     if not figures["machine"]["gpu"]:
         row("  of it Python and its libraries", lambda s: _gb(s["before_bytes"]))
     row("images a second: training alone", lambda s: _number(s["images"] / s["work_seconds"]))
@@ -48,7 +48,7 @@ def _stages(figures: dict[str, Any], memory: str) -> list[str]:
     row("steps a second", lambda s: _number(1 / s["step_seconds"]))
     row("steps", lambda s: f"{s['steps']:,}")
     row("time to finish", lambda s: in_words(s["seconds"]))
-    row("  of it looks at held-out drawings", lambda s: in_words(s["validation_seconds"]))
+    row("  of it validation", lambda s: in_words(s["validation_seconds"]))
     width = max(len(title) for title, _ in rows)
     columns = [max(len(cells[i]) for _, cells in rows) for i in range(len(stages))]
     return [
@@ -57,15 +57,15 @@ def _stages(figures: dict[str, Any], memory: str) -> list[str]:
     ]
 
 
-def _evaluation(told: dict[str, Any] | None) -> list[str]:
-    if told is None:
+def _evaluation(figures: dict[str, Any] | None) -> list[str]:
+    if figures is None:
         return []
-    height, width = told["size"]
-    hints = ", ".join(map(str, told["hints"]))
+    height, width = figures["size"]
+    hints = ", ".join(map(str, figures["hints"]))
     return [
-        f"Evaluation: {in_words(told['drawing_seconds'])} a drawing of {width} x {height} px, the largest of "
-        f"{told['drawings']}, with {hints} hints; {in_words(told['seconds'])} for all; "
-        f"peak memory {_gb(told['peak_bytes'])}"
+        f"Evaluation: {in_words(figures['drawing_seconds'])} a drawing of {width} x {height} px, the largest of "
+        f"{figures['drawings']}, with {hints} hints; {in_words(figures['seconds'])} for all; "
+        f"peak memory {_gb(figures['peak_bytes'])}"
     ]
 
 
@@ -87,7 +87,7 @@ def _fit(figures: dict[str, Any]) -> list[str]:
         parts = stage["suggested_parts"]
         if parts is None:
             lines.append(
-                f"{name} {cause}, and no accumulation makes it fit: lower model.resolution, "
+                f"{name} {cause}, and no number of micro-batches makes it fit: lower model.resolution, "
                 "or trainer.precision=16-mixed"
             )
         else:
@@ -110,14 +110,14 @@ def _remarks(figures: dict[str, Any]) -> list[str]:
     for name, stage in stages.items():
         if stage["shortened"]:
             remarks.append(
-                f"{name}: a whole step takes too long here; one of its {stage['parts']} parts was measured "
+                f"{name}: a whole step takes too long here; one of its {stage['parts']} micro-batches was measured "
                 f"({_times(stage['measured_steps'])}), with the whole batch in memory, and its time multiplied"
             )
         if len(stage["compared_bytes"]) > 1:
-            told = ", ".join(f"{_gb(peak)} in {_parts(int(parts))}" for parts, peak in stage["compared_bytes"].items())
+            peaks = ", ".join(f"{_gb(peak)} in {_parts(int(parts))}" for parts, peak in stage["compared_bytes"].items())
             remarks.append(
-                f"{name}: measured {told}; other numbers by the line through them (memory = fixed + per image x "
-                "images of a part)"
+                f"{name}: measured {peaks}; other numbers by the line through them (memory = fixed + per image x "
+                "images of a micro-batch)"
             )
         if stage["loading_seconds"] > stage["work_seconds"] and figures["machine"]["workers"]:
             remarks.append(
@@ -147,7 +147,7 @@ def _number(value: float) -> str:
 
 
 def _parts(count: int) -> str:
-    return "1 part" if count == 1 else f"{count} parts"
+    return "1 micro-batch" if count == 1 else f"{count} micro-batches"
 
 
 def _times(count: int) -> str:

@@ -17,7 +17,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from linecolor.experiment.errors import run_command
+from linecolor.experiment.errors import exit_on_error, root_cause, stop_code
 from linecolor.experiment.processes import RunStopped, is_first_process
 from linecolor.experiment.sweep.plan import ONE_PROCESS, check_devices, machines, planned_jobs
 from linecolor.runs.renamed_keys import new_key
@@ -36,12 +36,11 @@ class SweepWatch(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse what cannot be swept, before anything is started, and make the folder."""
-        # Hydra turns what a callback raises into a warning; ending the process is taken seriously.
-        run_command(lambda: _surely(_begin, config))
+        exit_on_error(lambda: _begin(config), even_faults=True)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Write the table and tell what failed."""
-        run_command(lambda: _surely(_end, config))
+        exit_on_error(lambda: _end(config), even_faults=True)
 
 
 def run_job(config: DictConfig, train: Callable[[DictConfig], object]) -> float:
@@ -79,7 +78,7 @@ def run_job(config: DictConfig, train: Callable[[DictConfig], object]) -> float:
         return _run(config, train, job, overrides, place)
 
 
-def tell_unfinished() -> None:
+def report_interrupted_sweep() -> None:
     """Say where a sweep stands that was broken off: by Ctrl-C, or because a launcher lost a job's process."""
     if SweepWatch.begun is None:
         return
@@ -181,16 +180,13 @@ def _run(
             train(config)
         state = DONE
     except RunStopped as stopped:
-        error: RunStopped = stopped
-        run_command(lambda: _raise(error))  # ends this process, and the sweep with it
-        sys.exit(0)  # of several devices' processes, those that have nothing to say
+        sys.exit(stop_code(stopped))  # the sweep ends with it
     except StoppedBelowMedian as better:
         state, message = STOPPED, str(better)
     except Exception as failure:
-        cause = failure.__cause__ if type(failure).__name__ == "InstantiationException" else None
-        told = cause or failure
+        cause = root_cause(failure)
         message = (
-            str(told) if isinstance(told, (ValueError, OSError, RuntimeError)) else f"{type(told).__name__}: {told}"
+            str(cause) if isinstance(cause, (ValueError, OSError, RuntimeError)) else f"{type(cause).__name__}: {cause}"
         )
         if is_first_process():
             job.path.mkdir(parents=True, exist_ok=True)
@@ -269,19 +265,3 @@ def _free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def _surely(step: Callable[[DictConfig], None], config: DictConfig) -> None:
-    from linecolor.experiment.errors import is_for_people
-
-    try:
-        step(config)
-    except Exception as error:
-        if is_for_people(error) and not os.environ.get("LINECOLOR_TRACEBACK"):
-            raise
-        traceback.print_exc()
-        sys.exit(1)
-
-
-def _raise(error: BaseException) -> None:
-    raise error

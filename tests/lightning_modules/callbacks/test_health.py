@@ -6,39 +6,34 @@ from pathlib import Path
 import lightning as L
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
-from datamodules.pair_settings import PairSettings
 from datamodules.sources.folder import scan_folder
 from lightning_modules.callbacks.health import Health, NetworkDied
 from lightning_modules.stages.training_stage import TrainingDiverged, TrainingStage
-from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
 from linecolor.experiment.stage import build_stage
 
 FAULT_AT = 3
 SOON_ENOUGH = FAULT_AT + 50
 
 
-def tiny(*overrides: str):
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config = compose("train", ["experiment=demo", "debug=tiny", "data.root=unused", *overrides])
-    return config, OmegaConf.to_container(config, resolve=True)
+def tiny(*overrides: str) -> RunConfig:
+    return RunConfig.from_hydra(compose_training(["experiment=demo", "debug=tiny", "data.root=unused", *overrides]))
 
 
 def draft_gan(warmup: int = 0) -> TrainingStage:
-    config, plain = tiny(f"stage.draft.schedule.warmup={warmup}", "model.resolution=32", "stage.draft.steps=1000")
+    config = tiny(f"stage.draft.schedule.warmup={warmup}", "model.resolution=32", "stage.draft.steps=1000")
     torch.manual_seed(0)
-    return build_stage("draft", config, plain, {})
+    return build_stage("draft", config, {})
 
 
 def health() -> Health:
     """As conf/callbacks/default.yaml has it."""
-    return instantiate(tiny()[0].callbacks.health)
+    return instantiate(tiny().callbacks["health"])
 
 
 class Fault(L.Callback):
@@ -54,10 +49,9 @@ class Fault(L.Callback):
 
 
 def train(module: TrainingStage, folder: Path, steps: int, *callbacks: L.Callback) -> None:
-    plain = tiny("model.resolution=32")[1]
+    config = tiny("model.resolution=32")
     drawings = scan_folder(folder / "color", folder / "line", test_share=0.0, progress=False).drawings
-    pairs = PairSettings.from_config(plain["pairs"])
-    data = LineArtDataModule(drawings, pairs, 32, plain["model"]["hint_spread"], "draft", 2, steps, 0, 0, 0)
+    data = LineArtDataModule(drawings, config.pairs, 32, config.model.hint_spread, "draft", 2, steps, 0, 0, 0)
     trainer = L.Trainer(
         accelerator="cpu",
         max_epochs=1,

@@ -11,8 +11,9 @@ from linecolor.evaluation.background_metrics import (
     measure_background,
     summarise_backgrounds,
 )
-from linecolor.rendering.result import WITHOUT_BACKGROUND, ColorizationResult
+from linecolor.rendering.result import ColorizationResult
 from linecolor.samples import FullDrawing
+from linecolor.systems.comic import WITHOUT_BACKGROUND
 
 
 def drawing(true: bool = True) -> FullDrawing:

@@ -13,7 +13,7 @@ from torch import nn
 
 from linecolor.hints import layers
 from linecolor.onnx import export
-from linecolor.onnx.export import MOST_DIFFERENCE, export_bundle
+from linecolor.onnx.export import MAX_DIFFERENCE, export_bundle
 from linecolor.onnx.onnx_colorizer import OnnxColorizer, start_session
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
@@ -51,7 +51,7 @@ def bundle_of(system: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory) -> Callable[..., tuple[Path, Path, list]]:
-    """Bundle, folder of the export and what was told of it, of a system; made once."""
+    """Bundle, folder of the export and the exported files, of a system; made once."""
     made: dict[tuple[str, bool], tuple[Path, Path, list]] = {}
 
     def export(system: str, half: bool = False) -> tuple[Path, Path, list]:
@@ -92,11 +92,11 @@ def test_the_export_colours_as_pytorch_does_at_any_size(exported, system):
 
 
 def test_every_part_is_written_and_close(exported):
-    _, out, told = exported("two")
-    assert [file.path for file in told] == [out / f"{name}.onnx" for name in ("draft", "colorizer", "linecolor")]
+    _, out, files = exported("two")
+    assert [file.path for file in files] == [out / f"{name}.onnx" for name in ("draft", "colorizer", "linecolor")]
     assert sorted(path.name for path in out.iterdir()) == ["colorizer.onnx", "draft.onnx", "linecolor.onnx"]
-    assert all(file.size == file.path.stat().st_size for file in told)
-    assert all(0 < file.difference <= MOST_DIFFERENCE["float32"] for file in told)
+    assert all(file.size == file.path.stat().st_size for file in files)
+    assert all(0 < file.difference <= MAX_DIFFERENCE["float32"] for file in files)
     assert [file.path.name for file in exported("pix2pix")[2]] == ["linecolor.onnx"]
     assert [file.path.name for file in exported("draft")[2]] == ["draft.onnx", "linecolor.onnx"]
 
@@ -141,9 +141,9 @@ def test_no_path_of_this_machine_is_in_the_files(exported):
 
 
 def test_half_precision_halves_most_weights_and_keeps_the_colours(exported):
-    bundle, out, told = exported("two", half=True)
-    assert all(file.difference <= MOST_DIFFERENCE["float16"] for file in told)
-    assert told[-1].difference > MOST_DIFFERENCE["float32"], "nothing is in half precision"
+    bundle, out, files = exported("two", half=True)
+    assert all(file.difference <= MAX_DIFFERENCE["float16"] for file in files)
+    assert files[-1].difference > MAX_DIFFERENCE["float32"], "nothing is in half precision"
     model = onnx.load(out / "linecolor.onnx")
     counts = {FLOAT16: 0, FLOAT: 0}
     for tensor in model.graph.initializer:
@@ -185,7 +185,7 @@ def test_a_colour_that_is_no_number_is_a_difference(traced_before, tmp_path):
 
 def test_files_that_are_there_are_replaced_only_if_asked(traced_before, tmp_path):
     (tmp_path / "draft.onnx").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"draft\.onnx: there already"):
+    with pytest.raises(FileExistsError, match=r"draft\.onnx: already there"):
         export_bundle(traced_before, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["draft.onnx"]
     export_bundle(traced_before, tmp_path, force=True)
@@ -193,7 +193,7 @@ def test_files_that_are_there_are_replaced_only_if_asked(traced_before, tmp_path
 
 
 def test_a_network_that_half_precision_spoils_is_refused(traced_before, tmp_path, monkeypatch):
-    monkeypatch.setitem(MOST_DIFFERENCE, "float16", 1e-9)
+    monkeypatch.setitem(MAX_DIFFERENCE, "float16", 1e-9)
     with pytest.raises(ValueError, match=r"in float16 the colours differ .* export without --half"):
         export_bundle(traced_before, tmp_path / "out", half=True)
     assert not (tmp_path / "out").exists()

@@ -55,7 +55,7 @@ def model(nodes, inputs, outputs, card: OnnxCard | None, **graph: object) -> onn
         ir_version=10,
     )
     if card:
-        helper.set_model_props(made, card.notes())
+        helper.set_model_props(made, card.to_metadata())
     return made
 
 
@@ -84,14 +84,11 @@ def test_any_size_in_the_same_size_out(colorizer, height, width):
     assert colored.draft.shape[:2] == (colored.line.shape[0] // 2, colored.line.shape[1] // 2)
 
 
-def test_a_hint_is_painted_where_it_was_put(colorizer):
+def test_a_hint_is_painted_where_it_was_put_and_white_paper_stays_white(colorizer):
     result = colorizer(np.full((90, 120), 255, np.uint8), [(30, 60, "#fa0000")])
     ys, xs = np.nonzero(result[..., 1] < 128)
     assert abs(ys.mean() - 60) < 2.5
     assert abs(xs.mean() - 30) < 2.5
-
-
-def test_white_paper_stays_white(colorizer):
     assert (colorizer(np.full((77, 301), 255, np.uint8)) == 255).all()
 
 
@@ -113,21 +110,21 @@ def test_one_network_of_line_and_hint_colours_without_a_draft(tmp_path):
 
 
 def test_the_card_is_read_back_as_it_was_written():
-    assert OnnxCard.from_notes(CARD.notes()) == CARD
+    assert OnnxCard.from_metadata(CARD.to_metadata()) == CARD
     for changed in ({"mirrored": True}, {"enforce_hints": True}, {"blend": "paper"}, {"resolution": 64}):
         other = replace(CARD, rendering=SMALL.changed(**changed))
-        assert OnnxCard.from_notes(other.notes()) == other
+        assert OnnxCard.from_metadata(other.to_metadata()) == other
 
 
 def test_a_long_provenance_is_shortened_and_stays_readable():
     long = replace(CARD, provenance={"run": "mine", "seed": 3, "story": "x" * 20_000, "list": [1] * 9999})
-    assert OnnxCard.from_notes(long.notes()).provenance == {"run": "mine", "seed": 3}
+    assert OnnxCard.from_metadata(long.to_metadata()).provenance == {"run": "mine", "seed": 3}
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("format", "2", "is of format '2'"),
+        ("format", "2", "has format '2'"),
         ("part", "upscaler", "does not know"),
         ("networks", "draft,draft", "does not know"),
         ("networks", "colorizer", "does not know"),
@@ -149,27 +146,29 @@ def test_a_long_provenance_is_shortened_and_stays_readable():
 )
 def test_metadata_that_cannot_be_is_refused(name, text, message):
     with pytest.raises(ValueError, match=message):
-        OnnxCard.from_notes({**CARD.notes(), f"linecolor.{name}": text})
+        OnnxCard.from_metadata({**CARD.to_metadata(), f"linecolor.{name}": text})
 
 
 LATER = {"linecolor.format", "linecolor.enforce_hints"}
 """What has an error of its own, and what older files lack."""
 
 
-def test_a_file_of_before_hints_were_enforced_is_read():
-    assert OnnxCard.from_notes({k: v for k, v in CARD.notes().items() if k != "linecolor.enforce_hints"}) == CARD
+def test_an_older_file_without_enforce_hints_is_read():
+    metadata = CARD.to_metadata()
+    del metadata["linecolor.enforce_hints"]
+    assert OnnxCard.from_metadata(metadata) == CARD
 
 
-@pytest.mark.parametrize("name", [name for name in CARD.notes() if name not in LATER])
+@pytest.mark.parametrize("name", [name for name in CARD.to_metadata() if name not in LATER])
 def test_missing_metadata_is_refused(name):
     with pytest.raises(ValueError, match="damaged metadata"):
-        OnnxCard.from_notes({key: text for key, text in CARD.notes().items() if key != name})
+        OnnxCard.from_metadata({key: text for key, text in CARD.to_metadata().items() if key != name})
 
 
-@given(st.dictionaries(st.sampled_from(sorted(CARD.notes())), st.text(max_size=30)))
+@given(st.dictionaries(st.sampled_from(sorted(CARD.to_metadata())), st.text(max_size=30)))
 def test_any_metadata_is_a_sane_card_or_refused(changed):
     with suppress(ValueError):
-        card = OnnxCard.from_notes({**CARD.notes(), **changed})
+        card = OnnxCard.from_metadata({**CARD.to_metadata(), **changed})
         assert 16 <= card.rendering.resolution <= 2048
         assert 1 <= card.multiple <= 4096
 
@@ -242,10 +241,10 @@ def test_damaged_files_raise_nothing_but_value_errors(tmp_path_factory, flips, t
     path.write_bytes(bytes(damaged) + tail)
     with suppress(ValueError):
         file = reader.read_onnx(path)
-        OnnxCard.from_notes(file.notes)
+        OnnxCard.from_metadata(file.metadata)
 
 
-def test_a_file_of_another_program_is_told_apart(tmp_path):
+def test_a_file_of_another_program_is_reported_apart(tmp_path):
     made = model([helper.make_node("Relu", ["x"], ["y"])], [value("x", 3)], [value("y", 3)], None)
     with pytest.raises(ValueError, match="was not exported by linecolor"):
         OnnxColorizer.load(saved(made, tmp_path))
@@ -254,7 +253,7 @@ def test_a_file_of_another_program_is_told_apart(tmp_path):
 def test_other_inputs_than_the_metadata_promises_are_named(tmp_path):
     nodes = [helper.make_node("Relu", ["x"], ["color"]), helper.make_node("Relu", ["x"], ["draft"])]
     made = model(nodes, [value("x", 3)], [value("color", 3), value("draft", 3)], CARD)
-    with pytest.raises(ValueError, match=r"takes x .* where the system it names has line, draft_input"):
+    with pytest.raises(ValueError, match=r"takes x .* where its system has line, draft_input"):
         OnnxColorizer.load(saved(made, tmp_path))
     with pytest.raises(ValueError, match=r"takes line .* of 1, 9 channels"):
         OnnxColorizer.load(saved(two_stages(card=replace(CARD, hint_spread="reach")), tmp_path))
@@ -270,7 +269,7 @@ def test_a_network_that_answers_in_another_size_is_refused(tmp_path):
     made.graph.node[-1].input[0] = "hue"
     made.graph.node[-1].input[2] = "quarter"
     made.graph.initializer.append(helper.make_tensor("quarter", FLOAT, [4], [1, 1, 0.5, 0.5]))
-    with pytest.raises(ValueError, match="makes a picture of"):
+    with pytest.raises(ValueError, match="returns colours of"):
         OnnxColorizer.load(saved(made, tmp_path), threads=1)(page(64, 64))
 
 
@@ -286,7 +285,7 @@ def test_missing_files_folders_and_large_files_are_named(tmp_path, monkeypatch):
         OnnxColorizer.load(tmp_path / "nowhere.onnx")
     with pytest.raises(FileNotFoundError, match="it is a folder"):
         OnnxColorizer.load(tmp_path)
-    monkeypatch.setattr(reader, "MOST_BYTES", 100)
+    monkeypatch.setattr(reader, "MAX_BYTES", 100)
     with pytest.raises(ValueError, match="more than any ONNX file"):
         OnnxColorizer.load(saved(two_stages(), tmp_path))
 

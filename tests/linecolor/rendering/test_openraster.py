@@ -42,8 +42,8 @@ def test_programs_recognise_the_file_by_its_first_entry(tmp_path):
 def test_the_stack_has_hints_hidden_line_as_multiply_and_colour(tmp_path):
     root = ET.fromstring(written(tmp_path).read("stack.xml"))
     assert [root.get(name) for name in ("w", "h", "xres", "yres")] == ["80", "60", "600", "300"]
-    told = [(layer.get("name"), layer.get("composite-op"), layer.get("visibility")) for layer in root.find("stack")]
-    assert told == [
+    stack = [(layer.get("name"), layer.get("composite-op"), layer.get("visibility")) for layer in root.find("stack")]
+    assert stack == [
         ("hints", "svg:src-over", "hidden"),
         ("line", "svg:multiply", "visible"),
         ("color", "svg:src-over", "visible"),

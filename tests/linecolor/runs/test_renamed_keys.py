@@ -5,14 +5,12 @@ from omegaconf import OmegaConf
 
 from linecolor.experiment.composition import with_new_keys
 from linecolor.runs import renamed_keys
-from linecolor.runs.renamed_keys import RENAMED, rename_keys, rename_overrides
-from linecolor.runs.run_folder import RunFolder
+from linecolor.runs.renamed_keys import rename_keys, rename_overrides
 from linecolor.runs.sweep_folder import job_hash
 
 
 @pytest.fixture(autouse=True)
-def all_keys(monkeypatch):
-    monkeypatch.setattr(renamed_keys, "_table", lambda: RENAMED)
+def nothing_was_reported():
     renamed_keys._report.cache_clear()
 
 
@@ -70,13 +68,3 @@ def test_old_keys_of_a_users_own_yaml_count_but_not_against_the_command_line(cap
 
 def test_a_sweeps_jobs_are_known_by_their_old_keys():
     assert job_hash(["seed=1", "stage.draft.max_grad_norm=1"]) == job_hash(["stage.draft.clip=1", "seed=1"])
-
-
-def test_a_stage_started_with_old_keys_continues_with_new_ones(tmp_path):
-    run = RunFolder.named(str(tmp_path), "a")
-    (run.stage("draft") / "checkpoints").mkdir(parents=True)
-    (run.stage("draft") / "checkpoints" / "last.ckpt").touch()
-    run.hold("draft", {"stage": {"clip": 1.0}, "pairs": {"crop": {"turn": 0.5}}})
-    run.check("draft", {"stage": {"max_grad_norm": 1.0}, "pairs": {"crop": {"rotate_prob": 0.5}}})
-    with pytest.raises(ValueError, match=r"stage\.max_grad_norm: 1\.0 then, 2\.0 now"):
-        run.check("draft", {"stage": {"max_grad_norm": 2.0}, "pairs": {"crop": {"rotate_prob": 0.5}}})

@@ -292,7 +292,7 @@ def test_what_are_no_hints_is_refused(hints):
 def test_a_device_that_is_not_there_and_an_unknown_blend_are_refused_at_once(tmp_path):
     save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
     assert LineColorizer.load(tmp_path, device="auto").device.type in ("cpu", "cuda", "mps")
-    with pytest.raises(ValueError, match="quantum is not to be had"):
+    with pytest.raises(ValueError, match="quantum is not available"):
         LineColorizer.load(tmp_path, device="quantum")
     with pytest.raises(ValueError, match="blend=multiply"):
         LineColorizer.load(tmp_path, blend="multiply")

@@ -1,4 +1,4 @@
-"""A system without training that paints what it is told, and a server of it on a free port."""
+"""A system without training that paints the hints it gets, and a server of it on a free port."""
 
 import http.client
 import json
@@ -54,9 +54,9 @@ class Client:
         return status, json.loads(data)
 
     def upload(self, line: np.ndarray) -> str:
-        status, told = self.json("POST", "/pages", encode_png(line))
-        assert status == 201, told
-        return told["name"]
+        status, content = self.json("POST", "/pages", encode_png(line))
+        assert status == 201, content
+        return content["name"]
 
     def order(self, name: str, what: str, strokes: list[dict], **choices) -> tuple[int, dict[str, str], bytes]:
         order = {"strokes": strokes, "detail": 64, "blend": "clean"} | choices

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from linecolor.images import UnreadableImage
 from linecolor.images.encoding import encode_png
 from linecolor.web.drawing import colorizers_by_resolution
 from linecolor.web.store import DrawingStore
@@ -63,22 +62,6 @@ def test_what_is_left_alone_goes_and_what_is_used_stays(store):
     assert len(store) == 1
     with pytest.raises(KeyError):
         store.get(idle)
-
-
-@pytest.mark.parametrize("data", [b"", b"GIF89a", b"not a picture at all", PAGE[:60]])
-def test_what_is_no_picture_leaves_no_file(store, data):
-    with pytest.raises(UnreadableImage):
-        store.add(data)
-    assert files(store) == set()
-
-
-def test_a_decompression_bomb_is_refused_by_its_header(store, bomb, monkeypatch):
-    from linecolor.images import reading
-
-    monkeypatch.setattr(reading, "decoded", lambda picture: pytest.fail("decoded"))
-    with pytest.raises(UnreadableImage, match="30,000 x 30,000"):
-        store.add(bomb)
-    assert files(store) == set()
 
 
 def test_closing_removes_the_folder(store):

@@ -65,7 +65,7 @@ FINE = {"color": "#ff0000", "width": 3, "points": [[1, 1]]}
 
 
 @pytest.mark.parametrize(
-    ("given_", "told"),
+    ("given_", "message"),
     [
         ({}, "a list"),
         (None, "a list"),
@@ -86,8 +86,8 @@ FINE = {"color": "#ff0000", "width": 3, "points": [[1, 1]]}
         ([FINE | {"points": [[1, 1]] * MAX_STROKE_POINTS}] * 2, "points; the limit"),
     ],
 )
-def test_what_is_no_stroke_is_refused_by_name(given_, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_stroke_is_refused_by_name(given_, message):
+    with pytest.raises(ValueError, match=message):
         read_strokes(given_, (100, 100))
 
 

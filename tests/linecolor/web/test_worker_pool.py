@@ -39,7 +39,7 @@ def test_jobs_run_in_the_order_they_came():
     assert done == list(range(8))
 
 
-def test_one_too_many_is_told_at_once():
+def test_one_too_many_is_reported_at_once():
     going = threading.Event()
 
     async def crowd() -> list:

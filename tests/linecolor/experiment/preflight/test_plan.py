@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from linecolor.experiment.preflight.plan import (
     MemoryRule,
-    accumulations,
+    fewest_micro_batches,
     in_words,
     mean_step,
-    next_accumulation,
-    smallest_accumulation,
+    micro_batch_counts,
+    next_micro_batches,
     step_seconds,
     validations,
 )
@@ -22,27 +22,27 @@ seconds = st.floats(1e-4, 1e3)
 
 @given(batches)
 def test_every_accumulation_gives_equal_parts_and_none_is_missing(batch):
-    found = accumulations(batch)
+    found = micro_batch_counts(batch)
     assert found[0] == 1
     assert found[-1] == batch
     assert found == sorted({n for n in range(1, batch + 1) if batch % n == 0})
 
 
 @given(batches, st.integers(1, 600))
-def test_the_next_accumulation_is_larger_and_the_nearest(batch, now):
-    following = next_accumulation(batch, now)
+def test_the_next_micro_batches_is_larger_and_the_nearest(batch, now):
+    following = next_micro_batches(batch, now)
     if following is None:
         assert now >= batch
     else:
         assert following > now
-        assert not [parts for parts in accumulations(batch) if now < parts < following]
+        assert not [parts for parts in micro_batch_counts(batch) if now < parts < following]
 
 
 @given(batches, byte_counts, byte_counts, byte_counts, st.integers(0, 64))
 def test_the_suggestion_fits_and_no_smaller_one_does(batch, fixed, per_sample, limit, above):
     rule = MemoryRule(fixed, per_sample)
-    parts = smallest_accumulation(batch, rule, limit, above)
-    allowed = [p for p in accumulations(batch) if p > above]
+    parts = fewest_micro_batches(batch, rule, limit, above)
+    allowed = [p for p in micro_batch_counts(batch) if p > above]
     if parts is None:
         assert all(rule.peak(batch // p) > limit for p in allowed)
         return
@@ -55,15 +55,15 @@ def test_the_suggestion_fits_and_no_smaller_one_does(batch, fixed, per_sample, l
 @given(batches, byte_counts, byte_counts, byte_counts, byte_counts)
 def test_a_larger_card_never_needs_more_parts(batch, fixed, per_sample, limit, more):
     rule = MemoryRule(fixed, per_sample)
-    small = smallest_accumulation(batch, rule, limit)
-    large = smallest_accumulation(batch, rule, limit + more)
+    small = fewest_micro_batches(batch, rule, limit)
+    large = fewest_micro_batches(batch, rule, limit + more)
     assert small is None or (large is not None and large <= small)
 
 
 @given(st.integers(1, 256), st.integers(1, 256), byte_counts, st.floats(1e3, 1e10))
 def test_the_rule_goes_through_both_measurements(samples, others, fixed, per_sample):
     if samples == others:
-        with pytest.raises(ValueError, match="tell nothing"):
+        with pytest.raises(ValueError, match="say nothing"):
             MemoryRule.through(samples, fixed, others, fixed)
         return
     true = MemoryRule(fixed, per_sample)

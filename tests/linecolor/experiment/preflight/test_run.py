@@ -1,14 +1,12 @@
 """What the preflight makes of measurements: parts that fit, time to finish, words. And one probe in this process."""
 
-import copy
 import math
 import re
 
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
 from linecolor.experiment.data import load_drawings
 from linecolor.experiment.preflight import meter, run, steps
 from linecolor.experiment.preflight.table import table
@@ -17,30 +15,26 @@ from linecolor.networks.unet import ResNeXtUNet
 GB = 2**30
 
 
-def configuration(*overrides: str) -> dict:
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        plain = OmegaConf.to_container(compose("train", ["preflight='true'", *overrides]), resolve=True)
-    plain["trainer"]["accelerator"] = "cpu"
-    return plain
+def configuration(*overrides: str) -> RunConfig:
+    return RunConfig.from_hydra(compose_training([*overrides, "trainer.accelerator=cpu"]))
 
 
 class Probes:
     """Measurements of an imagined machine: memory is fixed plus so much a sample of a part.
 
     Args:
-        plain: the configuration.
+        config: of the run.
         fixed, per_sample: gigabytes.
         machine: gigabytes it has; what needs more runs out of memory.
     """
 
-    def __init__(self, plain: dict, fixed: float, per_sample: float, machine: float = math.inf) -> None:
-        self.plain, self.fixed, self.per_sample, self.machine = plain, fixed, per_sample, machine
+    def __init__(self, config: RunConfig, fixed: float, per_sample: float, machine: float = math.inf) -> None:
+        self.config, self.fixed, self.per_sample, self.machine = config, fixed, per_sample, machine
         self.training, self.held_out, self.largest = [0] * 90, [0] * 10, 0
         self.asked: list[tuple[str, int]] = []
 
     def peak(self, stage: str, parts: int) -> float:
-        return self.fixed + self.per_sample * self.plain["stage"][stage]["batch_size"] / parts
+        return self.fixed + self.per_sample * self.config.stages[stage].batch_size / parts
 
     def __call__(self, tasks: list[str], micro_batches: int | None = None) -> dict:
         told = {}
@@ -52,7 +46,7 @@ class Probes:
         return told
 
     def stage(self, task: str, micro_batches: int | None) -> dict | None:
-        parts = micro_batches or self.plain["stage"][task]["micro_batches"]
+        parts = micro_batches or self.config.stages[task].micro_batches
         self.asked.append((task, parts))
         peak = self.peak(task, parts)
         if peak > self.machine:
@@ -84,13 +78,13 @@ EVALUATION = {
 
 
 @pytest.fixture
-def paper() -> dict:
+def paper() -> RunConfig:
     return configuration("experiment=paper", "data=folder", "data.root=x", "data.workers=0")
 
 
 def test_what_fits_needs_one_measurement_and_no_suggestion(paper):
     probes = Probes(paper, 1.0, 0.1)
-    figures = run.measure_run(probes, paper)
+    figures = run.measure_run(probes, 11)
     assert probes.asked == [("draft", 4), ("colorizer", 8)]
     assert figures["stages"]["draft"]["fits"]
     assert "draft fits a card of 11 GB" in table(figures)
@@ -99,7 +93,7 @@ def test_what_fits_needs_one_measurement_and_no_suggestion(paper):
 
 def test_what_does_not_fit_gets_the_fewest_parts_that_do(paper):
     probes = Probes(paper, 2.0, 1.0)
-    figures = run.measure_run(probes, paper)
+    figures = run.measure_run(probes, 11)
     # 2 GB + 1 GB a sample + 0.5 GB of the card's own must be within 0.95 x 11 = 10.45 GB: parts of 4, not of 8.
     assert figures["stages"]["draft"]["suggested_parts"] == 16
     assert figures["stages"]["colorizer"]["suggested_parts"] == 16
@@ -112,26 +106,26 @@ def test_what_does_not_fit_gets_the_fewest_parts_that_do(paper):
 
 def test_what_runs_out_of_memory_is_tried_in_more_parts(paper):
     probes = Probes(paper, 2.0, 1.0, machine=11.0)
-    figures = run.measure_run(probes, paper)
+    figures = run.measure_run(probes, 11)
     draft, colorizer = [("draft", 8), ("draft", 16)], [("colorizer", 8), ("colorizer", 16)]
     assert probes.asked == [("draft", 4), draft[0], draft[1], ("colorizer", 8), *colorizer]
     assert figures["stages"]["draft"]["suggested_parts"] == 16
-    assert "draft runs out of memory with a batch of 64 in 4 parts" in table(figures)
+    assert "draft runs out of memory with a batch of 64 in 4 micro-batches" in table(figures)
 
 
 def test_what_never_fits_the_machine_is_refused_with_a_way_out(paper):
     with pytest.raises(ValueError, match=r"not even image by image: lower model\.resolution"):
-        run.measure_run(Probes(paper, 20.0, 1.0, machine=16.0), paper)
+        run.measure_run(Probes(paper, 20.0, 1.0, machine=16.0), 11)
 
 
 def test_what_no_accumulation_makes_fit_is_said(paper):
-    figures = run.measure_run(Probes(paper, 20.0, 1.0), paper)
+    figures = run.measure_run(Probes(paper, 20.0, 1.0), 11)
     assert figures["stages"]["draft"]["suggested_parts"] is None
-    assert "no accumulation makes it fit" in table(figures)
+    assert "no number of micro-batches makes it fit" in table(figures)
 
 
 def test_the_time_to_finish_counts_steps_looks_and_the_evaluation(paper):
-    figures = run.measure_run(Probes(paper, 1.0, 0.1), paper)
+    figures = run.measure_run(Probes(paper, 1.0, 0.1), 11)
     draft = figures["stages"]["draft"]
     assert draft["step_seconds"] == 3.0 + 1.0
     assert draft["seconds"] == 280_000 * 4.0 + 28 * 10 * 10.0  # 28 looks at the ten there are of 16
@@ -142,24 +136,12 @@ def test_the_time_to_finish_counts_steps_looks_and_the_evaluation(paper):
     assert "In all: 26 d" in table(figures)
 
 
-def test_several_devices_share_the_batch(paper, monkeypatch):
-    paper["trainer"]["devices"] = 4
-    figures = run.measure_run(Probes(paper, 1.0, 0.1), paper)
+def test_several_devices_share_the_batch():
+    paper = configuration("experiment=paper", "data=folder", "data.root=x", "data.workers=0", "trainer.devices=4")
+    figures = run.measure_run(Probes(paper, 1.0, 0.1), 11)
     assert figures["machine"]["devices"] == 4
     assert figures["stages"]["draft"]["loading_seconds"] == 4.0
     assert "one of 4 devices was measured" in table(figures)
-
-
-@pytest.mark.parametrize("memory", ["eleven", 0, -1, True, math.inf, math.nan])
-def test_a_card_of_no_size_is_refused(memory):
-    with pytest.raises(ValueError, match="memory_gb"):
-        run._check_settings({"memory_gb": memory, "json": None})
-
-
-@pytest.mark.parametrize("output", ["figures.txt", 3, "."])
-def test_a_file_of_another_kind_is_refused(output):
-    with pytest.raises(ValueError, match=r"must be a file whose name ends in \.json"):
-        run._check_settings({"memory_gb": 11, "json": output})
 
 
 # --- one probe, in this process ----------------------------------------------------------------------------------
@@ -169,9 +151,9 @@ def test_a_file_of_another_kind_is_refused(output):
 def probed(picture_folder):
     def measure(folder, *overrides: str) -> dict:
         data = ["data=folder", f"data.root={picture_folder / 'color'}", "data.test_share=0.3"]
-        plain = configuration("experiment=demo", "debug=tiny", *data, *overrides)
-        drawings = [drawing for drawing in load_drawings(plain["data"]).drawings if drawing.split == "train"]
-        return steps.measure_stage("draft", copy.deepcopy(plain), drawings, None, {}, folder)
+        config = configuration("experiment=demo", "debug=tiny", *data, *overrides)
+        drawings = [drawing for drawing in load_drawings(config.data).drawings if drawing.split == "train"]
+        return steps.measure_stage(config.stages["draft"], config, drawings, None, {}, folder)
 
     return measure
 

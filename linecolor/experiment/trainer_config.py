@@ -1,0 +1,103 @@
+"""How a run uses the machine: arguments of lightning.Trainer, and how many processes train together."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+GANS_STRATEGY = "ddp_find_unused_parameters_true"
+"""In each half-step of a GAN the other network takes no part."""
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """conf/trainer.
+
+    Attributes:
+        arguments: of lightning.Trainer.
+        compile: whether networks are compiled, one by one.
+        channels_last: whether networks have that memory format.
+    """
+
+    arguments: Mapping[str, Any]
+    compile: bool
+    channels_last: bool
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> "TrainerConfig":
+        """From conf/trainer; what is not ours is Lightning's."""
+        ours = ("compile", "channels_last")
+        arguments = {name: value for name, value in mapping.items() if name not in ours}
+        return cls(arguments, **{name: mapping[name] for name in ours})
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As in conf/trainer."""
+        return {**self.arguments, "compile": self.compile, "channels_last": self.channels_last}
+
+    @property
+    def accelerator(self) -> str:
+        """`cpu`, `gpu`, or what else Lightning knows."""
+        return self.arguments["accelerator"]
+
+    @property
+    def precision(self) -> str:
+        """Such as 32-true or bf16-mixed."""
+        return str(self.arguments["precision"])
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether networks train on a GPU; known after `on_this_machine`."""
+        return self.accelerator != "cpu"
+
+    @property
+    def device(self) -> str:
+        """Of one process, for torch."""
+        return "cuda" if self.on_gpu else "cpu"
+
+    @property
+    def world_size(self) -> int:
+        """How many processes train together: what torchrun says, else what the arguments say."""
+        if os.environ.get("WORLD_SIZE", "").isdigit():
+            return int(os.environ["WORLD_SIZE"])
+        devices = self.arguments["devices"]
+        if isinstance(devices, list):
+            number = len(devices)
+        elif str(devices) in ("auto", "-1"):
+            import torch
+
+            number = 1 if self.accelerator == "cpu" else max(1, torch.cuda.device_count())
+        else:
+            listed = [part for part in str(devices).split(",") if part.strip()]  # "0,1" names two of them
+            number = len(listed) if "," in str(devices) else int(devices) if str(devices).isdigit() else 1
+        return number * int(self.arguments.get("num_nodes", 1))
+
+    def on_this_machine(self) -> "TrainerConfig":
+        """The same with what this machine decides: gpu or cpu for `auto`, devices by torchrun, the strategy of several.
+
+        Raises:
+            ValueError: for a GPU that is not there, or bf16 on a card without it.
+        """
+        import torch
+
+        arguments = dict(self.arguments)
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            arguments["devices"] = int(os.environ["LOCAL_WORLD_SIZE"])
+            arguments["num_nodes"] = int(os.environ["WORLD_SIZE"]) // arguments["devices"]
+        gpu = torch.cuda.is_available()
+        if self.accelerator == "auto":
+            # Not Apple's: the metrics need float64, which it lacks.
+            arguments["accelerator"] = "gpu" if gpu else "cpu"
+        config = replace(self, arguments=arguments)
+        if arguments["strategy"] in ("auto", "ddp") and config.world_size > 1:
+            arguments["strategy"] = GANS_STRATEGY
+        if config.accelerator in ("gpu", "cuda") and not gpu:
+            raise ValueError(
+                "trainer.accelerator=gpu, but torch sees no GPU here: use trainer=cpu, or install a CUDA torch"
+            )
+        # The usual probe says yes on cards that only emulate bf16 and have no convolutions for it (a 2080 Ti).
+        if config.on_gpu and "bf16" in self.precision and not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise ValueError(
+                f"trainer.precision={self.precision}: {torch.cuda.get_device_name()} has no bf16; "
+                "use trainer.precision=16-mixed"
+            )
+        return config

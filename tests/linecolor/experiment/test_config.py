@@ -1,0 +1,114 @@
+"""From what Hydra composes, and from runs of older builds, to typed objects that refuse what cannot work."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+import yaml
+
+from datamodules.sources.drawing import Drawing
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig, default_data, default_mapping
+from linecolor.experiment.config_sections import PreflightConfig
+from linecolor.experiment.data import check_splits
+
+
+@pytest.fixture(scope="module")
+def config() -> RunConfig:
+    return RunConfig.from_hydra(compose_training(["experiment=demo", "debug=tiny"]))
+
+
+def with_values(config: RunConfig, **values) -> RunConfig:
+    """The configuration with other values, by dotted keys that have __ for a dot."""
+    mapping = yaml.safe_load(yaml.safe_dump(config.mapping))
+    for key, value in values.items():
+        *sections, name = key.split("__")
+        section = mapping
+        for part in sections:
+            section = section[part]
+        section[name] = value
+    return RunConfig.from_mapping(mapping)
+
+
+def test_the_parts_say_what_hydra_composed(config):
+    assert list(config.stages) == ["draft", "colorizer"]
+    assert config.stages["draft"].steps == 2
+    assert config.evaluation.rendering.resolution == config.model.resolution == 64
+    assert config.trainer.world_size == 1
+    assert pickle.loads(pickle.dumps(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"resume": "perhaps"}, "use auto, must or never"),
+        ({"seed": -1}, "seed=-1 must be a whole number, 0 or more"),
+        ({"stages": ["colorizer"]}, r"use \[draft, colorizer\]"),
+        ({"stages": ["pix2pix"]}, "stage.pix2pix.checkpoint_every is missing: choose a stage="),
+        ({"stages": ["pix2pix"], "stage": {}}, "stage has no pix2pix: choose model="),
+        ({"stage__draft__steps": "abc"}, "stage.draft.steps=abc must be a whole number"),
+        ({"stage__draft__checkpoint_minutes": -1}, "must be a number of minutes"),
+        ({"data__workers": -1}, "data.workers=-1"),
+        ({"data__test_share": 1.5}, "data.test_share=1.5 must be a number from 0 to 1"),
+        ({"data__root": 7}, "data.root=7 is no folder"),
+        ({"evaluation__hints": []}, r"evaluation.hints=\[\] must be a list"),
+        ({"evaluation__blend": "soft"}, "evaluation.blend=soft is unknown: use clean"),
+        ({"evaluation__resolution": 8}, "evaluation.resolution=8"),
+        ({"evaluation__features": "resnet"}, "evaluation.features=resnet is unknown"),
+        ({"pairs__hints__count": "lots"}, "log_uniform, alac or authors"),
+        ({"pairs__line__crayon": 1.0}, "pairs: .*crayon"),
+        ({"model__resolution": 100}, "use a multiple of 32"),
+        ({"trainer__devices": 4}, "batch_size=2 is of all devices together and cannot be shared by 4 devices"),
+    ],
+)
+def test_a_wrong_value_is_refused_where_it_belongs(config, values, message):
+    with pytest.raises(ValueError, match=message):
+        with_values(config, **values)
+
+
+@pytest.mark.parametrize("memory", ["eleven", 0, -1, True, float("inf"), float("nan")])
+def test_a_card_of_no_size_is_refused(memory):
+    with pytest.raises(ValueError, match="memory_gb"):
+        PreflightConfig.from_mapping({"enabled": True, "memory_gb": memory, "json": None})
+
+
+@pytest.mark.parametrize("output", ["figures.txt", 3, "."])
+def test_a_file_of_another_kind_is_refused(output):
+    with pytest.raises(ValueError, match=r"must be a file whose name ends in \.json"):
+        PreflightConfig.from_mapping({"enabled": True, "memory_gb": 11, "json": output})
+
+
+def test_an_older_run_gets_what_it_lacks_from_conf_and_keeps_what_it_has(config, tmp_path):
+    older = yaml.safe_load(yaml.safe_dump(config.mapping))
+    for option in ("resolution", "mirrored", "enforce_hints", "temperature"):
+        del older["evaluation"][option]
+    del older["data"]["more"], older["data"]["manifest"], older["pairs"]["line"]["grey"]
+    older["evaluation"]["drawings"] = 3
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(older))
+    read = RunConfig.of_run(tmp_path, evaluation={"blend": "paper", "hints": None}, data={"test_share": 1.0})
+    assert read.evaluation.rendering.blend == "paper"
+    assert (read.evaluation.drawings, read.evaluation.hints) == (3, config.evaluation.hints)
+    assert read.data.more == default_mapping()["data"]["more"]
+    assert read.data.test_share == 1.0
+    assert read.pairs == config.pairs
+
+
+def test_what_is_no_run_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no run here"):
+        RunConfig.of_run(tmp_path)
+
+
+def test_pictures_that_belong_to_no_run_have_conf_s_defaults():
+    assert default_data(root="mine", lines=None).root == "mine"
+    assert default_data(root="mine").verify == default_mapping()["data"]["verify"]
+
+
+def drawing(name: str, split: str, base: str) -> Drawing:
+    return Drawing(name, Path(name), None, split, base)
+
+
+def test_a_variant_of_a_held_out_drawing_is_not_trained_on(config):
+    apart = [drawing("a", "test", "a"), drawing("b", "train", "b")]
+    check_splits(apart, config)
+    with pytest.raises(ValueError, match=r"variants of held-out ones \(a-dark, ...\)"):
+        check_splits([*apart, drawing("a-dark", "train", "a")], config)
