@@ -45,11 +45,10 @@ def run(options: argparse.Namespace) -> None:
     """
     from tqdm import tqdm
 
-    from datamodules.held_out import FullDrawings, readable
-    from datamodules.sources.drawing import of_split
+    from datamodules.held_out import FullDrawings
     from linecolor.evaluation.hint_levels import ProtocolHints
     from linecolor.experiment.config import default_data
-    from linecolor.experiment.data import load_drawings
+    from linecolor.experiment.data import held_out_drawings, load_drawings
     from linecolor.images import write_png
 
     counts = _counts(options.hints)
@@ -60,9 +59,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"--out {options.out} lies in the pictures' own folder, whose drawings it would become")
     lines = None if options.lines is None else str(options.lines)
     scan = load_drawings(default_data(root=str(options.source), lines=lines, test_share=options.test_share))
-    drawings = readable(of_split(scan.drawings, "test"), options.drawings)
-    if not drawings:
-        raise ValueError(f"{options.source}: holds no readable test drawing; raise --test-share (1.0: all pictures)")
+    drawings = held_out_drawings(scan, options.drawings, str(options.source), "--test-share")
     hints = ProtocolHints(counts, options.seed)
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""linecolor-study: train several systems on the same pictures, measure them by one protocol, write one page."""
+"""linecolor-study: train several methods on the same pictures, measure them by one protocol, write one page."""
 
 import hydra
 from omegaconf import DictConfig

@@ -20,7 +20,7 @@ MOST_BYTES = 2**30
 
 QUANTITIES = (
     *(area for metric in METRICS for area in metric.areas),
-    *CLAIMS,
+    *(claim.name for claim in CLAIMS),
     "seconds",
 )
 """The figures of a row."""

@@ -47,25 +47,33 @@ def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
         return Interval(mean, float("nan"), float("nan"), data.size)
     if np.ptp(data) == 0:
         return Interval(mean, mean, mean, data.size)  # nothing to resample
-    found = bootstrap(
+    interval = bootstrap(
         (data,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, rng=np.random.default_rng(seed)
     ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high), data.size)
+    return Interval(mean, float(interval.low), float(interval.high), data.size)
 
 
-def paired_difference(ours: Mapping[str, float], theirs: Mapping[str, float], seed: int = 0) -> Interval | None:
-    """By how much one system is better than another on the same drawings.
+def paired_differences(ours: Mapping[str, float], theirs: Mapping[str, float]) -> list[float]:
+    """By how much one method is better than another on each drawing that both have.
 
     Args:
         ours: a figure by drawing.
         theirs: the same of the other.
-        seed: of the resampling.
-
-    Returns:
-        Of the differences ours - theirs over the drawings that both have; None without any.
     """
-    differences = [ours[name] - theirs[name] for name in ours if name in theirs]
+    return [ours[name] - theirs[name] for name in ours if name in theirs]
+
+
+def paired_difference(ours: Mapping[str, float], theirs: Mapping[str, float], seed: int = 0) -> Interval | None:
+    """The mean of `paired_differences` with its bootstrap interval; None without common drawings."""
+    differences = paired_differences(ours, theirs)
     return mean_interval(differences, seed) if differences else None
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """The mean of values and its standard error, NaN of a single value."""
+    data = np.asarray(values, np.float64)
+    error = data.std(ddof=1) / np.sqrt(data.size) if data.size > 1 else float("nan")
+    return float(data.mean()), float(error)
 
 
 def half_width(values: Sequence[float]) -> float:
@@ -73,9 +81,7 @@ def half_width(values: Sequence[float]) -> float:
     from scipy.stats import t
 
     data = np.asarray(values, np.float64)
-    if data.size < 2:
-        return float("nan")
-    return float(t.ppf(0.5 + LEVEL / 2, data.size - 1) * data.std(ddof=1) / np.sqrt(data.size))
+    return float(t.ppf(0.5 + LEVEL / 2, data.size - 1) * mean_and_error(values)[1]) if data.size > 1 else float("nan")
 
 
 def over_seeds(values: Sequence[float]) -> tuple[float, float | None]:

@@ -64,6 +64,27 @@ def load_drawings(data: "DataConfig", option: str = "data.root") -> "FolderScan"
     return scan
 
 
+def held_out_drawings(scan: "FolderScan", count: int, root: str, share: str = "data.test_share") -> "list[Drawing]":
+    """The first held-out drawings that can be measured on.
+
+    Args:
+        scan: of all drawings.
+        count: at most as many.
+        root: what messages call their source.
+        share: what they call the option that holds out more.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    from datamodules.held_out import readable
+    from datamodules.sources.drawing import of_split
+
+    drawings = readable(of_split(scan.drawings, "test"), count)
+    if not drawings:
+        raise ValueError(f"{root}: holds no readable test drawing; raise {share} (1.0: all pictures)")
+    return drawings
+
+
 def check_splits(drawings: "Sequence[Drawing]", config: "RunConfig") -> None:
     """Refuse a data set that the run could not be finished with.
 

@@ -1,12 +1,13 @@
 """Runs side by side: where their configurations differ, their figures, their curves, the same drawings."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from linecolor.evaluation.figures import by_count
+from linecolor.evaluation.statistics import mean_and_error, paired_differences
 from linecolor.html import Cell, Curve, Sheet, SheetRow, Table
+from linecolor.reports.quality import Column, Row, distance_columns, figure_table, metric_columns
+from linecolor.reports.training_curves import curve, metric_means
 from linecolor.runs.record import read_record
 from linecolor.runs.result import SIDE, RunResult, common, differing, small
 from linecolor.samples import FullDrawing
@@ -26,39 +27,30 @@ def configuration_table(results: Sequence[RunResult]) -> Table:
 
 def quality_tables(results: Sequence[RunResult]) -> list[Table]:
     """A table for each number of hints that all runs were evaluated with, the largest first; a row a run."""
-    found = []
     drawings = common([result.drawings for result in results])
+    levels = [by_count(result.figures) for result in results]
+    tables = []
     for count in reversed(common([result.counts for result in results])):
-        names = {
-            "PSNR": f"psnr_{count}_mean",
-            "PSNR foreground": f"psnr_{count}_foreground_mean",
-            "SSIM": f"ssim_{count}_mean",
-            "SSIM foreground": f"ssim_{count}_foreground_mean",
-        }
-        shared = common([sorted(result.figures) for result in results])
-        distances = [name for name in shared if name.startswith(("fid_", "kid_")) and name.endswith(f"_{count}")]
-        highlight = dict.fromkeys(names, "max")
-        for name in distances:
-            column = f"{name[:3].upper()} {name[4 : -len(f'_{count}')]}"
-            names[column], highlight[column] = name, "min"
-        difference = "foreground PSNR, gain over the first"
-        rows: list[list[Cell]] = []
-        for result in results:
-            cells: list[Cell] = [result.figures.get(name) for name in names.values()]
+        shared = common([list(figures.get(count, {})) for figures in levels])
+        rows: list[Row] = []
+        for result, figures in zip(results, levels, strict=True):
             gain = paired_gain(results[0], result, count) if result is not results[0] else None
-            told = f"{gain[0]:+.2f} ± {gain[1]:.2f} dB" if gain else None
-            rows.append([result.label, result.figures.get("n"), *cells, told])
-        found.append(
-            Table(
-                f"{count} hints" if count else "No hints",
-                f"Means over each run's n held-out drawings. The gain is taken drawing by drawing over the "
-                f"{len(drawings)} drawings that all runs have, ± its standard error.",
-                ["run", "n", *names, difference],
-                rows,
-                highlight,
-            )
+            text = f"{gain[0]:+.2f} ± {gain[1]:.2f} dB" if gain else None
+            rows.append(([result.label, result.figures.get("n")], {**figures.get(count, {}), "gain": text}))
+        table = figure_table(
+            f"{count} hints" if count else "No hints",
+            f"Means over each run's n held-out drawings. The gain is taken drawing by drawing over the "
+            f"{len(drawings)} drawings that all runs have, ± its standard error.",
+            ["run", "n"],
+            [
+                *metric_columns(),
+                *distance_columns(shared),
+                Column("foreground PSNR, gain over the first", "gain", None),
+            ],
+            rows,
         )
-    return found
+        tables.append(table)
+    return tables
 
 
 def paired_gain(
@@ -69,13 +61,8 @@ def paired_gain(
     Returns:
         Mean of the differences and its standard error (NaN of a single drawing); None without common drawings.
     """
-    theirs, ours = first.per_drawing(count, quantity), other.per_drawing(count, quantity)
-    differences = [ours[name] - theirs[name] for name in theirs if name in ours]
-    if not differences:
-        return None
-    n = len(differences)
-    error = float(np.std(differences, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-    return float(np.mean(differences)), error
+    differences = paired_differences(other.per_drawing(count, quantity), first.per_drawing(count, quantity))
+    return mean_and_error(differences) if differences else None
 
 
 def warnings(results: Sequence[RunResult]) -> list[str]:
@@ -134,23 +121,17 @@ def picture_sheets(results: Sequence[RunResult], truths: Mapping[str, FullDrawin
 
 
 def curves(results: Sequence[RunResult]) -> list[Curve]:
-    """Full-size PSNR and reconstruction loss of each stage, a line a run, of the first MOST_CURVES runs."""
-    found = []
+    """Full-size metrics and reconstruction loss of each stage, a line a run, of the first MOST_CURVES runs."""
+    drawn: list[Curve] = []
     for stage in dict.fromkeys(stage for result in results for stage in result.stages):
         records = {r.label: read_record(r.run.stage(stage) / "metrics.jsonl") for r in results[:MOST_CURVES]}
-        lines = [line for record in records.values() for line in record]
-        measured = sorted({name for line in lines for name in line if name.startswith("full_size/psnr_")})
-        wanted = [name for name in measured if name.endswith("_mean") and "foreground" not in name]
-        for name, label in [*((name, "dB") for name in wanted), ("reconstruction", "loss")]:
-            series = {}
-            for run, record in records.items():
-                points = [(line["images_seen"], line[name]) for line in record if line.get(name) is not None]
-                if points:
-                    series[run] = ([x for x, _ in points], [y for _, y in points])
-            if series:
-                title = "full-size PSNR, " + name.split("_")[2] + " hints" if "psnr" in name else "reconstruction"
-                found.append(Curve(f"{stage}: {title}", "images seen", label, series))
-    return found
+        for metric, names in metric_means(records.values()).items():
+            for count, name in names.items():
+                series = {label: (record, name) for label, record in records.items()}
+                drawn += curve(f"{stage}: full-size {metric.title}, {count} hints", metric.unit, series)
+        series = {label: (record, "reconstruction") for label, record in records.items()}
+        drawn += curve(f"{stage}: reconstruction", "loss", series)
+    return drawn
 
 
 def licence(results: Sequence[RunResult]) -> dict[str, str] | None:

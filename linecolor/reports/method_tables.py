@@ -1,4 +1,4 @@
-"""The tables of a measurement: the paper's Table 2, all figures, differences, claims, cost."""
+"""The tables of methods side by side: the paper's Table 2, all figures, differences, claims, cost."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +9,16 @@ from linecolor.evaluation.hint_levels import WITHOUT, level_name
 from linecolor.evaluation.results import Measured, MeasuredMethod
 from linecolor.evaluation.statistics import LEAST_SEEDS, Interval, over_seeds, paired_difference
 from linecolor.html import Cell, Table
+from linecolor.reports.quality import (
+    Row,
+    column,
+    distance_columns,
+    distance_title,
+    distance_warnings,
+    figure_table,
+    highlight,
+    metric_columns,
+)
 
 PAPER: dict[str, dict[str, tuple[float, float]]] = {
     "Base": {"fid": (51.64, 1.36), "psnr": (13.01, 5.14), "ssim": (0.73, 0.21)},
@@ -21,48 +31,45 @@ PAPER: dict[str, dict[str, tuple[float, float]]] = {
 def warnings(measured: Measured) -> list[str]:
     """What keeps the figures from being compared with others'."""
     n = len(measured.drawings)
-    found = []
-    if n < 2048:
-        found.append(
-            f"FID is biased upwards for few pictures: with n = {n} compare it only with figures of the very same n and "
-            "drawings, and rather look at KID."
-        )
-    if any("efficientnet" in name for system in measured.methods for level in system.levels.values() for name in level):
-        found.append("FID and KID use EfficientNet-Lite0 features; they are no match for figures on Inception.")
+    warnings = distance_warnings(n, _figures(measured))
     trained = [name for name in measured.names if measured.seeds(name)[0].kind == "trained"]
     if any(len(measured.seeds(name)) < LEAST_SEEDS for name in trained):
-        found.append(
+        warnings.append(
             f"Fewer than {LEAST_SEEDS} training seeds: what stands after ± in the table below is missing, and a "
-            "difference between systems may be one between seeds."
+            "difference between methods may be one between seeds."
         )
     small = measured.facts.get("small_pictures", 0)
     if small:
-        found.append(f"{small} of {n} drawings have a short side below 1,500 px, the least of the paper's evaluation.")
+        warnings.append(
+            f"{small} of {n} drawings have a short side below 1,500 px, the least of the paper's evaluation."
+        )
     for name in measured.names:
-        notes = dict.fromkeys(system.notes for system in measured.seeds(name) if system.notes)
-        found += [f"{name}: {note}." for note in notes]
+        notes = dict.fromkeys(method.notes for method in measured.seeds(name) if method.notes)
+        warnings += [f"{name}: {note}." for note in notes]
         if not is_complete(measured, name):
-            found.append(f"{name}: has no result for some drawings; it is left out of the order and of the best.")
+            warnings.append(f"{name}: has no result for some drawings; it is left out of the order and of the best.")
     skipped = measured.facts.get("skipped", [])
     if skipped:
-        found.append(f"{len(skipped)} drawings could not be measured and count for nobody: {', '.join(skipped[:5])}.")
+        warnings.append(
+            f"{len(skipped)} drawings could not be measured and count for nobody: {', '.join(skipped[:5])}."
+        )
     for name, count in measured.facts.get("in_training", {}).items():
-        found.append(f"{name} was trained on {count} of these drawings: its figures tell nothing.")
-    return found
+        warnings.append(f"{name} was trained on {count} of these drawings: its figures tell nothing.")
+    return warnings
 
 
 def is_complete(measured: Measured, name: str) -> bool:
-    """Whether a system has a result for every drawing at every level of hints."""
+    """Whether a method has a result for every drawing at every level of hints."""
     return _least_n(measured, name) == len(measured.drawings)
 
 
 def _least_n(measured: Measured, name: str) -> int:
-    """For how many drawings a system has results, at the level where it has the fewest."""
-    found = []
-    for system in measured.seeds(name):
-        wanted = [WITHOUT] if WITHOUT in system.levels else measured.levels
-        found += [int(system.figure(level, "n") or 0) for level in wanted]
-    return min(found, default=0)
+    """For how many drawings a method has results, at the level where it has the fewest."""
+    numbers = []
+    for method in measured.seeds(name):
+        levels = [WITHOUT] if WITHOUT in method.levels else measured.levels
+        numbers += [int(method.figure(level, "n") or 0) for level in levels]
+    return min(numbers, default=0)
 
 
 def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
@@ -70,32 +77,29 @@ def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
 
     Args:
         measured: the figures.
-        named_after: the systems of the paper's Table 2 by their names in it; empty for a study of other systems.
+        named_after: the methods of the paper's Table 2 by their names in it; empty for a study of others.
     """
     fewest, most = measured.levels[0], measured.levels[-1]
-    distance = _distance_name(measured, "fid")
-    columns = ["system", "n", f"FID{_suffix(distance)}, {level_name(fewest)}"]
-    wanted = [(fewest, distance, "min")]
+    distance = next((name for name in _figures(measured) if name.split("_")[0] == "fid"), "")
+    columns = [(fewest, column(f"{distance_title(distance or 'fid')}, {level_name(fewest)}", distance))]
     for level in dict.fromkeys((fewest, most)):
-        for quantity in ("psnr", "ssim"):
-            columns.append(f"{quantity.upper()}, {level_name(level)}")
-            wanted.append((level, f"{quantity}_mean", "max"))
+        for metric in ("psnr", "ssim"):
+            columns.append((level, column(f"{metric.upper()}, {level_name(level)}", f"{metric}_mean")))
     rows: list[list[Cell]] = []
     for name in measured.names:
-        members = measured.seeds(name)
-        if members[0].kind in ("reference", "oracle"):
+        seeds = measured.seeds(name)
+        if seeds[0].kind in ("reference", "oracle"):
             continue
-        figures = [_over_members(members, level, figure) for level, figure, _ in wanted]
+        figures = [_over_seeds(seeds, level, of.figure) for level, of in columns]
         rows.append([name, _least_n(measured, name), *_aside(measured, name, figures)])
-    highlight = {column: best for column, (_, _, best) in zip(columns[2:], wanted)}
     tables = [
         Table(
-            "Table 2, measured" if named_after else "The systems",
+            "Table 2, measured" if named_after else "The methods",
             "Mean over the drawings at full size; ± is the standard deviation over training seeds, given from "
             f"{LEAST_SEEDS} seeds on. " + _order(measured, named_after, fewest, distance),
-            columns,
+            ["method", "n", *(of.title for _, of in columns)],
             rows,
-            highlight,
+            highlight(of for _, of in columns),
         )
     ]
     if named_after:
@@ -107,9 +111,9 @@ def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
             Table(
                 "Table 2 of the paper",
                 "Lee & Lee 2020, on their own 140,000 and 530 pictures and Inception features: no figure of it can be "
-                "compared with one above; the order of the systems can. What stands after ± there is called std, and "
+                "compared with one above; the order of the methods can. What stands after ± there is called std, and "
                 "the paper does not say over what; 5 dB of PSNR are what pictures differ by, not training seeds.",
-                ["system", "FID", "PSNR", "SSIM"],
+                ["method", "FID", "PSNR", "SSIM"],
                 printed,
                 {"FID": "min", "PSNR": "max", "SSIM": "max"},
             )
@@ -118,8 +122,8 @@ def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
 
 
 def _order(measured: Measured, named_after: Mapping[str, str], level: str, distance: str) -> str:
-    """The systems from best to worst by each figure, as measured, and whether the paper has them in that order."""
-    told = []
+    """The methods from best to worst by each figure, as measured, and whether the paper has them in that order."""
+    orders = []
     most = measured.levels[-1]
     for title, key, at, figure, sign in (
         ("FID", "fid", level, distance, 1),
@@ -128,10 +132,9 @@ def _order(measured: Measured, named_after: Mapping[str, str], level: str, dista
     ):
         values = {}
         for name in measured.names:
-            found = [system.figure(at, figure) for system in measured.seeds(name)]
-            known = [value for value in found if value is not None]
-            if known and measured.seeds(name)[0].kind in ("trained", "foreign") and is_complete(measured, name):
-                values[name] = float(np.mean(known))
+            mean = _mean_of(measured.seeds(name), at, figure)
+            if mean is not None and _is_ranked(measured, name) and measured.seeds(name)[0].kind != "reference":
+                values[name] = mean
         if len(values) < 2:
             continue
         order = sorted(values, key=lambda name: sign * values[name])
@@ -139,49 +142,32 @@ def _order(measured: Measured, named_after: Mapping[str, str], level: str, dista
         theirs = sorted(ours, key=lambda name: sign * PAPER[name][key][0])
         agrees = ", as in the paper" if ours == theirs else "; the paper has " + ", ".join(theirs)
         agrees = agrees if len(ours) > 1 else ""
-        told.append(f"{title} ({level_name(at)}): {', '.join(order)}{agrees}")
-    return "The order as measured, best first. " + ". ".join(told) + "." if told else ""
+        orders.append(f"{title} ({level_name(at)}): {', '.join(order)}{agrees}")
+    return "The order as measured, best first. " + ". ".join(orders) + "." if orders else ""
 
 
 def quality_tables(measured: Measured) -> list[Table]:
-    """A table for each level of hints: systems and references, whole and foreground, mean, std, median, distances."""
-    distances = [_distance_name(measured, kind) for kind in ("fid", "kid")]
-    found = []
+    """A table for each level of hints: methods and references, whole and foreground, mean, std, median, distances."""
+    columns = [*metric_columns(("mean", "std", "median")), *distance_columns(_figures(measured))]
+    tables = []
     for level in reversed(measured.levels):
-        columns = ["system", "n"]
-        wanted: list[tuple[str, str | None]] = []
-        for quantity in ("psnr", "psnr_foreground", "ssim", "ssim_foreground"):
-            title = quantity.replace("psnr", "PSNR").replace("ssim", "SSIM").replace("_", " ")
-            for statistic in ("mean", "std", "median"):
-                columns.append(title if statistic == "mean" else f"{title} {statistic}")
-                wanted.append((f"{quantity}_{statistic}", "max" if statistic != "std" else None))
-        for distance in distances:
-            if distance:
-                columns.append(f"{distance[:3].upper()}{_suffix(distance)}")
-                wanted.append((distance, "min"))
-        rows: list[list[Cell]] = []
+        rows: list[Row] = []
         for name in measured.names:
-            members = measured.seeds(name)
+            seeds = measured.seeds(name)
             at = measured.level_of(name, level)
-            if at in members[0].levels:
-                n = min(int(system.figure(at, "n") or 0) for system in members)
-                rows.append([name, n, *_aside(measured, name, [_mean_of(members, at, figure) for figure, _ in wanted])])
-        highlight = {column: best for column, (_, best) in zip(columns[2:], wanted) if best}
-        title = level_name(level)
-        found.append(
-            Table(
-                f"Everything with {title}" if level != "000" else "Everything without hints",
-                f"Over {len(measured.drawings)} drawings, means of the training seeds. PSNR ends at 100 dB, which "
-                "identical pictures have: a single one moves a mean, look at the median. Foreground leaves out the "
-                "white paper, which flatters everybody. In parentheses, and out of the running: oracles, which take "
-                "the mean colour or the mean paint from the truth itself, and systems without a result for some "
-                "drawings.",
-                columns,
-                rows,
-                highlight,
-            )
+            if at in seeds[0].levels:
+                n = min(int(seed.figure(at, "n") or 0) for seed in seeds)
+                figures = _aside(measured, name, [_mean_of(seeds, at, of.figure) for of in columns])
+                rows.append(([name, n], dict(zip((of.figure for of in columns), figures, strict=True))))
+        title = f"Everything with {level_name(level)}" if level != "000" else "Everything without hints"
+        note = (
+            f"Over {len(measured.drawings)} drawings, means of the training seeds. PSNR ends at 100 dB, which "
+            "identical pictures have: a single one moves a mean, look at the median. Foreground leaves out the white "
+            "paper, which flatters everybody. In parentheses, and out of the running: oracles, which take the mean "
+            "colour or the mean paint from the truth itself, and methods without a result for some drawings."
         )
-    return found
+        tables.append(figure_table(title, note, ["method", "n"], columns, rows))
+    return tables
 
 
 def difference_tables(measured: Measured, subject: str) -> list[Table]:
@@ -195,11 +181,9 @@ def difference_tables(measured: Measured, subject: str) -> list[Table]:
         cells: list[Cell] = []
         for level in measured.levels:
             at = measured.level_of(name, level)
-            found = paired_difference(
-                measured.per_drawing(subject, level, "psnr_foreground"),
-                measured.per_drawing(name, at, "psnr_foreground"),
-            )
-            cells.append(None if found is None else _told(found))
+            ours = measured.per_drawing(subject, level, "psnr_foreground")
+            difference = paired_difference(ours, measured.per_drawing(name, at, "psnr_foreground"))
+            cells.append(None if difference is None else _with_interval(difference))
         rows.append([name, *cells])
     return [
         Table(
@@ -212,9 +196,9 @@ def difference_tables(measured: Measured, subject: str) -> list[Table]:
     ]
 
 
-def _told(found: Interval) -> str:
-    interval = f" [{found.low:+.2f}, {found.high:+.2f}]" if found.n > 1 else ""
-    return f"{found.mean:+.2f}{interval}".replace("-", "−")
+def _with_interval(mean: Interval) -> str:
+    interval = f" [{mean.low:+.2f}, {mean.high:+.2f}]" if mean.n > 1 else ""
+    return f"{mean.mean:+.2f}{interval}".replace("-", "−")
 
 
 def claims_table(measured: Measured) -> Table:
@@ -222,17 +206,17 @@ def claims_table(measured: Measured) -> Table:
     level = measured.levels[-1]
     rows: list[list[Cell]] = []
     for name in measured.names:
-        members = measured.seeds(name)
+        seeds = measured.seeds(name)
         at = measured.level_of(name, level)
-        if at in members[0].levels:
-            rows.append([name, *(_mean_of(members, at, f"{claim}_mean") for claim in CLAIMS)])
+        if at in seeds[0].levels:
+            rows.append([name, *(_mean_of(seeds, at, f"{claim.name}_mean") for claim in CLAIMS)])
     return Table(
         "The paper's claims as numbers",
         f"With {level_name(level)}. Chroma ratio: CIELAB chroma of the foreground against the truth's; 1 is right, "
         "below is washed out. Bleeding: the neighbour's colour beside region edges, 0 to 1. Checkerboard: coherent "
         "period-2 amplitude in levels of 255, on the picture as the network left it. Lost detail: the share of the "
         "truth's fine luminance detail around the lines that is missing or wrong; 1 is all of it.",
-        ["system", *CLAIMS.values()],
+        ["method", *(claim.title for claim in CLAIMS)],
         rows,
     )
 
@@ -242,9 +226,9 @@ def cost_table(measured: Measured) -> Table:
     rows: list[list[Cell]] = []
     level = measured.levels[-1]
     for name in measured.names:
-        system = measured.seeds(name)[0]
+        method = measured.seeds(name)[0]
         at = measured.level_of(name, level)
-        cost = system.cost
+        cost = method.cost
         rows.append(
             [
                 name,
@@ -252,7 +236,7 @@ def cost_table(measured: Measured) -> Table:
                 cost.get("images") and int(cost["images"]),
                 _scaled(cost.get("parameters"), 1e6),
                 _scaled(cost.get("flops"), 1e9),
-                system.figure(at, "seconds_median"),
+                method.figure(at, "seconds_median"),
                 _scaled(cost.get("memory"), 2**20),
             ]
         )
@@ -263,7 +247,7 @@ def cost_table(measured: Measured) -> Table:
         "on a square picture; seconds: median with the most hints, all of the chain; memory: what colouring one "
         "drawing adds at its peak to a process of its own (on a GPU: what torch took).",
         [
-            "system",
+            "method",
             "trained at, px",
             "images seen",
             "million parameters",
@@ -275,8 +259,8 @@ def cost_table(measured: Measured) -> Table:
     )
 
 
-def _over_members(members: Sequence[MeasuredMethod], level: str, figure: str) -> Cell:
-    values = [value for system in members if (value := system.figure(level, figure)) is not None]
+def _over_seeds(seeds: Sequence[MeasuredMethod], level: str, figure: str) -> Cell:
+    values = _known(seeds, level, figure)
     if not values:
         return None
     mean, deviation = over_seeds(values)
@@ -284,25 +268,31 @@ def _over_members(members: Sequence[MeasuredMethod], level: str, figure: str) ->
 
 
 def _aside(measured: Measured, name: str, figures: Sequence[Cell]) -> list[Cell]:
-    """The figures of a system; in parentheses, which no table compares, where it is out of the running."""
-    if measured.seeds(name)[0].kind != "oracle" and is_complete(measured, name):
+    """The figures of a method; in parentheses, which no table compares, where it is out of the running."""
+    if _is_ranked(measured, name):
         return list(figures)
-    told = [f"{figure:.3g}" if isinstance(figure, float) else figure for figure in figures]
-    return [None if figure is None else f"({figure})" for figure in told]
+    texts = [f"{figure:.3g}" if isinstance(figure, float) else figure for figure in figures]
+    return [None if text is None else f"({text})" for text in texts]
 
 
-def _mean_of(members: Sequence[MeasuredMethod], level: str, figure: str) -> float | None:
-    values = [value for system in members if (value := system.figure(level, figure)) is not None]
+def _is_ranked(measured: Measured, name: str) -> bool:
+    """Whether a method is compared with the others: no oracle, and complete."""
+    return measured.seeds(name)[0].kind != "oracle" and is_complete(measured, name)
+
+
+def _mean_of(seeds: Sequence[MeasuredMethod], level: str, figure: str) -> float | None:
+    values = _known(seeds, level, figure)
     return float(np.mean(values)) if values else None
 
 
-def _distance_name(measured: Measured, kind: str) -> str:
-    names = (name for system in measured.methods for level in system.levels.values() for name in level)
-    return next((name for name in names if name == kind or name.startswith(f"{kind}_")), "")
+def _known(seeds: Sequence[MeasuredMethod], level: str, figure: str) -> list[float]:
+    return [value for seed in seeds if (value := seed.figure(level, figure)) is not None]
 
 
-def _suffix(distance: str) -> str:
-    return f" ({distance[4:].replace('_', '-')})" if len(distance) > 3 else ""
+def _figures(measured: Measured) -> list[str]:
+    """The names of all figures there are, each once."""
+    names = (name for method in measured.methods for figures in method.levels.values() for name in figures)
+    return list(dict.fromkeys(names))
 
 
 def _scaled(value: float | None, unit: float) -> float | None:

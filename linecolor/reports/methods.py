@@ -9,6 +9,7 @@ import numpy as np
 
 from linecolor.arrays import Picture
 from linecolor.evaluation.hint_levels import level_name
+from linecolor.evaluation.metrics import METRICS
 from linecolor.evaluation.results import Measured
 from linecolor.evaluation.statistics import half_width
 from linecolor.html import Curve, Report, Sheet, SheetRow, write_report
@@ -22,20 +23,23 @@ from linecolor.reports.method_tables import (
 )
 from linecolor.runs.run_folder import versions
 
+Pictures = Callable[[str, str, str], Picture | None]
+"""(method, level, drawing) -> picture; of "line", "hints" and "truth" too; None where there is none."""
+
 CASES = 3
 """Drawings among the best cases, and among the worst."""
 
 
 @dataclass(frozen=True)
-class Telling:
-    """How a measurement is told.
+class Presentation:
+    """How a measurement is presented.
 
     Attributes:
         title: of the report.
         subtitle: what it is, in a sentence.
         caution: what a reader must know before any figure: that a demonstration is no evidence.
-        subject: the system the others are compared with.
-        named_after: the systems of the paper's Table 2 by their names in it.
+        subject: the method the others are compared with.
+        named_after: the methods of the paper's Table 2 by their names in it.
         sheet: drawings shown side by side.
     """
 
@@ -47,11 +51,11 @@ class Telling:
     sheet: int
 
 
-def write_measured_report(
+def write_methods_report(
     path: Path,
     measured: Measured,
-    telling: Telling,
-    pictures: Callable[[str, str, str], Picture | None],
+    presentation: Presentation,
+    pictures: Pictures,
     config_yaml: str = "",
     licence: dict[str, str] | None = None,
 ) -> Path:
@@ -60,26 +64,25 @@ def write_measured_report(
     Args:
         path: of the page.
         measured: the figures.
-        telling: how.
-        pictures: (system, level, drawing) -> picture; of the systems "line", "hints" and "truth" too; None where there
-            is none.
+        presentation: how.
+        pictures: of the drawings by the methods.
         config_yaml: what was asked for.
         licence: of the drawings.
     """
     report = Report(
-        title=telling.title,
-        subtitle=telling.subtitle,
+        title=presentation.title,
+        subtitle=presentation.subtitle,
         facts=_facts(measured),
-        warnings=[telling.caution, *warnings(measured)] if telling.caution else warnings(measured),
+        warnings=[presentation.caution, *warnings(measured)] if presentation.caution else warnings(measured),
         tables=[
-            *table_2(measured, telling.named_after),
+            *table_2(measured, presentation.named_after),
             *quality_tables(measured),
-            *difference_tables(measured, telling.subject),
+            *difference_tables(measured, presentation.subject),
             claims_table(measured),
             cost_table(measured),
         ],
         curves=hint_curves(measured),
-        sheets=sheets(measured, telling, pictures),
+        sheets=sheets(measured, presentation, pictures),
         config_yaml=config_yaml,
         versions=versions(),
         licence=licence,
@@ -105,39 +108,39 @@ def hint_curves(measured: Measured) -> list[Curve]:
     if len(counts) < 2:
         return []
     found = []
-    for quantity, title, label in (
-        ("psnr_foreground", "Foreground PSNR against hints (± 95 % over drawings)", "dB"),
-        ("psnr", "PSNR against hints (± 95 % over drawings)", "dB"),
-        ("ssim_foreground", "Foreground SSIM against hints (± 95 % over drawings)", "SSIM"),
-    ):
+    areas = [(area, title, metric.unit) for metric in METRICS for area, title in metric.areas.items()]
+    for area, title, unit in areas:
         series, errors = {}, {}
         for name in measured.names:
             points = []
             for level, count in counts.items():
                 at = measured.level_of(name, level)
-                values = list(measured.per_drawing(name, at, quantity).values())
+                values = list(measured.per_drawing(name, at, area).values())
                 if values:
                     points.append((count, float(np.mean(values)), half_width(values)))
             if points:
                 series[name] = ([p[0] for p in points], [p[1] for p in points])
                 errors[name] = [p[2] for p in points]
-        found.append(Curve(title, "hints", label, series, errors=errors, x_ticks=list(counts.values()), log1_x=True))
+        title = f"{title} against hints (± 95 % over drawings)"
+        found.append(Curve(title, "hints", unit, series, errors=errors, x_ticks=list(counts.values()), log1_x=True))
     return found
 
 
-def sheets(measured: Measured, telling: Telling, pictures: Callable[[str, str, str], Picture | None]) -> list[Sheet]:
-    """The same drawings by every system: with the most hints, without, and the subject's best and worst cases."""
+def sheets(
+    measured: Measured, presentation: Presentation, pictures: Callable[[str, str, str], Picture | None]
+) -> list[Sheet]:
+    """The same drawings by every method: with the most hints, without, and the subject's best and worst cases."""
     fewest, most = measured.levels[0], measured.levels[-1]
-    shown = measured.drawings[: telling.sheet]
+    shown = measured.drawings[: presentation.sheet]
     found = [_sheet(f"The same drawings with {level_name(most)}", most, shown, measured, pictures)]
     if fewest != most:
         found.append(_sheet(f"The same drawings with {level_name(fewest)}", fewest, shown, measured, pictures))
-    scores = measured.per_drawing(telling.subject, most, "psnr_foreground") if telling.subject else {}
+    scores = measured.per_drawing(presentation.subject, most, "psnr_foreground") if presentation.subject else {}
     if len(scores) >= 2 * CASES:
         ranked = sorted(scores, key=scores.__getitem__, reverse=True)
         for title, cases in (("Best cases", ranked[:CASES]), ("Worst cases", ranked[: -CASES - 1 : -1])):
             found.append(
-                _sheet(f"{title} of {telling.subject} with {level_name(most)}", most, cases, measured, pictures)
+                _sheet(f"{title} of {presentation.subject} with {level_name(most)}", most, cases, measured, pictures)
             )
     return [sheet for sheet in found if sheet.rows]
 
@@ -147,7 +150,7 @@ def _sheet(
     level: str,
     drawings: Sequence[str],
     measured: Measured,
-    pictures: Callable[[str, str, str], Picture | None],
+    pictures: Pictures,
 ) -> Sheet:
     names = [name for name in measured.names if measured.level_of(name, level) in measured.seeds(name)[0].levels]
     scores = {}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linecolor.evaluation.figures import better, by_count, run_figure
 from linecolor.html import Cell, Report, Table, write_report
 from linecolor.html.tables import table_text
 from linecolor.images import write_atomically
@@ -99,7 +100,7 @@ class SweepTable:
             cells += [_brief(row.overrides.get(key, "")) for key in self.parameters]
             cells += [row.value, *(row.figures.get(name) for name in names), _minutes(row.job)]
             rows.append(cells)
-        highlight = {name: "min" if name.startswith(("fid", "kid")) else "max" for name in names}
+        highlight: dict[str, str] = {name: better(name) for name in names}
         highlight[self.objective.figure] = "max" if self.objective.direction == "maximize" else "min"
         return Table("Jobs", note, columns, rows, highlight)
 
@@ -171,14 +172,15 @@ class SweepTable:
 
     def _main_figures(self, brief: bool) -> list[str]:
         """Of the largest number of hints that all have and (unless in brief) of none: PSNR, SSIM, FID."""
-        lists = [sorted(row.figures) for row in self.rows if row.figures]
-        shared = common(lists)
-        counts = sorted({int(name.split("_")[1]) for name in shared if name.startswith("psnr_")})
-        wanted = []
+        shared = common([sorted(row.figures) for row in self.rows if row.figures])
+        levels = by_count(dict.fromkeys(shared, 0.0))
+        counts = [count for count, figures in levels.items() if "psnr_mean" in figures]
+        names = []
         for count in dict.fromkeys([*counts[-1:], *(c for c in counts if c == 0 and not brief)]):
-            wanted += [f"psnr_{count}_mean", f"psnr_{count}_foreground_mean", f"ssim_{count}_mean"]
-            wanted += [name for name in shared if name.startswith("fid_") and name.endswith(f"_{count}")]
-        return [name for name in wanted if name in shared and name != self.objective.figure]
+            distances = [name for name in levels[count] if name.startswith("fid")]
+            figures = ["psnr_mean", "psnr_foreground_mean", "ssim_mean", *distances]
+            names += [run_figure(name, count) for name in figures if name in levels[count]]
+        return [name for name in names if name != self.objective.figure]
 
     def _facts(self) -> list[tuple[str, str]]:
         states: dict[str, int] = {}

@@ -1,13 +1,13 @@
 """The one figure by which runs are ranked."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_NAMES = re.compile(
-    r"(psnr|ssim)_(?P<count>\d+)(_foreground)?_(mean|median|std)|(?P<distance>fid|kid)_.+_(?P<of>\d+)|obeyed"
-)
+from linecolor.evaluation.figures import better, level_figure
+
+FOLLOWED = "obeyed"
+"""The share of hints that were followed, by its name in evaluation.json."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,17 @@ class Objective:
         if direction not in ("maximize", "minimize"):
             raise ValueError(f"sweep.direction={direction} is unknown: use maximize or minimize")
         name = str(figure).replace("_most", f"_{max(hints)}")
-        match = _NAMES.fullmatch(name)
-        count = match and (match["count"] or match["of"])
-        if not match or (count and int(count) not in hints):
+        parts = level_figure(name)
+        if name != FOLLOWED and (parts is None or parts[1] not in hints):
             counts = ", ".join(map(str, hints))
             raise ValueError(
                 f"sweep.objective={figure} is no figure of the evaluation: use psnr_N_mean, psnr_N_foreground_mean, "
-                f"ssim_N_mean, ..., fid_efficientnet_lite0_N, obeyed, with a number of hints N of evaluation.hints "
+                f"ssim_N_mean, ..., fid_efficientnet_lite0_N, {FOLLOWED}, with a number of hints N of evaluation.hints "
                 f"({counts}), or most for the largest of them"
             )
-        if bool(match["distance"]) != (direction == "minimize"):
-            better = "minimize" if match["distance"] else "maximize"
-            raise ValueError(f"sweep.objective={figure} with sweep.direction={direction}: use sweep.direction={better}")
+        right = "minimize" if parts and better(name) == "min" else "maximize"
+        if direction != right:
+            raise ValueError(f"sweep.objective={figure} with sweep.direction={direction}: use sweep.direction={right}")
         return cls(name, direction)
 
     @property

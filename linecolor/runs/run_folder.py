@@ -209,3 +209,8 @@ def machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpus": gpus,
     }
+
+
+def hardware(machine: Mapping[str, Any]) -> str:
+    """What `machine` gave, in words."""
+    return ", ".join(machine["gpus"]) or f"{machine['cores']} CPU cores ({machine['cpu']})"

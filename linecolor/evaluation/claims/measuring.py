@@ -13,13 +13,28 @@ from linecolor.evaluation.claims.planes import check_foreground, check_picture
 from linecolor.evaluation.claims.regions import Regions, bleeding
 from linecolor.evaluation.claims.saturation import LEAST_CHROMA, mean_chroma
 
-CLAIMS = {
-    "chroma_ratio": "chroma ratio",
-    "bleeding": "bleeding",
-    "checkerboard": "checkerboard",
-    "edge_loss": "lost detail",
-}
-"""The figures of `measure_claims` with their titles."""
+
+@dataclass(frozen=True)
+class Claim:
+    """A figure of `measure_claims`.
+
+    Attributes:
+        name: of the figure.
+        title: in tables.
+        faultless: what a faultless picture has.
+    """
+
+    name: str
+    title: str
+    faultless: float
+
+
+CLAIMS = (
+    Claim("chroma_ratio", "chroma ratio", 1.0),
+    Claim("bleeding", "bleeding", 0.0),
+    Claim("checkerboard", "checkerboard", 0.0),
+    Claim("edge_loss", "lost detail", 0.0),
+)
 
 
 @dataclass(frozen=True)

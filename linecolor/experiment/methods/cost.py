@@ -1,11 +1,12 @@
-"""What a trained system costs: parameters, operations, memory. Run as a program, it measures the memory alone."""
+"""What a trained method costs: parameters, operations, memory. Run as a program, it measures the memory alone."""
 
 import copy
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from linecolor.systems.line_colorizer import LineColorizer
@@ -24,7 +25,7 @@ def measure_cost(colorizer: "LineColorizer", bundle: Path, shape: tuple[int, int
     Returns:
         `parameters`, without frozen feature networks; `flops`, 2 a multiplication and addition, of a square picture at
         the networks' resolution; `memory`, bytes that colouring one drawing adds at its peak to a process of its own
-        (on a GPU: that torch took); left out where the system does not tell.
+        (on a GPU: that torch took); left out where the machine does not tell.
     """
     cost = {
         "parameters": float(sum(p.numel() for n in colorizer.networks.values() for p in n.parameters())),
@@ -62,6 +63,27 @@ def operations(colorizer: "LineColorizer") -> int:
     with counter, torch.no_grad():
         type(colorizer.pipeline)(on_meta).run_once(line, half)
     return counter.get_total_flops()
+
+
+def facts_of_card(card: Mapping[str, Any]) -> dict[str, float]:
+    """What a bundle's card says of its training: `resolution`, and `images` seen where it is known."""
+    facts = {"resolution": float(card["resolution"])}
+    stages = (card["provenance"] or {}).get("stages") or {}
+    images = [of["images_seen"] for of in stages.values() if isinstance(of, dict) and "images_seen" in of]
+    if images and all(isinstance(number, int) for number in images):
+        facts["images"] = float(sum(images))
+    return facts
+
+
+def notes_of_card(card: Mapping[str, Any]) -> str:
+    """What a reader has to know of trained networks before comparing them."""
+    from linecolor.systems.registry import system_of
+
+    notes = system_of(tuple(card["networks"])).pipeline_class().notes(card["networks"])
+    if card["hint_spread"] != "none":
+        more = {"watershed": "three", "reach": "four"}[card["hint_spread"]]
+        notes.append(f"is given hints propagated by a watershed as {more} more channels, which the others are not")
+    return "; ".join(notes)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linecolor.experiment.methods.entries import picture_folder
+from linecolor.experiment.methods.specs import picture_folder
 
 if TYPE_CHECKING:
     from datamodules.held_out import FullDrawings
@@ -18,7 +18,7 @@ class Gallery:
     """The pictures of a measurement: from where it wrote them, or coloured again.
 
     Args:
-        systems: those that were measured.
+        methods: those that were measured.
         drawings: by name.
         hints: that they got.
         out: the measurement's folder.
@@ -27,15 +27,15 @@ class Gallery:
 
     def __init__(
         self,
-        systems: Sequence["Method"],
+        methods: Sequence["Method"],
         drawings: "FullDrawings",
         hints: "HintLevels",
         out: Path,
         kept: bool,
     ) -> None:
-        self.systems = {}
-        for system in reversed(systems):  # of several seeds the first is shown
-            self.systems[system.name] = system
+        self.methods = {}
+        for method in reversed(methods):  # of several seeds the first is shown
+            self.methods[method.name] = method
         self.drawings = drawings
         self.hints = hints
         self.out = out
@@ -43,7 +43,7 @@ class Gallery:
         self._at: tuple[str, FullDrawing, dict[str, DrawingHints]] | None = None
 
     def __call__(self, what: str, level: str, drawing: str) -> "Picture | None":
-        """The picture of a drawing by a system; or its "line", its "hints", its "truth"."""
+        """The picture of a drawing by a method; or its "line", its "hints", its "truth"."""
         from linecolor.evaluation.hint_levels import NO_HINTS
         from linecolor.evaluation.methods import resized
         from linecolor.images import read_color
@@ -53,11 +53,11 @@ class Gallery:
             return page.line if what == "line" else page.color
         if what == "hints":
             return hintings[level].layer
-        system = self.systems[what]
-        path = self.out / "pictures" / picture_folder(system.name, system.seed) / level / f"{drawing}.png"
+        method = self.methods[what]
+        path = self.out / "pictures" / picture_folder(method.name, method.seed) / level / f"{drawing}.png"
         if self.kept and path.is_file():
             return resized(read_color(path)[0], page.line.shape[:2])
-        result = system.color(page, hintings[level] if system.uses_hints else NO_HINTS)
+        result = method.color(page, hintings[level] if method.uses_hints else NO_HINTS)
         return None if result is None else result.full
 
     def _drawing(self, name: str) -> "tuple[FullDrawing, dict[str, DrawingHints]]":

@@ -37,43 +37,54 @@ class Training:
         return Path(self.config.runs_dir).expanduser() / self.config.name
 
 
-def planned(plain: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
-    """The trainings of a study; systems that differ in their blending alone share them.
+def planned(requested: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
+    """The trainings of a study; methods that differ in their blending alone share them.
 
     Args:
-        plain: the study's configuration.
+        requested: the study's configuration.
         folder: of the study, where the runs go.
 
     Raises:
         ValueError: if an override names nothing, or a training cannot work.
     """
-    of_seed_0: dict[TrainingKey, tuple[list[str], dict[str, Any]]] = {}
-    found: dict[TrainingKey, Training] = {}
-    for seed in plain["seeds"]:
-        for of in plain["study"]["systems"].values():
-            experiment, overrides, _ = _key(of, seed)
-            if _key(of, 0) not in of_seed_0:
-                data = {name: value for name, value in plain["data"].items() if value is not None}
-                own = [f"data={data.pop('kind')}"] if "kind" in data else []
-                own += [f"experiment={experiment}", *plain["budget"]["overrides"]]
-                own += [f"data.{name}={_quoted(value)}" for name, value in data.items()]
-                first = compose_training([*own, *plain["train"]])
-                for group, values in (("stage", plain["budget"]["stages"]), ("model", plain["budget"]["models"])):
-                    own += _of_budget(group, values, first.stages)
-                own += [*overrides, f"runs_dir={_quoted(str(folder))}", "evaluation.enabled=false"]
-                own += [*plain["train"], f"resume={plain['resume']}"]
-                own = rename_overrides(own)
-                resolved: Any = OmegaConf.to_container(compose_training(own), resolve=True)
-                of_seed_0[_key(of, 0)] = own, resolved
-            words, composed = of_seed_0[_key(of, 0)]
+    methods = requested["study"]["systems"].values()
+    # Nothing but its name hangs on the seed of a run, and composing anew for every seed takes its time.
+    composed = {}
+    for experiment, overrides, _ in dict.fromkeys(training_key(method, 0) for method in methods):
+        words = _words(requested, folder, experiment, overrides)
+        config: Any = OmegaConf.to_container(compose_training(words), resolve=True)
+        composed[experiment, overrides] = words, config
+    trainings = {}
+    for seed in requested["seeds"]:
+        for method in methods:
+            experiment, overrides, _ = key = training_key(method, seed)
+            words, config = composed[experiment, overrides]
             name = "+".join(part.split("/")[-1] for part in experiment.strip("[]").split(","))
             if overrides:
                 name += "-" + hashlib.sha256(repr(overrides).encode()).hexdigest()[:8]
-            name = f"{name}-seed{seed}"
-            # Nothing else hangs on the seed or the name of a run; composing anew for every seed takes its time.
-            config = RunConfig.from_mapping({**composed, "seed": seed, "name": name})
-            found[_key(of, seed)] = Training(experiment, seed, [*words, f"seed={seed}", f"name={name}"], config)
-    return found
+            own = {"seed": seed, "name": f"{name}-seed{seed}"}
+            words = [*words, *(f"{option}={value}" for option, value in own.items())]
+            trainings[key] = Training(experiment, seed, words, RunConfig.from_mapping({**config, **own}))
+    return trainings
+
+
+def training_key(method: dict[str, Any], seed: int) -> TrainingKey:
+    """Which training a method of a study needs."""
+    return method["experiment"], tuple(method.get("overrides") or ()), seed
+
+
+def _words(requested: dict[str, Any], folder: Path, experiment: str, overrides: tuple[str, ...]) -> list[str]:
+    """The command line of a training but for its seed and name."""
+    data = {name: value for name, value in requested["data"].items() if value is not None}
+    words = [f"data={data.pop('kind')}"] if "kind" in data else []
+    words += [f"experiment={experiment}", *requested["budget"]["overrides"]]
+    words += [f"data.{name}={_quoted(value)}" for name, value in data.items()]
+    stages = compose_training([*words, *requested["train"]]).stages
+    for group in ("stage", "model"):
+        values = requested["budget"][f"{group}s"]
+        words += [f"{group}.{stage}.{name}={v}" for stage in stages for name, v in values.get(stage, {}).items()]
+    words += [*overrides, f"runs_dir={_quoted(str(folder))}", "evaluation.enabled=false"]
+    return rename_overrides([*words, *requested["train"], f"resume={requested['resume']}"])
 
 
 def _quoted(value: Any) -> str:
@@ -81,12 +92,3 @@ def _quoted(value: Any) -> str:
     if not isinstance(value, str):
         return str(value)
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _key(system: dict[str, Any], seed: int) -> TrainingKey:
-    return system["experiment"], tuple(system.get("overrides") or ()), seed
-
-
-def _of_budget(group: str, values: dict[str, dict[str, Any]], stages: list[str]) -> list[str]:
-    """The overrides of a budget that concern the stages of a system."""
-    return [f"{group}.{stage}.{name}={value}" for stage in stages for name, value in values.get(stage, {}).items()]

@@ -17,7 +17,7 @@ from linecolor.evaluation.metrics.ssim import ssim
 from linecolor.evaluation.references import REFERENCES
 from linecolor.evaluation.results import FIGURES, ROWS, Measured, MeasuredMethod
 from linecolor.reports.method_tables import cost_table, difference_tables, quality_tables, table_2, warnings
-from linecolor.reports.methods import Telling, write_measured_report
+from linecolor.reports.methods import Presentation, write_methods_report
 from linecolor.samples import FullDrawing
 
 SHAPE = (48, 64)
@@ -189,8 +189,8 @@ def test_the_page_shows_systems_side_by_side_with_best_and_worst_cases(measured,
             return page.line if what == "line" else page.color
         return ProtocolHints([3]).of(page)[0].layer if what == "hints" and level != "000" else page.color
 
-    telling = Telling("A title", "what it is", "This is a demonstration, not evidence.", "Ours", {}, 2)
-    page = write_measured_report(tmp_path / "report.html", measured, telling, pictures).read_text()
+    presentation = Presentation("A title", "what it is", "This is a demonstration, not evidence.", "Ours", {}, 2)
+    page = write_methods_report(tmp_path / "report.html", measured, presentation, pictures).read_text()
     for text in ("This is a demonstration, not evidence.", "Best cases of Ours", "Worst cases of Ours", "Cost"):
         assert text in page
     assert "PSNR against hints" in page

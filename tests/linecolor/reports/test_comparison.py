@@ -75,7 +75,7 @@ def test_a_table_for_each_shared_number_of_hints_marks_the_best(tmp_path):
     other = make_run(tmp_path / "b", {"x": 12.0}, counts=(0, 4, 8))
     tables = quality_tables([first, other])
     assert [table.title for table in tables] == ["4 hints", "No hints"]
-    assert tables[0].highlight["FID efficientnet_lite0"] == "min"
+    assert tables[0].highlight["FID (efficientnet-lite0)"] == "min"
     assert tables[0].rows[1][-1].startswith("+2.00 ±")
 
 

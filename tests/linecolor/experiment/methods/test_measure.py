@@ -11,15 +11,15 @@ from datamodules.held_out import FullDrawings
 from datamodules.sources.drawing import Drawing
 from linecolor.evaluation.hint_levels import ProtocolHints
 from linecolor.evaluation.measurement import Measurement
-from linecolor.experiment.methods.cost import measure_cost, operations
-from linecolor.experiment.methods.entries import Entry, named_entries, picture_folder
-from linecolor.experiment.methods.measure import _asked, _notes, chosen_references, measure_systems
+from linecolor.experiment.methods.cost import measure_cost, notes_of_card, operations
+from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods, request_digest
 from linecolor.experiment.methods.progress import Progress
+from linecolor.experiment.methods.specs import MethodSpec, chosen_references, method_specs, picture_folder
 from linecolor.images import read_color, write_png
 from linecolor.networks.pix2pix import Pix2PixUNet
 from linecolor.networks.unet import ResNeXtUNet
 from linecolor.rendering.options import RenderingOptions
-from linecolor.systems.bundle import save_bundle
+from linecolor.systems.bundle import read_card, save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
 
 SMALL = RenderingOptions(resolution=32)
@@ -48,22 +48,23 @@ def drawings(tmp_path) -> FullDrawings:
     return FullDrawings(found)
 
 
-def measure(entries, drawings, out, **changes):
-    arguments = {"hints": ProtocolHints([0, 2]), "features": "efficientnet-lite0", "references": [], "keep": True}
-    arguments |= changes
-    return measure_systems(
-        entries, drawings, arguments["hints"], arguments["features"], arguments["references"], out, arguments["keep"]
-    )
+def requested(specs, drawings, out, **changes) -> MeasurementRequest:
+    asked = {"hints": ProtocolHints([0, 2]), "features": "efficientnet-lite0", "references": [], "keep_pictures": True}
+    return MeasurementRequest(specs=specs, drawings=drawings, out=out, **{**asked, **changes})
+
+
+def measure(specs, drawings, out, **changes):
+    return measure_methods(requested(specs, drawings, out, **changes))
 
 
 def test_names_are_those_of_folders_and_of_a_runs_bundle_the_runs():
-    found = named_entries(["runs/a", "runs/b/bundle"], None)
-    assert [(entry.name, entry.member) for entry in found] == [("a", ""), ("b", "")]
-    found = named_entries(["x/a", "y/a"], None)
-    assert [entry.name for entry in found] == ["x/a", "y/a"]
-    found = named_entries({"Ours": ["runs/s0/bundle", "runs/s1/bundle"], "Theirs": "results"}, "clean")
-    assert [(entry.name, entry.member) for entry in found] == [("Ours", "s0"), ("Ours", "s1"), ("Theirs", "")]
-    assert {entry.blend for entry in found} == {"clean"}
+    specs = method_specs(["runs/a", "runs/b/bundle"], None)
+    assert [(spec.name, spec.seed) for spec in specs] == [("a", ""), ("b", "")]
+    specs = method_specs(["x/a", "y/a"], None)
+    assert [spec.name for spec in specs] == ["x/a", "y/a"]
+    specs = method_specs({"Ours": ["runs/s0/bundle", "runs/s1/bundle"], "Theirs": "results"}, "clean")
+    assert [(spec.name, spec.seed) for spec in specs] == [("Ours", "s0"), ("Ours", "s1"), ("Theirs", "")]
+    assert {spec.blend for spec in specs} == {"clean"}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_a_systems_name_is_no_way_out_of_the_pictures(name, folder):
 
 def test_seeds_of_bundles_are_measured_each_for_itself(drawings, tmp_path):
     seeds = [str(bundle_of(tmp_path / f"s{seed}/bundle", seed)) for seed in range(3)]
-    measured, _ = measure(named_entries({"Ours": seeds}, None), drawings, tmp_path / "out")
+    measured, _ = measure(method_specs({"Ours": seeds}, None), drawings, tmp_path / "out")
     values = [system.figure("002", "psnr_mean") for system in measured.methods]
     assert len(set(values)) == 3
     assert [system.figure("002", "n") for system in measured.methods] == [3, 3, 3]
@@ -86,25 +87,28 @@ def test_seeds_of_bundles_are_measured_each_for_itself(drawings, tmp_path):
 
 
 def test_what_was_measured_is_measured_again_when_anything_has_changed(drawings, tmp_path, capsys):
-    entry = Entry("Ours", bundle_of(tmp_path / "bundle"))
-    hints = ProtocolHints([0, 2])
-    first = _asked([entry], [], drawings, hints, "x")
-    assert _asked([entry], [], drawings, hints, "x") == first
-    assert _asked([entry], [], drawings, ProtocolHints([0, 4]), "x") != first
+    spec = MethodSpec("Ours", bundle_of(tmp_path / "bundle"))
+
+    def digest(**changes) -> str:
+        return request_digest(requested([spec], drawings, tmp_path, **changes), [spec.load("cpu")])
+
+    first = digest()
+    assert digest() == first
+    assert digest(hints=ProtocolHints([0, 4])) != first
     bundle_of(tmp_path / "bundle", blend="clean")
-    blended = _asked([entry], [], drawings, hints, "x")
+    blended = digest()
     assert blended != first
     picture, _ = read_color(drawings.drawings[0].color)
     write_png(drawings.drawings[0].color, 255 - picture)
-    assert _asked([entry], [], drawings, hints, "x") != blended
+    assert digest() != blended
 
 
 def test_the_page_shows_pictures_of_this_measurement_and_no_older_ones(drawings, tmp_path):
     bundle = bundle_of(tmp_path / "bundle")
-    _, gallery = measure([Entry("Ours", bundle)], drawings, tmp_path / "out")
+    _, gallery = measure([MethodSpec("Ours", bundle)], drawings, tmp_path / "out")
     before = gallery("Ours", "002", "d1")
     bundle_of(tmp_path / "bundle", seed=5)
-    _, gallery = measure([Entry("Ours", bundle)], drawings, tmp_path / "out", keep=False)
+    _, gallery = measure([MethodSpec("Ours", bundle)], drawings, tmp_path / "out", keep_pictures=False)
     now = LineColorizer.load(bundle)(drawings[1].line, ProtocolHints([2]).of(drawings[1])[0].layer)
     np.testing.assert_array_equal(gallery("Ours", "002", "d1"), now)
     assert not np.array_equal(before, now)
@@ -112,7 +116,7 @@ def test_the_page_shows_pictures_of_this_measurement_and_no_older_ones(drawings,
 
 def test_a_drawing_that_cannot_be_measured_counts_for_nobody(drawings, tmp_path, capsys):
     write_png(drawings.drawings[1].line, np.zeros((48, 48), np.uint8))
-    measured, _ = measure([Entry("Ours", bundle_of(tmp_path / "bundle"))], drawings, tmp_path / "out")
+    measured, _ = measure([MethodSpec("Ours", bundle_of(tmp_path / "bundle"))], drawings, tmp_path / "out")
     assert measured.drawings == ["d0", "d2"]
     assert measured.facts["skipped"] == ["d1"]
     assert "not measured: d1" in capsys.readouterr().err
@@ -163,8 +167,8 @@ def test_the_cost_of_a_bundle_is_measured_in_a_process_of_its_own(tmp_path):
 def test_what_a_reader_must_know_of_a_system_is_noted(tmp_path):
     spread = {"in_channels": 8, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2}
     save_bundle(tmp_path, {"draft": ResNeXtUNet(**spread)}, {"draft": spread}, SMALL, "watershed", {})
-    assert "hints spread by a watershed" in _notes(tmp_path)
-    assert _notes(bundle_of(tmp_path / "plain")) == ""
+    assert "hints propagated by a watershed" in notes_of_card(read_card(tmp_path))
+    assert notes_of_card(read_card(bundle_of(tmp_path / "plain"))) == ""
 
 
 def test_a_reference_that_does_not_run_here_is_named(monkeypatch):
