@@ -1,4 +1,4 @@
-"""Which of several processes this one is, and that it was asked to stop."""
+"""Which of several processes this one is, and that somebody interrupted it."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ class RunStopped(RuntimeError):
     """A signal stopped a run; nothing is lost, and the same command continues it.
 
     Args:
-        message: for people.
+        message: for the user.
         signum: the signal.
     """
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
+from linecolor.experiment.fingerprint import check_resumable
 from linecolor.experiment.processes import RunStopped, is_first_process
 from linecolor.experiment.tracking import finish_loggers, make_loggers
 from linecolor.systems.registry import stage_of
@@ -48,9 +48,8 @@ def run_stage(
     from lightning_modules.stop_signals import StopSignals
     from linecolor.images import write_atomically
 
+    fingerprint = check_resumable(stage, config, run, scan)
     weights = run.stage(stage) / "generator.safetensors"
-    fingerprint = resume_fingerprint(stage, config, run, scan)
-    check_resumable(stage, fingerprint, run)
     if run.is_complete(stage, config.stages[stage].steps):
         print(f"  complete since {run.facts(stage)['finished']}; nothing to do")
         network = instantiate(config.model.settings[stage])
@@ -83,38 +82,27 @@ def _fit(
     import lightning as L
 
     from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
-    from linecolor.runs.record import cut_back
 
     # A number a stage, so that its first weights are not those of another stage, nor of another seed.
     order = config.system.names
     L.seed_everything(config.seed * max(2, len(order)) + order.index(stage), verbose=False)
-    settings = config.stages[stage]
-    folder = run.stage(stage)
-    record = folder / "metrics.jsonl"
+    settings, folder = config.stages[stage], run.stage(stage)
     data = make_data(settings, config, scan)
     module = build_stage(stage, config, networks)
+    module.signals = signals
     checkpoint = StageCheckpoint(
         folder / "checkpoints",
         settings.checkpoint_every,
         settings.checkpoint_minutes,
         config.model.architecture(stage),
-        record,
+        folder / "metrics.jsonl",
     )
-    module.signals = signals
-    resumed = checkpoint.find(module, put_aside=is_first_process())
-    if resumed and resumed["steps"] > settings.steps:
-        raise ValueError(
-            f"{checkpoint.folder} is at step {resumed['steps']} already, beyond stage.{stage}.steps={settings.steps}: "
-            "request more, or give the run another name=..."
-        )
-    if resumed:
-        checkpoint.restore(module)
-        data.consumed = resumed["images_seen"]
     trainer = _trainer(config, run.path, settings, data, checkpoint)
-    if is_first_process():
-        run.save_fingerprint(stage, fingerprint)
-        cut_back(record, resumed["record_bytes"] if resumed else 0)
     with report_training_errors(settings, module, checkpoint), _closing(trainer.loggers):
+        resumed = checkpoint.resume(module, settings.steps, writes=is_first_process())
+        data.consumed = module.images_seen
+        if is_first_process():
+            run.save_fingerprint(stage, fingerprint)
         if resumed and resumed["validation_pending"]:
             trainer.validate(module, datamodule=data, verbose=False)
             if is_first_process():
@@ -252,7 +240,7 @@ def _trainer(
 
 
 def build_stage(stage: str, config: "RunConfig", networks: dict[str, "nn.Module"]) -> "TrainingStage":
-    """The LightningModule of a stage, with its networks in the memory format and compiled as asked for."""
+    """The LightningModule of a stage, with its networks in the memory format and compiled as configured."""
     import torch
     from hydra.utils import instantiate
 

@@ -161,7 +161,7 @@ def measure_stage(
         config: of the run.
         drawings: to train on.
         drawing: a held-out one; None leaves the validation out.
-        networks: of the stages before this one; gets this one's. What is missing of them is made, untrained.
+        networks: of the stages before this one; gets this one's. Missing ones are built, untrained.
         folder: for what Lightning might write.
 
     Returns:
