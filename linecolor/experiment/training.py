@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from linecolor.experiment.processes import is_first_process, raise_if_heard
+from linecolor.experiment.processes import is_first_process, raise_if_interrupted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,7 +48,7 @@ def train(hydra_config: DictConfig) -> Path | None:
     if is_first_process():
         run.record(config.mapping, sys.argv)
 
-    raise_if_heard()
+    raise_if_interrupted()
     networks: dict[str, nn.Module] = {}
     for number, name in enumerate(config.stages, start=1):
         print(f"Stage {number} of {len(config.stages)}: {name}", flush=True)
