@@ -13,7 +13,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from linecolor.cli.outcome import outcome
+from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 _DESCRIPTION = """Colour line art in the browser: open a drawing, paint hints, see the result after each stroke,
 download a PNG of the drawing's own size, or its layers for Krita and GIMP. Drawings stay on this machine: the page
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--max-megapixels", type=float, default=100, metavar="N", help="larger drawings are refused (%(default)s)"
     )
     options = parser.parse_args(arguments)
-    return outcome("linecolor-app", lambda: serve(options), "stopped")
+    return exit_code(lambda: serve(options), "linecolor-app", "stopped", USER_ERRORS)
 
 
 def serve(options: argparse.Namespace) -> None:

@@ -206,7 +206,7 @@ def _colorizer(options: argparse.Namespace) -> PageColorizer:
 
 
 def _check_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> None:
-    """Refuse options of sampling for a system that does not sample, and the draft for one that does."""
+    """Refuse options of sampling for a system that does not sample, and the draft of one that makes none."""
     requested = {"--candidates": options.candidates > 1, "--seed": options.seed > 0}
     requested["--temperature"] = options.temperature is not None
     if any(requested.values()) and not colorizer.samples:
@@ -215,8 +215,8 @@ def _check_sampling(colorizer: PageColorizer, options: argparse.Namespace) -> No
             f"{option} is for networks that sample their colours, as the comic colorizer's do; these colour a page in "
             "one way: leave it out, or give --bundle runs/comic"
         )
-    if options.draft and colorizer.samples:
-        raise ValueError("--draft: the comic colorizer has no draft to stop at; leave it out")
+    if options.draft and not colorizer.drafts:
+        raise ValueError("--draft: this system makes no draft to stop at; leave it out")
     if options.candidates > 1 and colorizer.options.temperature == 0:
         raise ValueError(
             f"--candidates {options.candidates}: at temperature 0 the likeliest colours are taken, whatever the seed; "

@@ -1,7 +1,6 @@
 """FID and KID between sets of pictures, on features that give the figure its name."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,30 +14,25 @@ from torchmetrics.utilities import dim_zero_cat
 class _Passthrough(nn.Module):
     """Stands in for the extractor where the features are there already."""
 
-    def __init__(self, num_features: int, name: str = "") -> None:
+    def __init__(self, num_features: int) -> None:
         super().__init__()
         self.num_features = num_features
-        self.name = name
 
     def forward(self, features: Tensor) -> Tensor:
         return features
 
 
 class FeatureDistance(Metric):
-    """FID and KID between two sets of pictures, with one pass of one extractor for both.
+    """FID and KID between the features of two sets of pictures.
 
-    FID is biased upwards for few pictures; so its n and KID, which is not biased, always come with it. The
-    features of every picture are kept (5 kB a picture for 1,280 features). The extractor follows
-    `.to(device)`, but is in neither `state_dict()` nor `parameters()`.
+    FID is biased upwards for few pictures; so its n and KID, which is not biased, always come with it. The features of
+    every picture are kept (5 kB a picture for 1,280 features).
 
     Args:
-        extractor: a module with `name` and `num_features`, that maps (B, 3, H, W) uint8 RGB to (B,
-            num_features); see `linecolor.networks.distance_features.make_feature_extractor`.
+        name: of the extractor, such as "efficientnet-lite0"; see `linecolor.networks.distance_features`.
+        num_features: of a picture.
         subset_size: pictures in each of KID's random subsets, at most; a smaller set is compared as a whole.
         subsets: how many such subsets are averaged.
-
-    Raises:
-        ValueError: the extractor has no name or number of features.
     """
 
     is_differentiable = False
@@ -47,16 +41,10 @@ class FeatureDistance(Metric):
     real_features: list[Tensor]
     generated_features: list[Tensor]
 
-    def __init__(self, extractor: nn.Module, subset_size: int = 1000, subsets: int = 100, **kwargs: Any) -> None:
+    def __init__(
+        self, name: str, num_features: int, subset_size: int = 1000, subsets: int = 100, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        name, num_features = getattr(extractor, "name", None), getattr(extractor, "num_features", None)
-        if not isinstance(name, str) or not isinstance(num_features, int):
-            raise ValueError(
-                f"{type(extractor).__name__} cannot name its metric: an extractor needs `name` (str) and "
-                "`num_features` (int)"
-            )
-        # In a tuple, torch does not register it as a submodule.
-        self._extractor = (extractor.eval(),)
         self.num_features = num_features
         # Plain "fid" belongs to the Inception network of the literature alone.
         self.suffix = "" if name == "inception" else "_" + name.replace("-", "_")
@@ -66,35 +54,25 @@ class FeatureDistance(Metric):
         self.add_state("generated_features", [], dist_reduce_fx="cat")
 
     @classmethod
-    def of_features(cls, extractor: nn.Module) -> "FeatureDistance":
-        """A distance that is given the features (B, num_features) themselves, under the extractor's name.
+    def of(cls, extractor: nn.Module) -> "FeatureDistance":
+        """A distance under the name of an extractor, a module with `name` and `num_features`."""
+        return cls(extractor.name, extractor.num_features)  # type: ignore[arg-type]
 
-        For sets that share pictures: a truth that many systems are compared with passes the network once.
-        """
-        return cls(_Passthrough(extractor.num_features, extractor.name))  # type: ignore[arg-type]
-
-    def _apply(self, fn: Callable, exclude_state: Any = "") -> nn.Module:
-        self._extractor[0]._apply(fn)
-        return super()._apply(fn, exclude_state)
-
-    @torch.no_grad()
-    def update(self, images: Tensor, real: bool) -> None:
+    def update(self, features: Tensor, real: bool) -> None:
         """Add pictures to one of the sets.
 
         Args:
-            images: (B, 3, H, W) RGB, uint8 in [0, 255] or float in [0, 1], as the extractor takes them.
+            features: (B, num_features) of the pictures.
             real: whether they belong to the real set or to the generated one.
 
         Raises:
-            ValueError: the extractor refuses the pictures, or returns another shape than it promised.
+            ValueError: for features of another shape.
         """
-        features = self._extractor[0](images)
-        if features.shape != (len(images), self.num_features):
+        if features.shape != (len(features), self.num_features):
             raise ValueError(
-                f"the extractor promised ({len(images)}, {self.num_features}) features, gave {tuple(features.shape)}"
+                f"the extractor promised {self.num_features} features a picture, gave {tuple(features.shape)}"
             )
-        # Flat, because a rank without pictures takes part in the gathering with a placeholder of one
-        # dimension.
+        # Flat, because a rank without pictures takes part in the gathering with a placeholder of one dimension.
         (self.real_features if real else self.generated_features).append(features.float().flatten())
 
     def compute(self) -> dict[str, float]:

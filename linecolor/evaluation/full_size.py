@@ -36,7 +36,7 @@ class FullSizeEvaluation:
         self.extractor = extractor
         self.rows: list[dict[str, Any]] = []
         self._statistics = {count: PictureStatistics() for count in counts}
-        self._distances = {count: FeatureDistance.of_features(extractor) for count in counts} if extractor else {}
+        self._distances = {count: FeatureDistance.of(extractor) for count in counts} if extractor else {}
 
     def to(self, device: torch.device) -> "FullSizeEvaluation":
         """Move what is gathered, and the feature network, to a device."""

@@ -102,7 +102,7 @@ class Measurement:
         """FID and KID between the results and the truths of the very drawings that have one."""
         if self.extractor is None or len(drawings) < 2:
             return {}
-        distance = FeatureDistance.of_features(self.extractor)
+        distance = FeatureDistance.of(self.extractor)
         for name in drawings:
             distance.update(self._features[_feature_key("/".join(_key(method)), level, name)], real=False)
             distance.update(self._features[_feature_key("", "", name)], real=True)

@@ -33,7 +33,6 @@ def _log1(values: np.ndarray) -> np.ndarray:
 
 
 LINEAR = Scale(lambda values: values, float, 1e300)
-LOG = Scale(np.log10, lambda value: 10.0**value, 250.0)
 LOG1 = Scale(_log1, lambda value: math.expm1(value * math.log(2)), 800.0)
 """log2(1 + x) from 0 on: for numbers such as 0, 1, 2, 4 ... 128, which no logarithm alone can place."""
 
@@ -61,20 +60,10 @@ class Axis:
         elif self.scale is LINEAR:
             values, label = self._linear_ticks(self.low, self.high)
         else:
-            values, label = self._log_ticks() if self.scale is LOG else self._log1_ticks()
+            values, label = self._log1_ticks()
         places = self.place(self.scale.transform(np.asarray(values, dtype=np.float64)))
         # A span around a single huge value may reach beyond what the scale can place.
         return [(float(p), label(v)) for p, v in zip(places, values) if math.isfinite(p)]
-
-    def _log_ticks(self) -> tuple[list[float], Callable[[float], str]]:
-        first, last = math.floor(self.low), math.ceil(self.high)
-        stride = max(1, (last - first) // 6)
-        mantissas = (1, 2, 5) if last - first <= 2 else (1,)
-        values = [m * 10.0**k for k in range(first, last + 1, stride) for m in mantissas]
-        inside = [v for v in values if self.low <= math.log10(v) <= self.high]
-        if len(inside) >= 2:
-            return inside, lambda v: _short(v, 0)
-        return self._linear_ticks(10.0**self.low, 10.0**self.high)
 
     def _log1_ticks(self) -> tuple[list[float], Callable[[float], str]]:
         stride = max(1, math.ceil((self.high - self.low) / 8))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from linecolor.html.axes import LINEAR, LOG, LOG1, Axis, Scale
+from linecolor.html.axes import LINEAR, LOG1, Axis, Scale
 
 Numbers = Sequence[float] | np.ndarray
 
@@ -33,8 +33,6 @@ class Curve:
     x_label: str
     y_label: str
     series: Mapping[str, tuple[Numbers, Numbers]]
-    log_x: bool = False
-    log_y: bool = False
     errors: Mapping[str, Numbers] = field(default_factory=dict)
     x_ticks: Sequence[float] = ()
     log1_x: bool = False
@@ -42,12 +40,7 @@ class Curve:
     @property
     def x_scale(self) -> Scale:
         """Of the x axis."""
-        return LOG1 if self.log1_x else LOG if self.log_x else LINEAR
-
-    @property
-    def y_scale(self) -> Scale:
-        """Of the y axis."""
-        return LOG if self.log_y else LINEAR
+        return LOG1 if self.log1_x else LINEAR
 
 
 @dataclass(frozen=True)
@@ -55,8 +48,9 @@ class _Series:
     """The points of a series that can be drawn, sorted by x.
 
     Attributes:
-        x, y: (N,) in transformed units.
-        low, high: (N,) the ends of the error in transformed units, NaN where there is none.
+        x: (N,) in transformed units.
+        y: (N,).
+        low, high: (N,) the ends of the error, NaN where there is none.
         error: (N,) ± in the units of y, NaN where there is none.
         skipped: the number of points that cannot be drawn.
     """
@@ -74,7 +68,7 @@ def draw_curve(curve: Curve) -> dict[str, Any]:
 
     Raises:
         ValueError: a series with unequal numbers of x and y values or errors, a negative error, errors of no series,
-            two scales for x at once, or a tick that has no place on the axis.
+            or a tick that has no place on the axis.
     """
     ticks = _check(curve)
     cleaned = {name: _clean(curve, name) for name in curve.series}
@@ -87,10 +81,10 @@ def draw_curve(curve: Curve) -> dict[str, Any]:
     all_y = np.concatenate([values for series in drawn.values() for values in (series.y, series.low, series.high)])
     all_y = all_y[np.isfinite(all_y)]
     low_y, high_y = _span(all_y, 0.05)
-    if not curve.log_y and all_y.min() >= 0 > low_y:
+    if all_y.min() >= 0 > low_y:
         low_y = 0.0
     x_axis = Axis(*_span(all_x, 0.0), PLOT["left"], right, curve.x_scale, tuple(curve.x_ticks))
-    y_axis = Axis(low_y, high_y, bottom, PLOT["top"], curve.y_scale)
+    y_axis = Axis(low_y, high_y, bottom, PLOT["top"])
     for number, (name, series) in enumerate(drawn.items()):
         px, py = x_axis.place(series.x), y_axis.place(series.y)
         raw_x, raw_y = px, py
@@ -106,7 +100,7 @@ def draw_curve(curve: Curve) -> dict[str, Any]:
             band_x, low, high = px[edges], np.fmax.reduceat(low, edges), np.fmin.reduceat(high, edges)
         smooth = _path(*_smooth(px, py, bucket)) if len(px) > 24 and _is_noisy(py) else ""
         bands, whiskers = _error_paths(band_x, low, high)
-        last = _short_value(curve.y_scale.backward(series.y[-1]))
+        last = _short_value(series.y[-1])
         shown["series"].append(
             {
                 "name": name,
@@ -126,15 +120,13 @@ def draw_curve(curve: Curve) -> dict[str, Any]:
 def _check(curve: Curve) -> np.ndarray:
     """The places of the ticks asked for, in transformed units."""
     where = f"curve {curve.title!r}"
-    if curve.log_x and curve.log1_x:
-        raise ValueError(f"{where}: log_x and log1_x at once; give one of them")
     unknown = [name for name in curve.errors if name not in curve.series]
     if unknown:
         raise ValueError(f"{where}: errors of {unknown[0]!r}, which is no series of it")
     ticks = curve.x_scale.transform(np.asarray(list(curve.x_ticks), dtype=np.float64))
     if np.isnan(ticks).any():
         wrong = curve.x_ticks[int(np.argmax(np.isnan(ticks)))]
-        raise ValueError(f"{where}: an x tick at {wrong} has no place on its axis; log_x needs more than 0, log1_x 0")
+        raise ValueError(f"{where}: an x tick at {wrong} has no place on its axis; log1_x begins with 0")
     return ticks
 
 
@@ -157,12 +149,9 @@ def _clean(curve: Curve, name: str) -> _Series:
         raise ValueError(f"{where}: {len(errors)} errors for {len(ys)} y values")
     if (errors < 0).any():
         raise ValueError(f"{where}: an error of {errors.min()}; what follows ± must not be negative")
-    tx, ty = curve.x_scale.transform(xs), curve.y_scale.transform(ys)
+    tx, ty = curve.x_scale.transform(xs), LINEAR.transform(ys)
     with np.errstate(all="ignore"):
-        low, high = curve.y_scale.transform(ys - errors), curve.y_scale.transform(ys + errors)
-    if curve.log_y:
-        # An error that reaches 0 or below goes on for ever downwards: it is drawn as far as it reaches upwards.
-        low = np.where(np.isnan(low), np.maximum(2 * ty - high, -curve.y_scale.limit), low)
+        low, high = LINEAR.transform(ys - errors), LINEAR.transform(ys + errors)
     given = np.isfinite(low) & np.isfinite(high)
     low, high, errors = (np.where(given, values, np.nan) for values in (low, high, errors))
     good = np.isfinite(tx) & np.isfinite(ty)
@@ -222,7 +211,7 @@ def _hovers(curve: Curve, drawn: Mapping[str, _Series], axis: Axis) -> list[dict
             at = int(np.argmin(np.abs(series.x - middle)))
             if abs(series.x[at] - middle) <= (axis.high - axis.low) / 40:
                 lines = lines or [f"{curve.x_label} {curve.x_scale.backward(series.x[at]):,.6g}"]
-                value = _short_value(curve.y_scale.backward(series.y[at]))
+                value = _short_value(series.y[at])
                 lines.append(f"{name}: {value}{_plus_minus(series.error[at])}")
         if lines:
             columns.append({"x": axis.start + number * width, "width": width, "title": "\n".join(lines)})

@@ -12,14 +12,14 @@ from linecolor.networks.resnext import LEAKY_SLOPE
 
 LocalFeatureName = Literal["none", "vgg", "illustration2vec"]
 LOCAL_CHANNELS: dict[str, int] = {"none": 0, "vgg": 128, "illustration2vec": 512}
-"""Channels of the local features. Illustration2Vec's weights are not to be had: its size is for counting only."""
+"""Channels of the local features. Illustration2Vec's weights are not available; its size serves to count parameters."""
 
 DILATIONS_WIDE = (1, 1, 2, 2, 4, 4, 2, 1)
 DILATIONS_LAST = (1, 2, 4, 2, 1)
 
 
 class LocalFeatures(FrozenFeatures):
-    """What the networks are told about the line besides the line: relu2_2 of VGG16 in Illustration2Vec's place.
+    """Features of the line that both networks get: relu2_2 of VGG16 in Illustration2Vec's place.
 
     The line is halved, goes through VGG16 and is max-pooled to a sixteenth, where Illustration2Vec's fourth level
     lies. Frozen; neither in `parameters()` nor in `state_dict()`.
@@ -56,8 +56,8 @@ class DilatedResNeXtBlock(nn.Module):
         inner = channels // 2
         if inner % cardinality:
             raise ValueError(
-                f"cardinality {cardinality} does not divide {inner}, half of {channels} channels: lower "
-                "model.alacgan.cardinality or raise model.alacgan.width"
+                f"cardinality {cardinality} does not divide {inner}, half of {channels} channels: lower the network's "
+                "cardinality or raise its width"
             )
         self.reduce = nn.Conv2d(channels, inner, 1, bias=False)
         self.grouped = nn.Conv2d(
@@ -145,7 +145,7 @@ class AlacGenerator(nn.Module):
 
 
 class AlacCritic(nn.Module):
-    """NetD of Ci et al. 2018: scores a picture beside the local features of its line; no normalisation.
+    """NetD of Ci et al. 2018: scores a picture, given the local features of its line; no normalisation.
 
     Args:
         resolution: side of the pictures it judges: 64, 128, 256, 512, ...; 512 as published.

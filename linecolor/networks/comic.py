@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from linecolor.networks.pix2pix import UNet256
+from linecolor.networks.pix2pix import DROPOUT, UNet256
 
 
 class BackgroundDetector(UNet256):
@@ -16,7 +16,7 @@ class BackgroundDetector(UNet256):
     """
 
     def __init__(self, width: int, levels: int, dropout: bool) -> None:
-        super().__init__(1, 1, width, levels, 0.5 if dropout else 0.0)
+        super().__init__(1, 1, width, levels, DROPOUT if dropout else 0.0)
 
     def forward(self, line: Tensor) -> Tensor:
         """Outline (B, 1, H, W) in [-1, 1], any size -> (B, 1, H, W) in [0, 1], 1 = foreground."""
@@ -25,7 +25,7 @@ class BackgroundDetector(UNet256):
 
 
 class PolishingNetwork(UNet256):
-    """From an outline, low-resolution colours and what is background to clean colour.
+    """From an outline, low-resolution colours and a background to clean colour.
 
     Ten channels: outline 1, low-resolution colour 3 with the mask's area filled with its mean, fore- and background 2,
     mask 1, mean colour of the background 3; see `comic.polishing_input`.
@@ -39,7 +39,7 @@ class PolishingNetwork(UNet256):
     """
 
     def __init__(self, width: int, levels: int, dropout: bool, background: bool) -> None:
-        super().__init__(10, 3, width, levels, 0.5 if dropout else 0.0)
+        super().__init__(10, 3, width, levels, DROPOUT if dropout else 0.0)
         self.background = background
         self.used: Tensor
         used = torch.ones(10)

@@ -6,7 +6,7 @@ from linecolor.networks.resnext import LEAKY_SLOPE
 
 
 class Discriminator(nn.Module):
-    """Real or drawn by the generator? Figure 3 of Lee & Lee 2020; unconditional, no normalisation.
+    """Tells real pictures from generated ones: figure 3 of Lee & Lee 2020; unconditional, no normalisation.
 
     c32k4s2, c32k3s1, c64k4s2, c64k3s1, c128k4s2, c128k3s1, c256k4s2, flatten, u1. `forward` returns the logit,
     so that training can use the numerically safe binary cross-entropy; `score` adds the paper's sigmoid.
@@ -19,7 +19,10 @@ class Discriminator(nn.Module):
     def __init__(self, resolution: int, width: int) -> None:
         super().__init__()
         if resolution % 16:
-            raise ValueError(f"the discriminator halves four times: resolution {resolution} is no multiple of 16")
+            raise ValueError(
+                f"the discriminator halves four times: its resolution {resolution}, half of model.resolution, is no "
+                "multiple of 16"
+            )
         self.resolution = resolution
         layers: list[nn.Module] = []
         channels = 3

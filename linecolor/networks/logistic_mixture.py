@@ -18,7 +18,7 @@ from torch import Tensor
 LEAST_LOG_SCALE = -7.0
 """A logistic of this scale has all but 3 % of its mass on a level at its mean: narrower ones gain little."""
 START_LOG_SCALE = -2.0
-"""At the start ten logistics, 0.2 apart, should overlap."""
+"""Wide enough that ten logistics, 0.2 apart, overlap at the start."""
 HALF_STEP = 1 / 255
 """Half the distance between two levels."""
 FEW = 0.05
@@ -57,7 +57,7 @@ def quantise(colors: Tensor) -> Tensor:
 def log_likelihood(parameters: Tensor, colors: Tensor) -> Tensor:
     """Log-probability of the pixels' colours, exact for values on the levels.
 
-    Half precision is raised to float32 first: the logarithm of a difference of two sigmoids needs it.
+    Half precision is raised to float32: the logarithm of a difference of two sigmoids needs it.
 
     Args:
         parameters: (B, P, h, w), as laid out above; anything up to 1e30.
@@ -89,7 +89,7 @@ def log_likelihood(parameters: Tensor, colors: Tensor) -> Tensor:
 
 
 def negative_log_likelihood(parameters: Tensor, colors: Tensor) -> Tensor:
-    """The mean over all values in bits per channel value ("bits/dim"); 8 is what no knowledge at all costs.
+    """The mean over all values in bits per channel value ("bits/dim"); a uniform guess costs 8.
 
     Args:
         parameters: (B, P, h, w).
@@ -101,38 +101,13 @@ def negative_log_likelihood(parameters: Tensor, colors: Tensor) -> Tensor:
     return -log_likelihood(parameters, colors).mean() / (colors.shape[1] * math.log(2))
 
 
-def sample(parameters: Tensor, uniforms: Tensor, temperature: float = 1.0, *, channels: int) -> Tensor:
-    """Draw a colour for each pixel: a mixture by Gumbel-max, then channel after channel.
-
-    The same uniforms give the same colours.
-
-    Args:
-        parameters: (B, P).
-        uniforms: (B, M + C) in (0, 1): M choose the mixture, C the channels' values. 0 and 1 are moved inside.
-        temperature: factor of all noise; 1 draws from the model, 0 takes the mean of the most likely mixture.
-        channels: C; six numbers and three uniforms could be two mixtures of one channel or one of two.
-
-    Returns:
-        (B, C) in [-1, 1], on the levels of `quantise`.
-
-    Raises:
-        ValueError: the uniforms do not fit the parameters, or the temperature is negative.
-    """
-    expected = (len(parameters), _mixtures(parameters.shape[1], channels) + channels)
-    if uniforms.shape != expected:
-        raise ValueError(
-            f"uniforms are {tuple(uniforms.shape)}; these parameters need {expected}, one a mixture and channel"
-        )
-    return draw(parameters, noise(uniforms, channels, temperature), channels)
-
-
 def noise(uniforms: Tensor, channels: int, temperature: float = 1.0) -> Tensor:
-    """What `draw` adds: Gumbel noise for the mixtures, standard logistic noise for the channels, times the temperature.
+    """The noise of a sample: Gumbel for the mixtures, standard logistic for the channels, times the temperature.
 
     Args:
-        uniforms: (..., M + C) in (0, 1); 0 and 1 are moved inside.
+        uniforms: (..., M + C) in (0, 1): M choose the mixture, C the channels' values. 0 and 1 are moved inside.
         channels: C.
-        temperature: 0 or more.
+        temperature: 1 draws from the model, 0 takes the mean of the most likely mixture.
 
     Returns:
         (..., M + C).
@@ -149,14 +124,13 @@ def noise(uniforms: Tensor, channels: int, temperature: float = 1.0) -> Tensor:
 
 
 def draw(parameters: Tensor, noise: Tensor, channels: int) -> Tensor:
-    """`sample` with its noise at hand: whoever draws pixel by pixel makes the noise of all of them at once.
+    """Draw a colour for each pixel: a mixture by Gumbel-max, then channel after channel.
 
-    Each channel is brought to its level before the next one's mean moves with it, so that what is drawn is what
-    `log_likelihood` models.
+    Each channel is rounded to its level before the mean of the next one moves with it, as `log_likelihood` models it.
 
     Args:
         parameters: (B, P).
-        noise: (B, M + C).
+        noise: (B, M + C) by `noise`; the same noise gives the same colours.
         channels: C.
 
     Returns:
@@ -189,7 +163,7 @@ def _moved(mean: Tensor, coefficients: Sequence[Tensor], before: Sequence[Tensor
 
 
 def _log_one_minus_exp(width: Tensor, log_width: Tensor) -> Tensor:
-    """log(1 - exp(-d)) for d > 0, of d and log d: a d that underflows has a logarithm and a gradient still."""
+    """log(1 - exp(-d)) for d > 0, from d and log d, so that a d that underflows still has a gradient."""
     exact = torch.log(-torch.expm1(-width.clamp(min=FEW)))
     series = log_width - width / 2 + width.square() / 24
     return torch.where(width > FEW, exact, series)

@@ -24,8 +24,8 @@ NEUTRAL = 0.5 / 127.5
 class LowResolutionColorizer(nn.Module):
     """A few cells of colour for a drawing: ResNet, three 3x3 convolutions and a PixelCNN (PixColor, figure 2).
 
-    The adaptation network gets the drawing itself at the cells' size beside the ResNet's features: with a grey picture
-    that is the luma that the colours have to suit.
+    The adaptation network gets the ResNet's features and the drawing itself at the cells' size: of a grey picture that
+    is the luma which the colours have to suit.
 
     Args:
         depth: of the ResNet; 101 as published, 50 or 14.
@@ -64,22 +64,22 @@ class LowResolutionColorizer(nn.Module):
         adaptation: list[nn.Module] = []
         for before in (into, features, features):
             adaptation += [nn.Conv2d(before, features, 3, padding=1, bias=False), nn.BatchNorm2d(features), nn.ReLU()]
-        # PixColor leaves this network open. Without normalisation, or with a ReLU at its end, the condition drifts off
-        # as one large constant, and the PixelCNN learns to do without it.
+        # PixColor does not specify this network. Without normalisation, or with a ReLU at its end, the condition drifts
+        # to one large constant, and the PixelCNN learns to ignore it.
         self.adaptation = nn.Sequential(*adaptation[:-1]).apply(initialise)
         self.pixelcnn = PixelCNN(CHANNELS[channels], features, features, layers, kernel, mixtures)
 
     def cells(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of cells for a picture: `grid` along the short side, the long one in proportion.
 
-        At most `LONGEST` times as many: a sliver would have a million cells, one sampled after the other.
+        At most `LONGEST` times as many: a sliver would have a million cells, sampled one after the other.
         """
         short, most = min(height, width), LONGEST * self.grid
         rows, columns = ((2 * self.grid * side + short) // (2 * short) for side in (height, width))
         return min(rows, most), min(columns, most)
 
     def condition(self, line: Tensor) -> Tensor:
-        """What the PixelCNN is told about a drawing.
+        """The condition of the PixelCNN.
 
         Args:
             line: (B, 1, H, W) in [-1, 1], paper = 1; any size. Brought to 8 pixels a cell here.
@@ -145,7 +145,7 @@ class LowResolutionColorizer(nn.Module):
     def draw_uniforms(self, batch: int, h: int, w: int, generator: torch.Generator | None = None) -> Tensor:
         """The noise of a sample: (batch, M + C, h, w) in (0, 1), on the network's device.
 
-        Drawn where the generator is, so that a seed on the CPU gives the same noise for every device.
+        Drawn on the generator's device, so that a seed on the CPU gives the same noise for every device.
         """
         numbers = self.pixelcnn.mixtures + self.pixelcnn.channels
         device = None if generator is None else generator.device

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LEAKY_SLOPE = 0.2
+from linecolor.networks.resnext import LEAKY_SLOPE
+
 DROPOUT = 0.5
 WIDEST = 8
 """The widest layers have this many times the channels of the first."""

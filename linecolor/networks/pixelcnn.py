@@ -22,7 +22,7 @@ class GatedLayer(nn.Module):
         width: channels of either stack.
         condition_channels: channels of the condition.
         kernel: k; the vertical stack sees (k + 1) / 2 rows of k, the horizontal one (k + 1) / 2 pixels (mask B).
-        last: whether no further layer follows, which spares what only the vertical stack would have got.
+        last: whether no further layer follows; the vertical stack then needs no output.
     """
 
     def __init__(self, width: int, condition_channels: int, kernel: int, last: bool) -> None:
@@ -102,7 +102,7 @@ class PixelCNN(nn.Module):
             (B, P, h, w), for `logistic_mixture`; in float32 under autocast too.
         """
         reach = FIRST_REACH
-        # The last row and column are padding's view of pixels that are none.
+        # The last row and column look at pixels below and right of the picture.
         vertical = self.above(F.pad(colors, (reach, reach, reach, 0)))[:, :, :-1]
         horizontal = self.left(F.pad(colors, (reach, 0, 0, 0)))[..., :-1]
         for layer in self.layers:
@@ -127,7 +127,7 @@ class PixelCNN(nn.Module):
         Args:
             condition: (B, c, h, w).
             uniforms: (B, M + C, h, w) in (0, 1); the same ones give the same picture.
-            temperature: see `logistic_mixture.sample`.
+            temperature: see `logistic_mixture.noise`.
 
         Returns:
             (B, C, h, w) in [-1, 1], on 8-bit levels.
@@ -146,20 +146,6 @@ class PixelCNN(nn.Module):
                     cache.put(x, logistic_mixture.draw(cache.parameters(x), noise[y, x], self.channels))
         return cache.colors
 
-    @torch.no_grad()
-    def sample_naively(self, condition: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """What `sample` gives, by a whole forward pass for each pixel: the yardstick of its tests and its speed."""
-        self._check(condition, uniforms)
-        batch, _, height, width = condition.shape
-        colors = uniforms.new_zeros(batch, self.channels, height, width)
-        for y in range(height):
-            for x in range(width):
-                parameters = self(colors, condition)[:, :, y, x]
-                colors[:, :, y, x] = logistic_mixture.sample(
-                    parameters, uniforms[:, :, y, x], temperature, channels=self.channels
-                )
-        return colors
-
     def _check(self, condition: Tensor, uniforms: Tensor) -> None:
         batch, _, height, width = condition.shape
         expected = (batch, self.mixtures + self.channels, height, width)
@@ -168,13 +154,12 @@ class PixelCNN(nn.Module):
 
 
 class ActivationCache:
-    """The activations of a picture in the making: the vertical stack a row at a time, the horizontal one a pixel.
+    """The activations while a picture is sampled: the vertical stack by rows, the horizontal one by pixels.
 
-    For each row `enter_row`, then for each pixel from left to right `parameters` and `put`. Only under `no_grad` and
+    Call `enter_row` for each row, then `parameters` and `put` for each pixel from left to right; under `no_grad` and
     without autocast.
 
-    Channels come last throughout, so that the taps of a convolution lie beside each other and a layer is one product
-    of them with its weights.
+    Channels come last, so that the taps of a convolution lie next to each other and a layer is one matrix product.
 
     Args:
         network: its weights are taken as they are now.
@@ -215,11 +200,11 @@ class ActivationCache:
 
     @property
     def colors(self) -> Tensor:
-        """(B, C, h, w): the pixels so far, 0 where there is none yet."""
+        """(B, C, h, w): the pixels so far, 0 elsewhere."""
         return self._colors[:, FIRST_REACH:, FIRST_REACH:-FIRST_REACH].permute(0, 3, 1, 2).contiguous()
 
     def enter_row(self, y: int) -> None:
-        """Take in the rows above row y, all of which must be there."""
+        """Compute what row y needs of the rows above it, all of which must be there."""
         self._y, reach = y, self._reach
         batch, _, padded, _ = self._vertical[0].shape
         weight, bias = self._above

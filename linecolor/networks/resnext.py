@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.2
-"""Slope of every LeakyReLU (Lee & Lee 2020, section 3.2)."""
+"""Slope of every LeakyReLU (Lee & Lee 2020, section 3.2; Isola et al. 2017, section 6.1)."""
 
 
 class ResNeXtBlock(nn.Module):
@@ -24,7 +24,7 @@ class ResNeXtBlock(nn.Module):
         if channels % 2 or inner % cardinality:
             raise ValueError(
                 f"cardinality {cardinality} does not divide {inner}, half of {channels} channels: "
-                "lower model.cardinality or raise model.width"
+                "lower the network's cardinality or raise its width"
             )
         self.reduce = nn.Conv2d(channels, inner, 1, bias=False)
         self.grouped = nn.Conv2d(inner, inner, 3, padding=1, groups=cardinality, bias=False)

@@ -41,7 +41,7 @@ class OnnxColorizer(PageColorizer):
         page_pixels: int = PAGE_PIXELS,
     ) -> None:
         super().__init__(options or card.rendering, card.multiple, card.hint_spread, page_pixels)
-        self.takes_hints, self._drafts = card.system.takes_hints, card.system.drafts
+        self.takes_hints, self.drafts = card.system.takes_hints, card.system.drafts
         self.card = card
         self._session = session
 
@@ -83,7 +83,7 @@ class OnnxColorizer(PageColorizer):
         line = np.ascontiguousarray(page[None], np.float32)
         half = np.ascontiguousarray(inputs[None], np.float32)
         draft = None
-        if not self._drafts:
+        if not self.drafts:
             (color,) = self._infer(["color"], {"line": line, "hint": half[:, 1:].copy()})
         elif self.draft_only:
             (draft,) = self._infer(["draft"], {"line": line, "draft_input": half})

@@ -49,6 +49,7 @@ class PageColorizer(ABC):
         draft_only: stop after the first of two stages and enlarge the draft in place of the second's colour.
         takes_hints: whether the networks read hints; otherwise hints can only be enforced.
         grey_pages: whether pages are grey pictures instead of lines; these are reduced by their mean.
+        drafts: whether the networks make a draft first, so that `draft_only` can be set.
         samples: whether the networks sample their colours, so that a page has candidates.
         variants: titles of extras that are results themselves: hints are enforced and the line is blended in.
         seed: of the sampled colours; each seed is one candidate.
@@ -56,6 +57,7 @@ class PageColorizer(ABC):
 
     takes_hints = True
     grey_pages = False
+    drafts = False
     samples = False
     variants: tuple[str, ...] = ()
 

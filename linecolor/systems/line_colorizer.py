@@ -69,7 +69,7 @@ class LineColorizer(PageColorizer):
         super().__init__(options, self.pipeline.multiple, hint_spread, page_pixels)
         self.networks = networks
         self.device = torch.device(device)
-        self.takes_hints, self.samples = self.system.takes_hints, self.system.samples
+        self.takes_hints, self.drafts, self.samples = self.system.takes_hints, self.system.drafts, self.system.samples
         self.grey_pages, self.variants = self.pipeline.grey_pages, self.pipeline.variants
         self.comparisons = False
 

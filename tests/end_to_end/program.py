@@ -1,13 +1,13 @@
 """The commands as a user starts them: each in a process of its own, with one thread.
 
 A short command spends most of its time importing torch and Lightning. Here a server imports them once, and every
-command is forked from it. `fresh=True` starts an interpreter from nothing instead, as a shell does.
+command is forked from it; our own packages are imported by each. `fresh=True` starts an interpreter from nothing
+instead, as a shell does.
 """
 
 import atexit
 import multiprocessing
 import os
-import pkgutil
 import runpy
 import signal
 import sys
@@ -18,19 +18,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from types import TracebackType
 
-import datamodules
-import lightning_modules
-import linecolor
-
-LIBRARIES = ["lightning.pytorch", "hydra", "kornia", "albumentations", "torchmetrics", "pyarrow.parquet", "jinja2"]
-ROOMS = [
-    module.name
-    for package in (linecolor, lightning_modules, datamodules)
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    if not module.name.startswith("linecolor.cli.")  # which are run, not imported
-]
+# Not our own: what they make when they are imported would be shared by all programs.
+LIBRARIES = "lightning.pytorch torchmetrics hydra kornia albumentations pyarrow.parquet safetensors.torch jinja2"
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(LIBRARIES + ROOMS)
+SERVER.set_forkserver_preload([*LIBRARIES.split(), "skimage.filters", "skimage.measure", "skimage.segmentation"])
 
 TINY = ("experiment=demo", "debug=tiny")
 

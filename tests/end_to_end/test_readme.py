@@ -1,4 +1,4 @@
-"""The README's commands do what it says: each is run, made tiny."""
+"""The commands of the README, of docs/commands.md and of docs/results.md do what they say: each is run, made tiny."""
 
 import re
 import shlex
@@ -11,8 +11,9 @@ import pytest
 from tests.end_to_end.program import run
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"^(?:\| `)?(linecolor-[a-z]+(?: [^`\n]+?)?)`?(?: \|.*)?$", README, re.MULTILINE)))
+PAGES = [ROOT / "README.md", ROOT / "docs" / "commands.md", ROOT / "docs" / "results.md"]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+COMMANDS = sorted(set(re.findall(r"^(?:\| `)?(linecolor-[a-z]+(?: [^`\n]+?)?)`?(?: \|.*)?$", TEXT, re.MULTILINE)))
 
 
 def made_tiny(words: list[str], pictures: Path) -> list[str]:
@@ -93,10 +94,10 @@ def test_a_command_of_the_readme_runs(line, home, picture_folder):
     run(module, *arguments, cwd=home)
 
 
-def test_the_python_example_runs(home):
-    (example,) = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs" / "colorize.md").read_text(encoding="utf-8"), re.DOTALL
-    )
+@pytest.mark.parametrize("page", ["README.md", "docs/colorize.md"])
+def test_the_python_example_runs(page, tmp_path):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    home = tmp_path
     (home / "docs").symlink_to(ROOT / "docs")
     done = subprocess.run([sys.executable, "-c", example], cwd=home, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -106,6 +107,7 @@ def test_the_python_example_runs(home):
 def test_every_link_leads_somewhere():
     pages = [
         ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
         *(ROOT / "docs").glob("*.md"),
         ROOT / "gimp" / "README.md",
         *ROOT.glob("linecolor/weights/*/*.md"),
@@ -117,18 +119,17 @@ def test_every_link_leads_somewhere():
     assert [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
-def test_the_layout_section_names_what_is_there():
-    layout = README.split("## How the code is laid out")[1].split("## ")[0]
-    block = layout.split("```")[1]
-    room, missing = Path(), []
-    for text in block.splitlines():
-        match = re.match(r"^(\s*)([a-z_]+(?:/|\.py))", text)
-        if not match:
-            continue
-        indent, name = match.groups()
-        if not indent:
-            room = Path(name)
-        path = ROOT / (room / name if indent else Path(name))
-        if not path.exists():
-            missing.append(str(path.relative_to(ROOT)))
-    assert not missing
+@pytest.mark.parametrize(("page", "section"), [("README.md", "Layout"), ("docs/architecture.md", "Rooms")])
+def test_a_layout_names_what_is_there(page, section):
+    layout = (ROOT / page).read_text(encoding="utf-8").split(f"## {section}")[1].split("\n## ")[0].split("```")[1]
+    folders, places = [Path()], []
+    for text in layout.splitlines():
+        indent = (len(text) - len(text.lstrip())) // 2
+        names = re.match(r"((?:[a-z_]+(?:/[a-z_]+)*(?:/|\.py)(?:\s|$))+)", text.lstrip())
+        del folders[indent + 1 :]
+        for name in names[1].split() if names else []:
+            places.append(folders[-1] / name)
+        if names:
+            folders.append(places[-1])
+    assert len(places) > 10
+    assert [str(place) for place in places if not (ROOT / place).exists()] == []

@@ -160,7 +160,7 @@ def test_asked_to_stop_with_all_its_workers_it_saves_the_step_it_is_at(picture_f
     draft = tmp_path / "runs" / "asked" / "draft"
     with Program("train", *words, cwd=tmp_path) as program:
         program.until(lambda: lines_recorded(draft.parent) >= 3)
-        assert program.stop(kind, group=True) == 128 + kind
+        assert program.stop(kind, group=True) == 128 + kind, program.stderr
         assert f"stopped by {kind.name} at step" in program.stderr
         assert "Traceback" not in program.stderr
     last = torch.load(draft / "checkpoints" / "last.ckpt", weights_only=True)

@@ -34,7 +34,8 @@ def evaluate_methods(requested: dict[str, Any]) -> Path:
             "or 1.0 for pictures that none of the systems has seen (a prepared data set keeps its own split)"
         )
     protocol = dict(requested["protocol"])
-    line = replace(PairSettings.named("paper").line, **protocol.pop("line"))
+    line = PairSettings.named("paper").line
+    line = replace(line, parameters={**line.parameters, **protocol.pop("line")})
     evaluation = run.mapping["evaluation"] if run else {**default_mapping()["evaluation"], **protocol}
     settings = EvaluationConfig.from_mapping({**evaluation, **given(requested["evaluation"])})
     pictures = run.data if run else default_data(**data)

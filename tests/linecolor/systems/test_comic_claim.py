@@ -1,4 +1,4 @@
-"""What was measured of the comic colorizer (docs/comic), against its claim and against what the README says of it."""
+"""What was measured of the comic colorizer (docs/comic), against its claim and against docs/results.md."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("## Comic panels without hints")[1].split("\n## ")[0]
+RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+SECTION = RESULTS.split("## Comic panels without hints")[1].split("\n## ")[0]
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +42,11 @@ def test_the_background_is_found_and_not_guessed(measured):
         ("with background network", "variance", "foreground_psnr"),
     ],
 )
-def test_the_readme_tells_what_was_measured(measured, label, variance, foreground):
+def test_the_results_page_tells_what_was_measured(measured, label, variance, foreground):
     assert f"| {label} | {measured[variance]:.0f} | {measured[foreground]:.2f} |" in SECTION
 
 
-def test_the_readme_tells_how_well_the_background_was_found(measured):
+def test_the_results_page_tells_how_well_the_background_was_found(measured):
     assert (
         f"IoU {measured['iou']:.2f}, where everything as background has {measured['iou_of_everything']:.2f}" in SECTION
     )

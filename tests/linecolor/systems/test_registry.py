@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from linecolor.experiment.errors import is_for_people
+from linecolor.experiment.errors import is_user_error
 from linecolor.systems import registry
 from linecolor.systems.registry import SYSTEMS, Stage, system_of, system_with, systems
 
@@ -85,7 +85,7 @@ def test_what_a_package_of_ones_own_says_is_for_its_user(install):
     for raises, is_reported in ((toy_systems.refuse, True), (lambda: int("no number"), False)):
         with pytest.raises(ValueError) as error:  # noqa: PT011
             raises()
-        assert is_for_people(error.value) == is_reported
+        assert is_user_error(error.value) == is_reported
 
 
 @pytest.mark.parametrize(
