@@ -33,7 +33,7 @@ def remember_interrupts() -> None:
 
 
 def raise_if_interrupted() -> None:
-    """Raise an interrupt that came since `remember_interrupts`, in case somebody caught it: a bare `except:` round an import does.
+    """Raise an interrupt that came since `remember_interrupts`, in case a bare `except:` swallowed it.
 
     Python's own handler is back afterwards: any other one is taken for a launcher's by those who train.
 
