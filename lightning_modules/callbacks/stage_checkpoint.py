@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 
 from lightning_modules.stages.training_stage import TrainingStage
-from linecolor.runs.record import secured_size
+from linecolor.runs.record import cut_back, secured_size
 from linecolor.runs.run_folder import CHECKPOINTS
 
 log = logging.getLogger("linecolor")
@@ -92,6 +92,32 @@ class StageCheckpoint(L.Callback):
         assert self._restored is not None, "find() found no checkpoint"
         stage.load_state_dict(self._restored["state_dict"])
         stage.steps, stage.images_seen = self._restored["steps"], self._restored["images_seen"]
+
+    def resume(self, stage: TrainingStage, steps: int, writes: bool) -> dict[str, Any] | None:
+        """Take up the newest checkpoint that can be used, and cut the record back to it.
+
+        Args:
+            stage: what is resumed.
+            steps: of the whole stage.
+            writes: whether this process is the one that writes files.
+
+        Returns:
+            As `find`.
+
+        Raises:
+            ValueError: as `find`, and if the checkpoint lies beyond the stage's end.
+        """
+        found = self.find(stage, put_aside=writes)
+        if found and found["steps"] > steps:
+            raise ValueError(
+                f"{self.folder} is at step {found['steps']} already, beyond stage.{self.folder.parent.name}.steps="
+                f"{steps}: request more, or give the run another name=..."
+            )
+        if found:
+            self.restore(stage)
+        if writes:
+            cut_back(self.record, found["record_bytes"] if found else 0)
+        return found
 
     def mark_validated(self) -> None:
         """Save that the validation, which was pending in the checkpoint that `find` found, is done."""

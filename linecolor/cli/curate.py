@@ -20,7 +20,7 @@ EXAMPLES = """examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The folder, where the outcome goes, and one option for each threshold."""
+    """The folder, where the results go, and one option for each threshold."""
     parser.add_argument("folder", type=Path, metavar="SRC", help="folder of pictures, read recursively")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for manifest.parquet and sheet.html (SRC-curation)"
@@ -57,34 +57,15 @@ def run(options: argparse.Namespace) -> None:
     root = root.resolve()
     out = (options.out or root.parent / f"{root.name}-curation").expanduser()
 
-    from datamodules.curation.gallery import SHEET, write_sheet
-    from datamodules.curation.manifest import MANIFEST, write_manifest
-    from datamodules.curation.reasons import judge
-    from datamodules.curation.survey import drop_parts, survey
+    from datamodules.curation.curate import curate
 
-    measured = survey(root, out, jobs)
-    judgement = judge(measured.table, thresholds)
-    names = measured.table.column("path").to_pylist()
-    kept = judgement.kept
-    write_manifest(
-        out / MANIFEST,
-        measured.table,
-        kept.tolist(),
-        judgement.reasons(),
-        [names[row] if row >= 0 else None for row in judgement.duplicate_of.tolist()],
-        thresholds.as_dict(),
-    )
-    drop_parts(out)
-    if options.examples:
-        write_sheet(out / SHEET, root, measured.table, judgement, thresholds.as_dict(), options.examples)
-
-    reused = f" ({measured.reused:,} of them were measured before)" if measured.reused else ""
-    print(f"pictures    {len(names):,}{reused}")
-    print(f"kept        {int(kept.sum()):,}")
-    for reason, holds in judgement.holds.items():
-        if holds.any():
-            print(f"  {reason:15} {int(holds.sum()):>9,}")
-    print(f"manifest    {out / MANIFEST}")
-    if options.examples:
-        print(f"look at     {out / SHEET}")
-    print(f"try next    linecolor-train data=folder data.root={root} data.manifest={out / MANIFEST}")
+    done = curate(root, out, thresholds, jobs, options.examples)
+    reused = f" ({done.reused:,} of them were measured before)" if done.reused else ""
+    print(f"pictures    {done.pictures:,}{reused}")
+    print(f"kept        {done.kept:,}")
+    for reason, count in done.left_out.items():
+        print(f"  {reason:15} {count:>9,}")
+    print(f"manifest    {done.manifest}")
+    if done.sheet:
+        print(f"look at     {done.sheet}")
+    print(f"try next    linecolor-train data=folder data.root={root} data.manifest={done.manifest}")

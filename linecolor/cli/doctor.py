@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     problems = sum(finding.mark == "problem" for finding in findings)
     notes = sum(finding.mark == "note" for finding in findings)
     if options.json:
-        told = {"problems": problems, "notes": notes, "findings": [asdict(finding) for finding in findings]}
-        print(json.dumps(told, indent=1))
+        report = {"problems": problems, "notes": notes, "findings": [asdict(finding) for finding in findings]}
+        print(json.dumps(report, indent=1))
     else:
         print(table(findings))
         print(f"\n{_counted(problems, 'problem')}, {_counted(notes, 'note')}.")

@@ -41,36 +41,21 @@ def run(options: argparse.Namespace) -> None:
     """Write the pictures.
 
     Raises:
-        ValueError, OSError: for people.
+        ValueError, OSError: see `write_hint_layers`.
     """
-    from tqdm import tqdm
-
-    from datamodules.held_out import FullDrawings
     from linecolor.evaluation.hint_levels import ProtocolHints
     from linecolor.experiment.config import default_data
-    from linecolor.experiment.data import held_out_drawings, load_drawings
-    from linecolor.images import write_png
+    from linecolor.experiment.hint_layers import write_hint_layers
 
     counts = _counts(options.hints)
     for name, value, least in (("drawings", options.drawings, 1), ("seed", options.seed, 0)):
         if value < least:
             raise ValueError(f"--{name} {value} must be {least} or more")
-    if options.out.resolve().is_relative_to(options.source.resolve()):
-        raise ValueError(f"--out {options.out} lies in the pictures' own folder, whose drawings it would become")
     lines = None if options.lines is None else str(options.lines)
-    scan = load_drawings(default_data(root=str(options.source), lines=lines, test_share=options.test_share))
-    drawings = held_out_drawings(scan, options.drawings, str(options.source), "--test-share")
+    data = default_data(root=str(options.source), lines=lines, test_share=options.test_share)
     hints = ProtocolHints(counts, options.seed)
-    import numpy as np
-
-    for drawing in tqdm(FullDrawings(drawings, options.line_method), desc="Writing hint layers", unit="drawing"):
-        write_png(options.out / "line" / f"{drawing.name}.png", drawing.line)
-        write_png(options.out / "truth" / f"{drawing.name}.png", drawing.color)
-        empty = np.zeros((*drawing.line.shape, 4), np.uint8)
-        for level in hints.of(drawing):
-            layer = empty if level.layer is None else level.layer
-            write_png(options.out / "hints" / level.level / f"{drawing.name}.png", layer)
-    print(f"drawings    {len(drawings)}, each with {', '.join(map(str, counts))} hints")
+    drawings = write_hint_layers(data, options.out, hints, options.drawings, options.line_method)
+    print(f"drawings    {drawings}, each with {', '.join(map(str, counts))} hints")
     print(f"written to  {options.out}/line, {options.out}/truth, {options.out}/hints/{hints.levels[-1]}")
 
 

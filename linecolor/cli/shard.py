@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     """Write the shards and say what was done.
 
     Raises:
-        ValueError, OSError, ImportError: for people; see `write_shards` and `scan_folder`.
+        ValueError, OSError, ImportError: see `write_shards` and `scan_folder`.
     """
     from datamodules.shards.drawings import is_sharded
     from datamodules.shards.write import ShardingRefused, write_shards

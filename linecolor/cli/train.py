@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers, with_new_keys
 from linecolor.experiment.errors import exit_on_error
-from linecolor.experiment.processes import listen
+from linecolor.experiment.processes import remember_interrupts
 from linecolor.experiment.sweep.jobs import in_sweep, report_interrupted_sweep, run_job
 from linecolor.experiment.sweep.plan import check_plugins
 from linecolor.experiment.training import train
@@ -17,7 +17,7 @@ from linecolor.runs.renamed_keys import rename_overrides
 
 def main() -> None:
     """The console script."""
-    listen()
+    remember_interrupts()
     register_resolvers()
     # Hydra reads an unquoted true as a boolean, which cannot name an option of a group.
     sys.argv[1:] = [

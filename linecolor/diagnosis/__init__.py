@@ -44,7 +44,7 @@ def diagnose(runs_dir: Path) -> list[Finding]:
 def _packages() -> list[Finding]:
     try:
         wanted = own_requirements()
-        found = [check_python(wanted.python), *check_versions(wanted.core), check_opencv()]
+        findings = [check_python(wanted.python), *check_versions(wanted.core), check_opencv()]
         extras = check_extras(wanted.extras)
     except FileNotFoundError as error:
         return [Finding("packages", "linecolor", "problem", str(error), "python -m pip install -e . in the checkout")]
@@ -52,8 +52,8 @@ def _packages() -> list[Finding]:
         cure = "python -m pip install packaging"
         return [Finding("packages", "packaging", "problem", "is missing: versions cannot be compared", cure)]
     if is_compromised():
-        said = "not tried, so that no foreign code runs"
-        found.append(Finding("packages", "imports", "note", said, "mend the compromised package, then run this again"))
+        said, cure = "not tried, so that no foreign code runs", "mend the compromised package, then run this again"
+        findings.append(Finding("packages", "imports", "note", said, cure))
     else:
-        found += check_imports(installed_version)
-    return [*found, *extras]
+        findings += check_imports(installed_version)
+    return [*findings, *extras]

@@ -9,13 +9,13 @@ Mark = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     Attributes:
         area: what it belongs to: packages, weights, machine, extras.
-        subject: what was looked at.
+        subject: what was checked.
         mark: how it is.
-        said: what was found, with figures.
+        said: the result, with figures.
         cure: a command or a setting; empty where nothing is to be done.
     """
 

@@ -43,15 +43,15 @@ _PREAMBLE = """
 import json, os
 _channel = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-def say(told):
-    print(json.dumps(told), file=_channel, flush=True)
+def say(message):
+    print(json.dumps(message), file=_channel, flush=True)
 """
-# Each module is named before it is tried: of a crash the last name tells whose it was.
+# Each module is named before it is imported: after a crash the last name is the culprit.
 _CHILD = """
 import importlib, sys
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 for name in sys.argv[1:]:
-    say([name, "begun"])
+    say([name, "started"])
     try:
         importlib.import_module(name)
     except BaseException as error:
@@ -76,7 +76,7 @@ def check_imports(installed: Callable[[str], str | None], run: Run | None = None
     vision = installed("torchvision") is not None
     failures = probe_imports([*names, *(["torchvision"] if vision else [])], run)
     broken_vision = failures.pop("torchvision", None)
-    found = [_torchvision(vision, broken_vision)]
+    findings = [_torchvision(vision, broken_vision)]
     for module, failure in failures.items():
         name = distribution(module)
         root = next((root for root in ROOTS if root in failures), module)
@@ -86,10 +86,10 @@ def check_imports(installed: Callable[[str], str | None], run: Run | None = None
             cure = f"mend {root} first, see above, then run this again"
         else:
             cure = f"python -m pip install --force-reinstall --no-deps '{name}=={installed(name)}'"
-        found.append(Finding("packages", f"import {module}", "problem", failure, cure))
+        findings.append(Finding("packages", f"import {module}", "problem", failure, cure))
     if not failures:
-        found.append(Finding("packages", "imports", "ok", f"all {len(names)} of what linecolor imports"))
-    return found
+        findings.append(Finding("packages", "imports", "ok", f"all {len(names)} of what linecolor imports"))
+    return findings
 
 
 def distribution(module: str) -> str:
@@ -112,7 +112,7 @@ def probe_imports(modules: Sequence[str], run: Run | None = None) -> dict[str, s
         last: str | None = None
         for line in output.splitlines():
             name, said = json.loads(line)
-            if said == "begun":
+            if said == "started":
                 last = name
                 continue
             last = None
@@ -144,7 +144,7 @@ def run_python(source: str, arguments: Sequence[str], timeout_s: float) -> tuple
     """Run Python source in a child process with the same packages, but without the current folder among them.
 
     Returns:
-        What it told by `say(...)`, a line of JSON each, and its exit code; None if it had to be stopped.
+        What it reported by `say(...)`, a line of JSON each, and its exit code; None if it had to be stopped.
     """
     words = [sys.executable, "-P", "-c", _PREAMBLE + source, *arguments]
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}

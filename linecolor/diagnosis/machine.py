@@ -12,7 +12,7 @@ from linecolor.diagnosis.imports import how_it_ended, run_python
 
 GB = 2**30
 
-# A card may be listed and yet be too old for this build of torch: only a real convolution tells.
+# A card may be listed and yet be too old for this build of torch: only a real convolution shows it.
 _CHILD = """
 import torch
 facts = {"torch": torch.__version__, "cuda": torch.version.cuda, "cards": [], "threads": torch.get_num_threads()}
@@ -21,15 +21,15 @@ for index in range(torch.cuda.device_count() if facts["available"] else 0):
     card = torch.cuda.get_device_properties(index)
     major, minor = torch.cuda.get_device_capability(index)
     with torch.cuda.device(index):
-        told = {"name": card.name, "capability": f"{major}.{minor}", "error": None, "bf16": False}
-        told["free"], told["total"] = torch.cuda.mem_get_info()
+        facts_of_card = {"name": card.name, "capability": f"{major}.{minor}", "error": None, "bf16": False}
+        facts_of_card["free"], facts_of_card["total"] = torch.cuda.mem_get_info()
         try:
-            told["bf16"] = torch.cuda.is_bf16_supported(including_emulation=False)
+            facts_of_card["bf16"] = torch.cuda.is_bf16_supported(including_emulation=False)
             network = torch.nn.Conv2d(3, 8, 3).cuda()
             network(torch.zeros(1, 3, 16, 16, device="cuda")).sum().item()
         except Exception as error:
-            told["error"] = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        facts["cards"].append(told)
+            facts_of_card["error"] = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        facts["cards"].append(facts_of_card)
 say(facts)
 """
 
@@ -39,7 +39,7 @@ def check_machine(runs_dir: Path, torch_usable: bool) -> list[Finding]:
 
     Args:
         runs_dir: where runs are written.
-        torch_usable: whether torch may be asked about GPUs; if not, that is left out.
+        torch_usable: whether torch may be used to find GPUs; if not, that is left out.
     """
     facts = torch_facts() if torch_usable else "torch is not usable, see above"
     cores = usable_cores()
@@ -54,7 +54,7 @@ def check_machine(runs_dir: Path, torch_usable: bool) -> list[Finding]:
 
 
 def torch_facts() -> dict[str, Any] | str:
-    """What torch says of the GPUs, asked in a child process; a string tells why it said nothing."""
+    """What torch says of the GPUs, in a child process; a string says why there is no answer."""
     output, code = run_python(_CHILD, [], 120.0)
     if output.endswith("\n"):
         facts: dict[str, Any] = json.loads(output)
@@ -90,7 +90,7 @@ def check_gpu(facts: dict[str, Any] | str, driver: bool, visible: str | None) ->
             return [Finding("machine", "GPU", "problem", said, cure)]
         cure = "experiment=demo trains in minutes without; experiment=paper needs a card"
         return [Finding("machine", "GPU", "note", "none", cure)]
-    found = []
+    findings = []
     for index, card in enumerate(facts["cards"]):
         subject = f"GPU {index}"
         said = (
@@ -98,19 +98,20 @@ def check_gpu(facts: dict[str, Any] | str, driver: bool, visible: str | None) ->
         )
         if card["error"]:
             cure = "install a torch build for this card's compute capability, or use trainer=cpu"
-            found.append(Finding("machine", subject, "problem", f"{said}; a convolution fails: {card['error']}", cure))
+            said += f"; a convolution fails: {card['error']}"
+            findings.append(Finding("machine", subject, "problem", said, cure))
             continue
-        found.append(Finding("machine", subject, "ok", said))
+        findings.append(Finding("machine", subject, "ok", said))
         if card["bf16"]:
-            found.append(Finding("machine", f"{subject} bf16", "ok", "in hardware"))
+            findings.append(Finding("machine", f"{subject} bf16", "ok", "in hardware"))
         else:
             cure = "trainer.precision=16-mixed (trainer=gpu asks for bf16-mixed)"
-            found.append(Finding("machine", f"{subject} bf16", "note", "emulated only, without convolutions", cure))
+            findings.append(Finding("machine", f"{subject} bf16", "note", "emulated only, without convolutions", cure))
         if card["free"] < 0.8 * card["total"]:
             used = (card["total"] - card["free"]) / GB
-            cure = "see with nvidia-smi who holds it; linecolor-train preflight=true tells what a run needs"
-            found.append(Finding("machine", f"{subject} memory", "note", f"{used:.1f} GB are taken by others", cure))
-    return found
+            cure = "see with nvidia-smi who holds it; linecolor-train preflight=true says what a run needs"
+            findings.append(Finding("machine", f"{subject} memory", "note", f"{used:.1f} GB are taken by others", cure))
+    return findings
 
 
 def usable_cores() -> int:
@@ -124,19 +125,19 @@ def usable_cores() -> int:
 
 
 def check_cores(cores: int, all_cores: int, environment: Mapping[str, str]) -> Finding:
-    """Cores, and how many threads OpenMP is told to use."""
+    """Cores, and how many threads OpenMP shall use."""
     said = f"{cores}" if cores == all_cores else f"{cores} of the machine's {all_cores}"
-    told = environment.get("OMP_NUM_THREADS", "")
-    if told:
-        said += f", OMP_NUM_THREADS={told}"
-    threads = int(told) if told.isdecimal() else None
+    setting = environment.get("OMP_NUM_THREADS", "")
+    if setting:
+        said += f", OMP_NUM_THREADS={setting}"
+    threads = int(setting) if setting.isdecimal() else None
     if threads and threads > cores:
         cure = f"export OMP_NUM_THREADS={cores}"
         return Finding("machine", "cores", "note", f"{said}: more threads than cores wait for each other", cure)
     if threads and threads * 2 <= cores:
         cure = "unset OMP_NUM_THREADS to train on the CPU with all cores"
         return Finding("machine", "cores", "note", f"{said}: the others stay idle when training on the CPU", cure)
-    if not told and cores < all_cores:
+    if not setting and cores < all_cores:
         cure = f"export OMP_NUM_THREADS={cores}"
         return Finding("machine", "cores", "note", f"{said}: libraries may start a thread for each of all", cure)
     return Finding("machine", "cores", "ok", said)
@@ -152,7 +153,7 @@ def check_load(load: float, cores: int) -> Finding:
 
 
 def available_memory() -> int | None:
-    """Bytes of memory a new process can take, a container's limit respected; None where the system does not tell."""
+    """Bytes of memory a new process can take, a container's limit respected; None where the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
@@ -171,7 +172,7 @@ def check_memory(available: int | None) -> list[Finding]:
     if available is None:
         return []
     said = f"{available / GB:.1f} GB free"
-    cure = "linecolor-train preflight=true tells what a run needs; less: stage.draft.micro_batches=8, data.workers=0"
+    cure = "linecolor-train preflight=true says what a run needs; less: stage.draft.micro_batches=8, data.workers=0"
     if available < 1.5 * GB:
         return [Finding("machine", "memory", "problem", f"{said}; experiment=demo takes about 1.5 GB", cure)]
     if available < 8 * GB:
@@ -205,9 +206,9 @@ def check_shared_memory(folder: Path) -> list[Finding]:
     said = f"{size / GB:.2f} GB in {folder}"
     cure = "docker run --shm-size=8g (or --ipc=host), or data.workers=0"
     if size < GB // 8:
-        told = f"{said}: loader processes die with 'bus error'"
-        return [Finding("machine", "shared memory", "problem", told, cure)]
+        said += ": loader processes die with 'bus error'"
+        return [Finding("machine", "shared memory", "problem", said, cure)]
     if size < 2 * GB:
-        told = f"{said}: too little for several workers with batches of 64 at 512 px"
-        return [Finding("machine", "shared memory", "note", told, cure)]
+        said += ": too little for several workers with batches of 64 at 512 px"
+        return [Finding("machine", "shared memory", "note", said, cure)]
     return [Finding("machine", "shared memory", "ok", said)]

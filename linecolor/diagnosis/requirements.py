@@ -122,7 +122,7 @@ def check_opencv(installed: Installed = installed_version) -> Finding:
 
 def check_extras(extras: dict[str, list[str]], installed: Installed = installed_version) -> list[Finding]:
     """What is there of the extras; a missing one is a note, for not everybody needs it."""
-    found = []
+    findings = []
     for extra, lines in extras.items():
         if extra in DEVELOPERS:
             continue
@@ -134,13 +134,13 @@ def check_extras(extras: dict[str, list[str]], installed: Installed = installed_
             names = ", ".join(_parsed(line).name for line in missing)
             said = f"not installed: {names}" if len(missing) == len(lines) else f"incomplete: {names} missing"
             cure = f"{_pip('install', *missing)} {CAUTIONS.get(extra, '')}".rstrip()
-            found.append(Finding("extras", name, "note", said, cure))
+            findings.append(Finding("extras", name, "note", said, cure))
         elif wrong:
             said = "; ".join(f"{checks[line].subject} {checks[line].said}" for line in wrong)
-            found.append(Finding("extras", name, "problem", said, _pip("install", *wrong)))
+            findings.append(Finding("extras", name, "problem", said, _pip("install", *wrong)))
         else:
-            found.append(Finding("extras", name, "ok", ", ".join(f"{c.subject} {c.said}" for c in checks.values())))
-    return found
+            findings.append(Finding("extras", name, "ok", ", ".join(f"{c.subject} {c.said}" for c in checks.values())))
+    return findings
 
 
 def _check_version(line: str, installed: Installed) -> Finding:

@@ -76,15 +76,15 @@ def check_efficientnet(folder: Path | None) -> Finding:
 
 def check_hub(folder: Path) -> list[Finding]:
     """What a user may have put into the torch hub cache; nothing here is needed by the default settings."""
-    found = []
+    findings = []
     for name, subject, use in (
         (INCEPTION, "Inception v3", "evaluation.features=inception"),
         (VGG16_TORCHVISION, "torchvision's VGG16", "model.features.weights=torchvision"),
     ):
         path = folder / name
         if path.is_file():
-            found.append(Finding("weights", subject, "ok", f"in the torch hub cache ({use})"))
+            findings.append(Finding("weights", subject, "ok", f"in the torch hub cache ({use})"))
         else:
             cure = f"only for {use}: save {name} in {folder}"
-            found.append(Finding("weights", subject, "note", "not in the torch hub cache", cure))
-    return found
+            findings.append(Finding("weights", subject, "note", "not in the torch hub cache", cure))
+    return findings

@@ -26,7 +26,7 @@ from linecolor.systems.registry import System, system_of
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All that a run is asked for.
+    """All that is requested of a run.
 
     Attributes:
         name: of the run's folder in `runs_dir`.

@@ -74,7 +74,7 @@ def stop_code(stopped: RunStopped, program: str = "") -> int:
 
 
 def is_user_error(error: BaseException) -> bool:
-    """Whether an error was raised by our own code to tell the user something, not by a fault in it.
+    """Whether an error was raised by our own code as a message to the user, not by a fault in it.
 
     House rule: `ValueError`, `FileNotFoundError` and their kin raised in our packages, or in one that registers a
     system, are for users, `assert` is for invariants; the same kinds raised inside a library are faults, and keep their

@@ -29,7 +29,7 @@ _OURS = re.compile(r"(linecolor|lightning_modules)\..*|torch\.optim\.Adam")
 
 
 def resume_fingerprint(stage: str, config: "RunConfig", run: "RunFolder", scan: "FolderScan") -> dict[str, Any]:
-    """The settings a stage's weights depend on; for a later stage also which networks of earlier ones it was given.
+    """The settings a stage's weights depend on; for a later stage also which networks of earlier stages it trains with.
 
     Budgets, devices, micro-batches, workers, loggers and where the same drawings lie may change between two starts.
     """
@@ -51,7 +51,18 @@ def resume_fingerprint(stage: str, config: "RunConfig", run: "RunFolder", scan: 
     return _normalized(stage, fingerprint)
 
 
-def check_resumable(stage: str, fingerprint: dict[str, Any], run: "RunFolder") -> None:
+def check_resumable(stage: str, config: "RunConfig", run: "RunFolder", scan: "FolderScan") -> dict[str, Any]:
+    """The fingerprint of a stage, which is that of the stage's start if it was started.
+
+    Raises:
+        ValueError: naming every difference.
+    """
+    fingerprint = resume_fingerprint(stage, config, run, scan)
+    check_unchanged(stage, fingerprint, run)
+    return fingerprint
+
+
+def check_unchanged(stage: str, fingerprint: dict[str, Any], run: "RunFolder") -> None:
     """Refuse to continue a stage with other settings than it was started with.
 
     A stage without a checkpoint has nothing to lose and may be started with any.

@@ -57,23 +57,23 @@ def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> 
     from linecolor import artifacts
     from linecolor.lineart.methods import REAL, REAL_CODE
 
-    made = synthesizer(batch)
+    sample = synthesizer(batch)
     by_method = {}
     for title, code in {**{name: method.code for name, method in pairs.line.methods.items()}, REAL: REAL_CODE}.items():
         recipe = {**batch["recipe"], "line_method": torch.full_like(batch["recipe"]["line_method"], code)}
         if code != REAL_CODE:
             recipe["line_fallback"] = recipe["line_method"]
         by_method[title] = _pictures(synthesizer({**batch, "recipe": recipe}).line)
-    faulty = artifacts.simulate(made.draft_color, made.artifacts)
-    propagated = made.propagated_hints if made.propagated_hints.shape[1] else torch.zeros_like(made.draft_color)
-    alpha = made.hint[:, 3:] * 2 - 1
+    faulty = artifacts.simulate(sample.draft_color, sample.artifacts)
+    propagated = sample.propagated_hints if sample.propagated_hints.shape[1] else torch.zeros_like(sample.draft_color)
+    alpha = sample.hint[:, 3:] * 2 - 1
     return {
-        "colour": _pictures(made.color),
+        "colour": _pictures(sample.color),
         **by_method,
-        "line": _pictures(made.line),
-        "hints": _pictures(torch.cat([made.hint[:, :3], alpha], dim=1)),
+        "line": _pictures(sample.line),
+        "hints": _pictures(torch.cat([sample.hint[:, :3], alpha], dim=1)),
         "propagated": _pictures(propagated),
-        "draft size": _pictures(made.draft_color),
+        "draft size": _pictures(sample.draft_color),
         "artifacts": _pictures(faulty),
     }
 

@@ -1,4 +1,4 @@
-"""Which of several processes this one is, and that it was asked to stop."""
+"""Which of several processes this one is, and that somebody interrupted it."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ class RunStopped(RuntimeError):
     """A signal stopped a run; nothing is lost, and the same command continues it.
 
     Args:
-        message: for people.
+        message: for the user.
         signum: the signal.
     """
 
@@ -24,29 +24,29 @@ class RunStopped(RuntimeError):
         self.signum = signum
 
 
-_heard = False
+_interrupted = False
 
 
-def listen() -> None:
-    """From now on, until `raise_if_heard`, Ctrl-C is remembered as well as raised."""
-    signal.signal(signal.SIGINT, _note)
+def remember_interrupts() -> None:
+    """From now on, until `raise_if_interrupted`, Ctrl-C is remembered as well as raised."""
+    signal.signal(signal.SIGINT, _remember)
 
 
-def raise_if_heard() -> None:
-    """Raise an interrupt that came since `listen`, in case somebody caught it: a bare `except:` round an import does.
+def raise_if_interrupted() -> None:
+    """Raise an interrupt that came since `remember_interrupts`, in case a bare `except:` swallowed it.
 
     Python's own handler is back afterwards: any other one is taken for a launcher's by those who train.
 
     Raises:
         KeyboardInterrupt: if there was one.
     """
-    if signal.getsignal(signal.SIGINT) is _note:
+    if signal.getsignal(signal.SIGINT) is _remember:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if _heard:
+    if _interrupted:
         raise KeyboardInterrupt
 
 
-def _note(number: int, frame: FrameType | None) -> None:
-    global _heard
-    _heard = True
+def _remember(number: int, frame: FrameType | None) -> None:
+    global _interrupted
+    _interrupted = True
     raise KeyboardInterrupt

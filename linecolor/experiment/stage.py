@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
+from linecolor.experiment.fingerprint import check_resumable
 from linecolor.experiment.processes import RunStopped, is_first_process
 from linecolor.experiment.tracking import finish_loggers, make_loggers
 from linecolor.systems.registry import stage_of
@@ -48,9 +48,8 @@ def run_stage(
     from lightning_modules.stop_signals import StopSignals
     from linecolor.images import write_atomically
 
+    fingerprint = check_resumable(stage, config, run, scan)
     weights = run.stage(stage) / "generator.safetensors"
-    fingerprint = resume_fingerprint(stage, config, run, scan)
-    check_resumable(stage, fingerprint, run)
     if run.is_complete(stage, config.stages[stage].steps):
         print(f"  complete since {run.facts(stage)['finished']}; nothing to do")
         network = instantiate(config.model.settings[stage])
@@ -82,39 +81,29 @@ def _fit(
 ) -> tuple["TrainingStage", "L.Trainer"]:
     import lightning as L
 
+    from datamodules.datamodule import LineArtDataModule
     from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
-    from linecolor.runs.record import cut_back
 
     # A number a stage, so that its first weights are not those of another stage, nor of another seed.
     order = config.system.names
     L.seed_everything(config.seed * max(2, len(order)) + order.index(stage), verbose=False)
-    settings = config.stages[stage]
-    folder = run.stage(stage)
-    record = folder / "metrics.jsonl"
-    data = make_data(settings, config, scan)
+    settings, folder = config.stages[stage], run.stage(stage)
+    data = LineArtDataModule(scan.drawings, **data_arguments(settings, config))
     module = build_stage(stage, config, networks)
+    module.signals = signals
     checkpoint = StageCheckpoint(
         folder / "checkpoints",
         settings.checkpoint_every,
         settings.checkpoint_minutes,
         config.model.architecture(stage),
-        record,
+        folder / "metrics.jsonl",
     )
-    module.signals = signals
-    resumed = checkpoint.find(module, put_aside=is_first_process())
-    if resumed and resumed["steps"] > settings.steps:
-        raise ValueError(
-            f"{checkpoint.folder} is at step {resumed['steps']} already, beyond stage.{stage}.steps={settings.steps}: "
-            "request more, or give the run another name=..."
-        )
-    if resumed:
-        checkpoint.restore(module)
-        data.consumed = resumed["images_seen"]
-    trainer = _trainer(config, run.path, settings, data, checkpoint)
-    if is_first_process():
-        run.save_fingerprint(stage, fingerprint)
-        cut_back(record, resumed["record_bytes"] if resumed else 0)
+    trainer = _stage_trainer(config, run.path, settings, data, checkpoint)
     with report_training_errors(settings, module, checkpoint), _closing(trainer.loggers):
+        resumed = checkpoint.resume(module, settings.steps, writes=is_first_process())
+        data.consumed = module.images_seen
+        if is_first_process():
+            run.save_fingerprint(stage, fingerprint)
         if resumed and resumed["validation_pending"]:
             trainer.validate(module, datamodule=data, verbose=False)
             if is_first_process():
@@ -194,30 +183,25 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def make_data(stage: "StageConfig", config: "RunConfig", scan: "FolderScan") -> "LineArtDataModule":
-    """The training pairs and validation drawings of a stage."""
-    from datamodules.datamodule import LineArtDataModule
-
-    return LineArtDataModule(
-        scan.drawings,
-        config.pairs,
-        resolution=config.model.resolution,
-        hint_spread=config.model.hint_spread,
-        stage=stage.name,
-        batch_size=stage.batch_size,
-        steps=stage.steps,
-        seed=config.seed,
-        workers=config.data.workers,
-        validation_drawings=stage.validation_drawings,
-    )
+def data_arguments(stage: "StageConfig", config: "RunConfig") -> dict[str, Any]:
+    """What the data module of a stage takes besides the drawings."""
+    return {
+        "pairs": config.pairs,
+        "resolution": config.model.resolution,
+        "hint_spread": config.model.hint_spread,
+        "stage": stage.name,
+        "batch_size": stage.batch_size,
+        "steps": stage.steps,
+        "seed": config.seed,
+        "workers": config.data.workers,
+        "validation_drawings": stage.validation_drawings,
+    }
 
 
-def _trainer(
+def _stage_trainer(
     config: "RunConfig", folder: "Path", stage: "StageConfig", data: "LineArtDataModule", checkpoint: "StageCheckpoint"
 ) -> "L.Trainer":
-    import lightning as L
     from hydra.utils import instantiate
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch.callbacks import TQDMProgressBar
     from lightning.pytorch.plugins.environments import SLURMEnvironment
 
@@ -231,28 +215,39 @@ def _trainer(
     if SLURMEnvironment.detect() and int(os.environ["SLURM_NTASKS"]) == config.trainer.world_size:
         # Lightning's own answer to SIGUSR1 is a checkpoint of another kind, in the middle of a step.
         arguments["plugins"] = [SLURMEnvironment(auto_requeue=False)]
-    loggers = [JsonlLogger(checkpoint.record), *make_loggers(config, stage.name, stage_folder)]
+    return make_trainer(
+        arguments,
+        logger=[JsonlLogger(checkpoint.record), *make_loggers(config, stage.name, stage_folder)],
+        callbacks=[*callbacks, checkpoint, TQDMProgressBar(refresh_rate=5)],
+        limit_val_batches=1.0 if data.test_drawings and stage.validation_drawings else 0,
+        val_check_interval=1,  # the stage itself says when: `TrainingStage.validation_is_due`
+        log_every_n_steps=1,
+        default_root_dir=str(folder),
+    )
+
+
+def make_trainer(arguments: dict[str, Any], **settings: Any) -> "L.Trainer":
+    """A trainer for one stage.
+
+    Args:
+        arguments: of the user.
+        settings: ours.
+
+    Raises:
+        ValueError: if Lightning refuses an argument.
+    """
+    import lightning as L
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    ours: dict[str, Any] = {"max_epochs": 1, "num_sanity_val_steps": 0, "use_distributed_sampler": False}
     try:
-        return L.Trainer(
-            **arguments,
-            max_epochs=1,
-            logger=loggers,
-            callbacks=[*callbacks, checkpoint, TQDMProgressBar(refresh_rate=5)],
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            limit_val_batches=1.0 if data.test_drawings and stage.validation_drawings else 0,
-            val_check_interval=1,  # the stage itself says when: `TrainingStage.validation_is_due`
-            log_every_n_steps=1,
-            use_distributed_sampler=False,
-            default_root_dir=str(folder),
-        )
+        return L.Trainer(**arguments, **ours, **settings, enable_checkpointing=False, enable_model_summary=False)
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise ValueError(f"trainer settings {arguments} are refused: {error}") from None
 
 
 def build_stage(stage: str, config: "RunConfig", networks: dict[str, "nn.Module"]) -> "TrainingStage":
-    """The LightningModule of a stage, with its networks in the memory format and compiled as asked for."""
+    """The LightningModule of a stage, with its networks in the memory format and compiled as configured."""
     import torch
     from hydra.utils import instantiate
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from linecolor.experiment.processes import is_first_process, raise_if_heard
+from linecolor.experiment.processes import is_first_process, raise_if_interrupted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +27,7 @@ def train(hydra_config: DictConfig) -> Path | None:
     from linecolor.experiment.config import RunConfig
     from linecolor.experiment.data import check_splits, load_drawings
     from linecolor.experiment.evaluation import evaluate_run
-    from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
+    from linecolor.experiment.fingerprint import check_resumable
     from linecolor.experiment.preflight.run import run_preflight
     from linecolor.experiment.stage import run_stage
     from linecolor.experiment.tracking import log_bundle
@@ -44,11 +44,11 @@ def train(hydra_config: DictConfig) -> Path | None:
     run.check_resume(config.resume, config.stages)
     for name, stage in config.stages.items():
         run.is_complete(name, stage.steps)
-        check_resumable(name, resume_fingerprint(name, config, run, scan), run)
+        check_resumable(name, config, run, scan)
     if is_first_process():
         run.record(config.mapping, sys.argv)
 
-    raise_if_heard()
+    raise_if_interrupted()
     networks: dict[str, nn.Module] = {}
     for number, name in enumerate(config.stages, start=1):
         print(f"Stage {number} of {len(config.stages)}: {name}", flush=True)

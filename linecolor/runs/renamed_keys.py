@@ -83,14 +83,14 @@ def _rename_value(value: Any, key: str, fixed: Collection[str], report: bool) ->
 
 
 def _rename_text(text: str) -> str:
-    return _INTERPOLATION.sub(lambda found: new_key(found[0]) or found[0], text)
+    return _INTERPOLATION.sub(lambda match: new_key(match[0]) or match[0], text)
 
 
 def _rename_override(word: str) -> str:
-    found = _OVERRIDE.fullmatch(word)
-    if not found:
+    match = _OVERRIDE.fullmatch(word)
+    if not match:
         return word
-    sign, key, rest = found.groups()
+    sign, key, rest = match.groups()
     new = new_key(key)
     if new:
         _report(key, new)

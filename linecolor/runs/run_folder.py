@@ -65,7 +65,7 @@ class RunFolder:
 
     @property
     def evaluation(self) -> Path:
-        """Figures of the evaluation; the pictures lie beside it."""
+        """Figures of the evaluation; the pictures lie next to it."""
         return self.path / "evaluation" / "evaluation.json"
 
     def stage(self, name: str) -> Path:

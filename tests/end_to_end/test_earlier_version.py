@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from linecolor.experiment.composition import compose_training
 from linecolor.experiment.config import RunConfig
 from linecolor.experiment.data import load_drawings
-from linecolor.experiment.fingerprint import check_resumable, resume_fingerprint
+from linecolor.experiment.fingerprint import check_resumable
 from linecolor.runs.record import read_record
 from linecolor.runs.run_folder import RunFolder
 from linecolor.systems.line_colorizer import LineColorizer
@@ -44,7 +44,7 @@ def check_settings(run: Path, name: str, *more: str) -> None:
     folder = RunFolder(run)
     scan = load_drawings(config.data)
     for stage in config.stages:
-        check_resumable(stage, resume_fingerprint(stage, config, folder, scan), folder)
+        check_resumable(stage, config, folder, scan)
 
 
 def words(name: str, *more: str) -> list[str]:

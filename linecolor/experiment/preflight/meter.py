@@ -46,7 +46,7 @@ def other_on_card() -> int:
 
 
 def now() -> float:
-    """Seconds, after all that a GPU was asked to do is done."""
+    """Seconds, after all work of the GPU is done."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()

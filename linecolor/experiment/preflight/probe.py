@@ -1,6 +1,6 @@
 """The measurements of the preflight, in a process of their own: stages' steps, one full-size evaluation.
 
-`python -m linecolor.experiment.preflight.probe REQUEST RESULT`: both lie in a folder that the preflight has just made.
+`python -m linecolor.experiment.preflight.probe REQUEST RESULT`: both lie in a folder of the preflight's own.
 """
 
 import json
@@ -100,7 +100,7 @@ def measure_evaluation(config: RunConfig, drawing: FullDrawing, networks: dict[s
     Args:
         config: of the run.
         drawing: held out.
-        networks: of the stages; those that are missing are made, untrained.
+        networks: of the stages; missing ones are built, untrained.
 
     Returns:
         `peak` in bytes, `held` bytes a drawing that is shown in the report keeps, `seconds` a drawing,

@@ -9,7 +9,6 @@ import lightning as L
 import torch
 from hydra.utils import instantiate
 from lightning.fabric.plugins.environments import LightningEnvironment
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from datamodules.datamodule import LineArtDataModule
@@ -20,7 +19,7 @@ from linecolor.evaluation.methods import TrainedMethod
 from linecolor.experiment.config import RunConfig
 from linecolor.experiment.config_sections import StageConfig
 from linecolor.experiment.preflight.meter import now, peak_memory
-from linecolor.experiment.stage import build_stage
+from linecolor.experiment.stage import build_stage, data_arguments, make_trainer
 from linecolor.networks.distance_features import make_feature_extractor
 from linecolor.samples import FullDrawing, LineArtBatch
 from linecolor.systems.line_colorizer import LineColorizer
@@ -161,7 +160,7 @@ def measure_stage(
         config: of the run.
         drawings: to train on.
         drawing: a held-out one; None leaves the validation out.
-        networks: of the stages before this one; gets this one's. What is missing of them is made, untrained.
+        networks: of the stages before this one; gets this one's. Missing ones are built, untrained.
         folder: for what Lightning might write.
 
     Returns:
@@ -174,34 +173,26 @@ def measure_stage(
             networks[earlier] = instantiate(config.model.settings[earlier])
     module = build_stage(stage.name, config, networks)
     # On a CPU loader processes that fill their queues would be timed as well; they are measured by themselves below.
-    data = _data(stage, config, drawings, stage.batch_size, config.data.workers if config.trainer.on_gpu else 0)
+    data = _data(stage, config, drawings, config.data.workers if config.trainer.on_gpu else 0)
     watch = StepWatch(stage, data, drawing, config)
     names = ("accelerator", "precision", "deterministic", "benchmark")
-    own = {name: value for name, value in config.trainer.arguments.items() if name in names}
+    arguments = {name: value for name, value in config.trainer.arguments.items() if name in names}
     print(f"  {stage.name}: steps", flush=True)
-    try:
-        trainer = L.Trainer(
-            **own,
-            devices=1,
-            plugins=[LightningEnvironment()],  # whatever torchrun or SLURM say: this is one process
-            max_epochs=1,
-            logger=False,
-            callbacks=[watch],
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-            num_sanity_val_steps=0,
-            limit_val_batches=0,
-            use_distributed_sampler=False,
-            default_root_dir=str(folder),
-        )
-    except (MisconfigurationException, ValueError, TypeError) as error:
-        raise ValueError(f"trainer settings {own} are refused: {error}") from None
+    trainer = make_trainer(
+        arguments,
+        devices=1,
+        plugins=[LightningEnvironment()],  # whatever torchrun or SLURM say: this is one process
+        logger=False,
+        callbacks=[watch],
+        enable_progress_bar=False,
+        limit_val_batches=0,
+        default_root_dir=str(folder),
+    )
     trainer.fit(module, datamodule=data)
     networks[stage.name] = module.inference_generator.cpu()
     print(f"  {stage.name}: loading pictures", flush=True)
-    batch = min(LOADER_BATCH, stage.batch_size)
-    loading = seconds_a_sample(_data(stage, config, drawings, batch, config.data.workers))
+    few = stage.changed(batch_size=min(LOADER_BATCH, stage.batch_size), micro_batches=1)
+    loading = seconds_a_sample(_data(few, config, drawings, config.data.workers))
     return {
         "training_peak": watch.training_peak,
         "peak": watch.validation_peak,
@@ -242,16 +233,6 @@ def extractor(config: RunConfig) -> nn.Module:
     return make_feature_extractor(config.evaluation.features)  # type: ignore[arg-type]
 
 
-def _data(stage: StageConfig, config: RunConfig, drawings: list[Drawing], batch_size: int, workers: int) -> ProbeData:
-    return ProbeData(
-        drawings,
-        config.pairs,
-        resolution=config.model.resolution,
-        hint_spread=config.model.hint_spread,
-        stage=stage.name,
-        batch_size=batch_size,
-        steps=1_000_000,
-        seed=config.seed,
-        workers=workers,
-        validation_drawings=0,
-    )
+def _data(stage: StageConfig, config: RunConfig, drawings: list[Drawing], workers: int) -> ProbeData:
+    endless = stage.changed(steps=1_000_000, validation_drawings=0)
+    return ProbeData(drawings, **{**data_arguments(endless, config), "workers": workers})

@@ -8,7 +8,7 @@ GB = 2**30
 
 
 def table(figures: dict[str, Any]) -> str:
-    """What was measured, a column a stage; what follows from it; and what it cannot tell."""
+    """What was measured, a column a stage; what follows from it; and its limits."""
     machine = figures["machine"]
     gpu = machine["gpu"]
     where = f"{gpu} ({_gb(machine['gpu_bytes'])})" if gpu else f"{machine['cores']} cores, no GPU"

@@ -131,7 +131,7 @@ def child(failures: dict[str, str]):
     """A child process that fails as told."""
 
     def run(modules):
-        lines = [(name, step) for name in modules for step in ("begun", failures.get(name, "imported"))]
+        lines = [(name, step) for name in modules for step in ("started", failures.get(name, "imported"))]
         return "".join(f"{json.dumps(line)}\n" for line in lines), 0
 
     return run

@@ -11,6 +11,9 @@ from linecolor.experiment.composition import compose_training
 from linecolor.experiment.config import RunConfig, default_data, default_mapping
 from linecolor.experiment.config_sections import PreflightConfig
 from linecolor.experiment.data import check_splits
+from linecolor.experiment.training import check_buildable
+
+EARLIER = Path(__file__).parents[2] / "fixtures" / "version_0_1_0" / "settings"
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +58,31 @@ def test_the_parts_say_what_hydra_composed(config):
         ({"evaluation__blend": "soft"}, "evaluation.blend=soft is unknown: use clean"),
         ({"evaluation__resolution": 8}, "evaluation.resolution=8"),
         ({"evaluation__features": "resnet"}, "evaluation.features=resnet is unknown"),
-        ({"pairs__hints__count": "lots"}, "log_uniform, alac or authors"),
-        ({"pairs__line__crayon": 1.0}, "pairs: .*crayon"),
-        ({"model__resolution": 100}, "use a multiple of 32"),
+        ({"pairs__hints__count": "lots"}, "pairs.hints.count is .* not .lots"),
+        ({"pairs__line__crayon": 1.0}, "pairs.line.crayon is unknown"),
+        ({"pairs__crop__tilt": 1.0}, "pairs: .*tilt"),
+        ({"model__draft__width": 0}, "model.draft.width=0 must be a whole number, 1 or more"),
         ({"trainer__devices": 4}, "batch_size=2 is of all devices together and cannot be shared by 4 devices"),
     ],
 )
 def test_a_wrong_value_is_refused_where_it_belongs(config, values, message):
     with pytest.raises(ValueError, match=message):
         with_values(config, **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"model__resolution": 100}, "use a multiple of 32"),
+        ({"model__draft__cardinality": 3}, "cardinality 3 does not divide"),
+        ({"model__hint_spread": "none"}, "model.draft.in_channels"),
+        ({"model__draft___target_": "torch.nn.Identity"}, "register a system of your own for another network"),
+    ],
+)
+def test_networks_that_cannot_be_built_are_refused_before_anything_is_written(config, values, message):
+    check_buildable(config)
+    with pytest.raises(Exception, match=message):
+        check_buildable(with_values(config, **values))
 
 
 @pytest.mark.parametrize("memory", ["eleven", 0, -1, True, float("inf"), float("nan")])
@@ -91,6 +110,13 @@ def test_an_older_run_gets_what_it_lacks_from_conf_and_keeps_what_it_has(config,
     assert read.data.more == default_mapping()["data"]["more"]
     assert read.data.test_share == 1.0
     assert read.pairs == config.pairs
+
+
+@pytest.mark.parametrize("run", sorted(EARLIER.iterdir()), ids=lambda path: path.name)
+def test_runs_of_version_0_1_0_are_read(run):
+    config = RunConfig.of_run(run)
+    assert list(config.stages) == yaml.safe_load((run / "config.yaml").read_text())["stages"]
+    assert all(stage.micro_batches >= 1 for stage in config.stages.values())
 
 
 def test_what_is_no_run_is_named(tmp_path):

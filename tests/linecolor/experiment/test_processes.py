@@ -9,14 +9,14 @@ from linecolor.experiment import processes
 
 
 def test_a_swallowed_interrupt_is_raised_again(monkeypatch):
-    monkeypatch.setattr(processes, "_heard", False)
+    monkeypatch.setattr(processes, "_interrupted", False)
     before = signal.getsignal(signal.SIGINT)
     try:
-        processes.listen()
+        processes.remember_interrupts()
         with contextlib.suppress(BaseException):  # as a bare `except:` round an optional import does
             signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            processes.raise_if_heard()
+            processes.raise_if_interrupted()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,0 +1,56 @@
+"""A whole curation: measure every picture, judge, write the manifest and the sheet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from datamodules.curation.gallery import SHEET, write_sheet
+from datamodules.curation.manifest import MANIFEST, write_manifest
+from datamodules.curation.reasons import judge
+from datamodules.curation.survey import drop_parts, survey
+from datamodules.curation.thresholds import Thresholds
+
+
+@dataclass(frozen=True)
+class Curation:
+    """What came out.
+
+    Attributes:
+        pictures: files of the folder.
+        reused: of these, measured before.
+        kept: fit to learn from.
+        left_out: pictures by the reason for which they are left out, without reasons that hold for none.
+        manifest: the Parquet file.
+        sheet: the page with examples; None if none was written.
+    """
+
+    pictures: int
+    reused: int
+    kept: int
+    left_out: dict[str, int]
+    manifest: Path
+    sheet: Path | None
+
+
+def curate(root: Path, out: Path, thresholds: Thresholds, jobs: int, examples: int) -> Curation:
+    """Measure, judge and write.
+
+    Args:
+        root: the folder of pictures; only read.
+        out: folder of the manifest and the sheet.
+        thresholds: of the reasons.
+        jobs: processes.
+        examples: pictures of each kind on the sheet; 0 writes none.
+    """
+    measured = survey(root, out, jobs)
+    judgement = judge(measured.table, thresholds)
+    names = measured.table.column("path").to_pylist()
+    originals = [names[row] if row >= 0 else None for row in judgement.duplicate_of.tolist()]
+    manifest, sheet = out / MANIFEST, out / SHEET if examples else None
+    write_manifest(
+        manifest, measured.table, judgement.kept.tolist(), judgement.reasons(), originals, thresholds.as_dict()
+    )
+    drop_parts(out)
+    if sheet:
+        write_sheet(sheet, root, measured.table, judgement, thresholds.as_dict(), examples)
+    left_out = {reason: int(holds.sum()) for reason, holds in judgement.holds.items() if holds.any()}
+    return Curation(len(names), measured.reused, int(judgement.kept.sum()), left_out, manifest, sheet)
