@@ -39,7 +39,7 @@ def read_page(drawing: Drawing, flood: bool = True) -> Page:
 
     Args:
         drawing: to decode.
-        flood: False spares the flood, a third of the time, where nobody looks at the foreground: all of it is.
+        flood: False spares the flood, a third of the time, where the foreground is not used: all of it is.
 
     Raises:
         images.UnreadableImage: naming the file and why.

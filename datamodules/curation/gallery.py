@@ -5,20 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 from PIL import Image
 
 from datamodules.curation.manifest import row_name
 from datamodules.curation.reasons import REASONS, Judgement
 from datamodules.sources.drawing import keyed_fraction
+from linecolor.html.document import render_page
 from linecolor.html.tables import Table, lay_out_table
 from linecolor.images import UnreadableImage, find_images, write_atomically
 from linecolor.images.thumbnails import read_thumbnail
@@ -82,15 +79,15 @@ def write_sheet(
             for section in sections
         ],
     )
-    page = _template().render(
+    page = render_page(
+        "curation.html.j2",
         folder=root.name,
         facts=[("pictures", f"{total:,}"), ("kept", f"{int(judgement.kept.sum()):,}")],
         table=lay_out_table(table),
         sections=sections,
         thresholds=[(name.replace("_", "-"), f"{value:g}") for name, value in thresholds.items()],
-        css=Markup(files("linecolor.html").joinpath("templates", "report.css").read_text(encoding="utf-8")),
     )
-    write_atomically(path, page.encode("utf-8", "replace"))
+    write_atomically(path, page.encode())
 
 
 def _margin(judgement: Judgement) -> np.ndarray:
@@ -133,15 +130,3 @@ def _thumbnail(path: Path | None) -> str:
     buffer = BytesIO()
     Image.fromarray(rgb).save(buffer, "WEBP", quality=80)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-@cache
-def _template() -> Any:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("linecolor.html", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("curation.html.j2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
@@ -66,12 +66,13 @@ def load_shards(root: str) -> ShardedSet:
     return ShardedSet(ShardDrawings(index, files), _licence(index.facts))
 
 
+@dataclass(slots=True, eq=False)
 class ShardSlice:
     """A picture within a shard; see `linecolor.images.EncodedPicture`.
 
     Reading a colour picture fetches the line behind it in the same request: over a network, the time of one.
 
-    Args:
+    Attributes:
         files: where the shards are.
         shard: the one it lies in.
         offset: of its first byte.
@@ -80,14 +81,13 @@ class ShardSlice:
         behind: the line's slice, for a colour picture that has one.
     """
 
-    __slots__ = ("_behind", "_fetched", "_files", "_shard", "_what", "length", "offset")
-
-    def __init__(
-        self, files: ByteRanges, shard: Shard, offset: int, length: int, what: str, behind: ShardSlice | None = None
-    ) -> None:
-        self.offset, self.length = offset, length
-        self._files, self._shard, self._what, self._behind = files, shard, what, behind
-        self._fetched: bytes | None = None
+    files: ByteRanges
+    shard: Shard
+    offset: int
+    length: int
+    what: str
+    behind: ShardSlice | None = None
+    _fetched: bytes | None = field(default=None, init=False)
 
     def read(self) -> bytes:
         """The picture's file.
@@ -98,16 +98,16 @@ class ShardSlice:
         if self._fetched is not None:
             data, self._fetched = self._fetched, None
             return data
-        behind = self._behind
+        behind = self.behind
         stop = self.offset + self.length if behind is None else behind.offset + behind.length
-        data = self._files.read(self._shard.name, self.offset, stop - self.offset, self._shard.size)
+        data = self.files.read(self.shard.name, self.offset, stop - self.offset, self.shard.size)
         if behind is None:
             return data
         behind._fetched = data[behind.offset - self.offset :]
         return data[: self.length]
 
     def __str__(self) -> str:
-        return f"{self._files.place(self._shard.name)}, byte {self.offset}, {self._what}"
+        return f"{self.files.place(self.shard.name)}, byte {self.offset}, {self.what}"
 
 
 class ShardDrawings(DrawingTable):

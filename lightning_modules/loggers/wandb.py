@@ -26,6 +26,10 @@ class WandbLogger(Logger):
     stands. Every number and sheet is sent once, also when a stage is continued from a checkpoint.
 
     Args:
+        name: of the stage's run.
+        job_type: which stage it is.
+        folder: of the stage; `wandb_id` in it keeps the id over all starts.
+        config: settings of the whole run.
         project: of W&B.
         entity: team or user of W&B; None is the user's default.
         group: of the stages of one run.
@@ -36,27 +40,24 @@ class WandbLogger(Logger):
         init_timeout: seconds for W&B to open the run before tracking goes on offline.
         finish_timeout: seconds at the end of a stage for W&B to take the rest.
         bundle_timeout: seconds for W&B to take the bundle.
-        name: of the stage's run.
-        job_type: which stage it is.
-        folder: of the stage; `wandb_id` in it keeps the id over all starts.
-        config: settings of the whole run.
     """
 
     def __init__(
         self,
-        project: str,
-        entity: str | None,
-        group: str,
-        offline: bool,
-        log_bundle: bool,
-        reach_timeout: float,
-        init_timeout: float,
-        finish_timeout: float,
-        bundle_timeout: float,
+        *,
         name: str,
         job_type: str,
         folder: Path,
         config: dict[str, Any],
+        project: str = "linecolor",
+        entity: str | None = None,
+        group: str | None = None,
+        offline: bool = True,
+        log_bundle: bool = False,
+        reach_timeout: float = 3.0,
+        init_timeout: float = 30.0,
+        finish_timeout: float = 30.0,
+        bundle_timeout: float = 900.0,
     ) -> None:
         super().__init__()
         self.folder = folder

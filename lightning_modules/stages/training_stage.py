@@ -65,7 +65,7 @@ class StageSettings:
     steps: int | None = None
     micro_batches: int = 1
     optimizer: Callable[..., Optimizer] = ADAM
-    schedule: Callable[[Optimizer], LRScheduler] = schedules.constant
+    schedule: Callable[[Optimizer], LRScheduler] = schedules.step
     ema_half_life: float = 0
     max_grad_norm: float = 0.0
     log_every_n_steps: int = 50

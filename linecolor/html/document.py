@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
@@ -53,23 +54,24 @@ def render_report(report: Report, *, picture_bytes: int = 18_000_000) -> str:
     """
     sheets, reduced, total = embed_sheets(report.sheets, picture_bytes)
     script = _script()
-    page = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            report=report,
-            tables=[lay_out_table(table) for table in report.tables],
-            curves=[draw_curve(curve) for curve in report.curves],
-            sheets=sheets,
-            pictures_reduced=reduced,
-            pictures_total=total,
-            licence_url=_web_address((report.licence or {}).get("url", "")),
-            plot=PLOT,
-            css=Markup(_resource("report.css")),
-            script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        )
+    return render_page(
+        "report.html.j2",
+        report=report,
+        tables=[lay_out_table(table) for table in report.tables],
+        curves=[draw_curve(curve) for curve in report.curves],
+        sheets=sheets,
+        pictures_reduced=reduced,
+        pictures_total=total,
+        licence_url=_web_address((report.licence or {}).get("url", "")),
+        plot=PLOT,
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def render_page(template: str, **values: Any) -> str:
+    """A template of `templates` with these values and the style sheet of all pages."""
+    page = _environment().get_template(template).render(css=Markup(_resource("report.css")), **values)
     # A file name that is not valid UTF-8 reaches Python as lone surrogates, which no encoder takes.
     return page.encode("utf-8", "replace").decode("utf-8")
 

@@ -230,6 +230,14 @@ def test_the_order_is_a_permutation_every_epoch_whatever_the_world_size():
             assert together == set(alone[step * 4 : step * 4 + 4])
 
 
+def test_the_order_of_a_stage_does_not_depend_on_the_kind_of_its_names():
+    names = ["b", "a", "c", "e", "d"]
+    order = [list(KeyedBatches(names, 2, 6, 0, "draft")) for names in (names, tuple(names))]
+    assert order[0] == order[1]
+    first_epoch = [index for batch in order[0] for epoch, index in batch if epoch == 0]
+    assert sorted(first_epoch) == list(range(5))
+
+
 def test_the_order_continues_where_it_stopped():
     names = [f"n{i}" for i in range(7)]
     whole = list(KeyedBatches(names, 3, 10, 0, "draft"))

@@ -1,39 +1,25 @@
 """Dead networks are named within 50 steps of their death; healthy training is left alone."""
 
 import math
-from pathlib import Path
+from functools import partial
 
 import lightning as L
 import pytest
 import torch
-from hydra.utils import instantiate
 from torch import nn
 
-from datamodules.datamodule import LineArtDataModule
-from datamodules.sources.folder import scan_folder
 from lightning_modules.callbacks.health import Health, NetworkDied
+from lightning_modules.stages import schedules
 from lightning_modules.stages.training_stage import TrainingDiverged, TrainingStage
-from linecolor.experiment.composition import compose_training
-from linecolor.experiment.config import RunConfig
-from linecolor.experiment.stage import build_stage
+from tests.lightning_modules.every_stage import draft_gan, fit
 
 FAULT_AT = 3
 SOON_ENOUGH = FAULT_AT + 50
 
 
-def tiny(*overrides: str) -> RunConfig:
-    return RunConfig.from_hydra(compose_training(["experiment=demo", "debug=tiny", "data.root=unused", *overrides]))
-
-
-def draft_gan(warmup: int = 0) -> TrainingStage:
-    config = tiny(f"stage.draft.schedule.warmup={warmup}", "model.resolution=32", "stage.draft.steps=1000")
-    torch.manual_seed(0)
-    return build_stage("draft", config, {})
-
-
-def health() -> Health:
-    """As conf/callbacks/default.yaml has it."""
-    return instantiate(tiny().callbacks["health"])
+def sparing() -> TrainingStage:
+    """The content loss takes most of a step."""
+    return draft_gan(content_loss_interval=50)
 
 
 class Fault(L.Callback):
@@ -46,23 +32,6 @@ class Fault(L.Callback):
     def on_train_batch_start(self, trainer, pl_module, *_) -> None:
         if pl_module.steps == FAULT_AT:
             self.breaks(pl_module)
-
-
-def train(module: TrainingStage, folder: Path, steps: int, *callbacks: L.Callback) -> None:
-    config = tiny("model.resolution=32")
-    drawings = scan_folder(folder / "color", folder / "line", test_share=0.0, progress=False).drawings
-    data = LineArtDataModule(drawings, config.pairs, 32, config.model.hint_spread, "draft", 2, steps, 0, 0, 0)
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=False,
-        callbacks=[*callbacks, health()],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-    )
-    trainer.fit(module, datamodule=data)
 
 
 def last_convolution(module: TrainingStage) -> nn.Conv2d:
@@ -100,16 +69,16 @@ def call_everything_real(module: TrainingStage) -> None:
         (call_everything_real, r"discriminator is dead: real_accuracy and fake_accuracy do not move"),
     ],
 )
-def test_a_dead_network_is_named_within_50_steps(picture_folder, breaks, said):
-    module = draft_gan()
+def test_a_dead_network_is_named_within_50_steps(picture_folder, tmp_path, breaks, said):
+    module = sparing()
     with pytest.raises(TrainingDiverged, match=said):
-        train(module, picture_folder, 100, Fault(breaks))
+        fit(module, picture_folder, tmp_path, 100, [Fault(breaks), Health()])
     assert FAULT_AT < module.steps <= SOON_ENOUGH
 
 
-def test_a_sound_run_is_not_stopped(picture_folder):
-    module = draft_gan()
-    train(module, picture_folder, 100)
+def test_a_sound_run_is_not_stopped(picture_folder, tmp_path):
+    module = sparing()
+    fit(module, picture_folder, tmp_path, 100, [Health()])
     assert module.steps == 100
 
 
@@ -130,7 +99,7 @@ WON = {"real_accuracy": 1.0, "fake_accuracy": 1.0, "discriminator_loss": 1e-6, "
 BLIND = {"real_accuracy": 1.0, "fake_accuracy": 0.0, "discriminator_loss": 1.4}
 
 
-def look(module: TrainingStage, watch: Health, steps: int, **values: float) -> None:
+def repeat(module: TrainingStage, watch: Health, steps: int, **values: float) -> None:
     show(module, watch, [SOUND | values] * steps)
 
 
@@ -142,11 +111,11 @@ def show(module: TrainingStage, watch: Health, steps: list[dict[str, float]]) ->
 
 
 def test_a_discriminator_that_has_won_is_named_with_its_numbers_and_when_it_began():
-    module, watch = draft_gan(), health()
-    look(module, watch, 10)
+    module, watch = draft_gan(), Health()
+    repeat(module, watch, 10)
     said = r"discriminator has won.*began at step 11;.*discriminator_loss 1e-06"
     with pytest.raises(NetworkDied, match=said) as died:
-        look(module, watch, 50, **WON)
+        repeat(module, watch, 50, **WON)
     assert (died.value.began, module.steps) == (11, 50)
 
 
@@ -161,34 +130,34 @@ def test_a_discriminator_that_has_won_is_named_with_its_numbers_and_when_it_bega
     ids=["strong discriminator", "white paper", "equilibrium", "overflow"],
 )
 def test_what_is_extreme_but_alive_is_left_alone(values):
-    look(draft_gan(), health(), 1000, **values)
+    repeat(draft_gan(), Health(), 1000, **values)
 
 
 def test_one_sound_step_begins_the_count_anew():
-    module, watch = draft_gan(), health()
+    module, watch = draft_gan(), Health()
     for _ in range(20):
-        look(module, watch, 39, **WON)
-        look(module, watch, 1)
+        repeat(module, watch, 39, **WON)
+        repeat(module, watch, 1)
 
 
 def test_a_discriminator_may_answer_the_same_while_the_rate_warms_up():
-    module, watch = draft_gan(warmup=100), health()
-    look(module, watch, 100, **BLIND)
+    module, watch = draft_gan(schedule=partial(schedules.constant, warmup=100)), Health()
+    repeat(module, watch, 100, **BLIND)
     with pytest.raises(TrainingDiverged, match="discriminator is dead"):
-        look(module, watch, 50, **BLIND)
+        repeat(module, watch, 50, **BLIND)
 
 
 def test_mixed_precision_that_skips_most_steps_for_long_is_named_and_finding_the_scale_is_not():
-    module, watch = draft_gan(), health()
-    look(module, watch, 15, skipped_steps=1)
-    look(module, watch, 100)
+    module, watch = draft_gan(), Health()
+    repeat(module, watch, 15, skipped_steps=1)
+    repeat(module, watch, 100)
     skipped, stepped = SOUND | {"skipped_steps": 1}, SOUND
     with pytest.raises(TrainingDiverged, match="mixed precision skipped 21 of 40 steps"):
         show(module, watch, [skipped, skipped, stepped] * 40)
 
 
 def test_without_an_adversarial_term_only_the_generator_is_watched():
-    module, watch = draft_gan(), health()
+    module, watch = draft_gan(), Health()
     numbers = {name: SOUND[name] for name in ("reconstruction", "saturated", "generator_gradient", "skipped_steps")}
     show(module, watch, [numbers] * 100)
     with pytest.raises(TrainingDiverged, match="generator_gradient is 0"):
@@ -197,4 +166,4 @@ def test_without_an_adversarial_term_only_the_generator_is_watched():
 
 def test_an_empty_window_is_refused():
     with pytest.raises(ValueError, match=r"callbacks\.health\.window=0"):
-        Health(0, 0.98, 1e-6, 1e-4, 0.5, 0.02)
+        Health(window=0)

@@ -21,7 +21,7 @@ NUMBERS = itertools.count()
 
 
 class Run:
-    """Keeps what it is told, as W&B's run would."""
+    """Keeps what is logged, as W&B's run would."""
 
     def __init__(self, folder: Path, step: int = 0) -> None:
         self.step = step
@@ -175,32 +175,18 @@ def test_a_server_that_answers_with_an_error_is_there():
 
 
 def logger(stage: Path) -> WandbLogger:
-    return WandbLogger(
-        project="linecolor",
-        entity=None,
-        group="run",
-        offline=True,
-        log_bundle=False,
-        reach_timeout=3.0,
-        init_timeout=30.0,
-        finish_timeout=30.0,
-        bundle_timeout=30.0,
-        name="run-draft",
-        job_type="draft",
-        folder=stage,
-        config={},
-    )
+    return WandbLogger(name="run-draft", job_type="draft", folder=stage, config={}, group="run")
 
 
 class NoProcess:
-    """Stands for the mirror; keeps what it is told."""
+    """Stands for the mirror; keeps its messages."""
 
     def __init__(self, command, **_) -> None:
-        self.told: list[dict] = []
+        self.messages: list[dict] = []
         self.stdin = self
 
     def write(self, line: str) -> None:
-        self.told.append(json.loads(line))
+        self.messages.append(json.loads(line))
 
     def flush(self) -> None:
         """Nothing waits."""
@@ -220,7 +206,7 @@ def test_a_stage_keeps_its_id_over_all_starts_and_has_none_before_the_first(stag
     assert len(first.version) == 12
     again = logger(stage)
     _ = again.experiment
-    assert again._mirror.told[0]["init"]["id"] == first.version == (stage / "wandb_id").read_text()
+    assert again._mirror.messages[0]["init"]["id"] == first.version == (stage / "wandb_id").read_text()
 
 
 @pytest.mark.parametrize(("status", "code"), [("success", 0), ("failed", 1)])
@@ -232,7 +218,7 @@ def test_how_a_stage_ended_reaches_the_mirror(stage, monkeypatch, status, code):
     tracker.finalize(status)
     tracker.close()
     tracker.close()
-    assert mirror.told[1:] == [{"exit_code": code}]
+    assert mirror.messages[1:] == [{"exit_code": code}]
 
 
 def test_the_other_devices_processes_start_no_mirror(stage, monkeypatch):

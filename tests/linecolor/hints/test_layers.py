@@ -145,7 +145,7 @@ def test_a_colour_may_be_written_as_in_html():
 
 
 @pytest.mark.parametrize(
-    ("point", "told"),
+    ("point", "message"),
     [
         ((10, 5, RED), "outside the line of 10 x 20"),
         ((-1, 5, RED), "outside"),
@@ -158,8 +158,8 @@ def test_a_colour_may_be_written_as_in_html():
         (7, "no hint"),
     ],
 )
-def test_what_is_no_point_is_named(point, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_point_is_named(point, message):
+    with pytest.raises(ValueError, match=message):
         layers.place_points([point], (20, 10), (10, 5))
 
 

@@ -15,17 +15,17 @@ from linecolor.images.metadata import PageMetadata
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def saved(path, **notes):
-    Image.new("RGB", (4, 3), "white").save(path, **notes)
+def saved(path, **metadata):
+    Image.new("RGB", (4, 3), "white").save(path, **metadata)
     return path
 
 
 def test_resolution_and_profile_survive(tmp_path):
-    notes = read_metadata(saved(tmp_path / "page.png", dpi=(600, 600), icc_profile=SRGB))
-    again = Image.open(io.BytesIO(encode_png(np.zeros((5, 6, 3), np.uint8), notes)))
+    metadata = read_metadata(saved(tmp_path / "page.png", dpi=(600, 600), icc_profile=SRGB))
+    again = Image.open(io.BytesIO(encode_png(np.zeros((5, 6, 3), np.uint8), metadata)))
     assert again.info["dpi"] == pytest.approx((600, 600), abs=0.01)
     assert again.info["icc_profile"] == SRGB
-    assert notes.dpi == pytest.approx((600, 600), abs=0.01)
+    assert metadata.dpi == pytest.approx((600, 600), abs=0.01)
     again.load()
 
 
@@ -35,21 +35,21 @@ def test_a_grey_profile_is_not_put_on_a_colour_picture(tmp_path):
 
 
 def test_those_of_a_jpeg_are_kept_in_the_png(tmp_path):
-    notes = read_metadata(saved(tmp_path / "page.jpg", dpi=(300, 150), icc_profile=SRGB))
-    again = Image.open(io.BytesIO(encode_png(np.zeros((5, 6, 3), np.uint8), notes)))
+    metadata = read_metadata(saved(tmp_path / "page.jpg", dpi=(300, 150), icc_profile=SRGB))
+    again = Image.open(io.BytesIO(encode_png(np.zeros((5, 6, 3), np.uint8), metadata)))
     assert again.info["dpi"] == pytest.approx((300, 150), abs=0.02)
     assert again.info["icc_profile"] == SRGB
     again.load()
 
 
-def test_other_files_have_no_notes(tmp_path):
+def test_other_files_have_no_metadata(tmp_path):
     assert read_metadata(saved(tmp_path / "page.webp", icc_profile=SRGB)) == PageMetadata()
     assert read_metadata(saved(tmp_path / "page.jpg")) == PageMetadata()
 
 
 @given(st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe2"]), st.binary(max_size=200))
-def test_damaged_notes_are_none(tmp_path_factory, start, data):
-    path = tmp_path_factory.mktemp("notes") / "page.png"
+def test_damaged_metadata_are_none(tmp_path_factory, start, data):
+    path = tmp_path_factory.mktemp("metadata") / "page.png"
     path.write_bytes(start + data)
     read_metadata(path)
 

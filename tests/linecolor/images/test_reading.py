@@ -2,21 +2,17 @@ import struct
 import subprocess
 import sys
 import zlib
-from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from linecolor.images import UnreadableImage, check_image, image_size, read_color, read_hint_layer, read_line
+from linecolor.images import check_image, image_size, read_color, read_hint_layer, read_line
+from tests.linecolor.images.test_decoders import chunk, encoded
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
 RGBA = RNG.integers(0, 256, (5, 7, 4), dtype=np.uint8)
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def png(width: int, height: int, depth: int, color_type: int, rows: bytes, *extra: bytes) -> bytes:
@@ -24,12 +20,6 @@ def png(width: int, height: int, depth: int, color_type: int, rows: bytes, *extr
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + body + chunk(b"IEND", b"")
-
-
-def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def on_white(rgba: np.ndarray) -> np.ndarray:
@@ -185,11 +175,6 @@ def test_what_is_read_can_be_written_into(file):
 
 def test_hint_layer_keeps_straight_alpha(file):
     assert np.array_equal(read_hint_layer(file(encoded(Image.fromarray(RGBA), "PNG"))), RGBA)
-
-
-def test_flat_hint_layer_is_refused_with_the_way_out(file):
-    with pytest.raises(UnreadableImage, match="transparent layer"):
-        read_hint_layer(file(encoded(Image.fromarray(RGB), "PNG")))
 
 
 def test_reading_pictures_needs_no_torch_and_no_opencv():

@@ -2,7 +2,6 @@ import struct
 import subprocess
 import sys
 import zlib
-from io import BytesIO
 
 import numpy as np
 import pytest
@@ -10,17 +9,12 @@ from PIL import Image
 
 from linecolor.images import PictureBytes, UnreadableImage
 from linecolor.images.thumbnails import read_thumbnail
+from tests.linecolor.images.test_decoders import encoded
 
 
 def picture(height: int = 300, width: int = 500) -> np.ndarray:
     rows, columns = np.mgrid[:height, :width]
     return np.stack([255 * rows / height, 255 * columns / width, 128 + 0 * rows], axis=2).astype(np.uint8)
-
-
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])

@@ -1,5 +1,7 @@
-"""The two doors, Pillow's and OpenCV's, side by side: the same pixels, sizes and refusals."""
+"""The two decoders, Pillow's and OpenCV's, side by side: the same pixels, sizes and refusals."""
 
+import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from PIL import Image
 from linecolor.images import PictureBytes, UnreadableImage, opencv_decoder, reading
 from linecolor.images.headers import exif_orientation
 
+DECODERS = (reading, opencv_decoder)
 READERS = ("image_size", "check_image", "read_color", "read_line", "read_hint_layer")
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -34,12 +37,12 @@ def exif(orientation: int, order: str = ">") -> bytes:
     return mark + struct.pack(f"{order}HLHHHLHHL", 42, 8, 1, 0x0112, 3, 1, orientation, 0, 0)
 
 
-def outcome(door, name: str, data: bytes, **limits: int) -> object:
+def outcome(decoder, name: str, data: bytes, **limits: int) -> object:
     """What a function gives, as lists; or that it refused."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = getattr(door, name)(PictureBytes("a picture", data), **limits)
+            found = getattr(decoder, name)(PictureBytes("a picture", data), **limits)
     except UnreadableImage:
         return UnreadableImage
     parts = found if isinstance(found, tuple) else (found,)
@@ -165,8 +168,9 @@ def test_strips_of_a_large_page_meet_without_a_seam(monkeypatch):
     assert [outcome(opencv_decoder, name, data) for name in ("read_color", "read_line")] == whole
 
 
-def bomb(width: int, height: int) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+def bomb(width: int, height: int, kind: int = 6) -> bytes:
+    """A hand-made 8-bit PNG of any size, whose data is missing."""
+    header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
@@ -176,42 +180,74 @@ def bomb(width: int, height: int) -> bytes:
     [
         (b"", "is empty"),
         (b"%PDF-1.7 hello", "is not a PNG, JPEG or WebP picture"),
+        (encoded(Image.new("L", (2, 2)), "BMP"), "is not a PNG, JPEG or WebP picture"),
         (b"\x89PNG\r\n\x1a\n", "broken picture"),
         (b"\xff\xd8\xff\xe0", "broken picture"),
         (b"RIFF\0\0\0\0WEBPVP8 ", "broken picture"),
         (bomb(60_000, 60_000), "is 60,000 x 60,000 pixels; the limit is 225,000,000 in all"),
         (bomb(0, 5), "broken picture|nothing to see"),
+        (bomb(0, 5, 2), "broken picture|nothing to see"),
         (
             b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff" * 6 + bytes(64),
-            "is 16,777,216 x 16,777,216 pixels; the limit",
+            "is 16,777,216 x 16,777,216 pixels; the limit is 225,000,000",
         ),
     ],
-    ids=["empty", "pdf", "png", "jpeg", "webp", "png bomb", "nothing", "webp bomb"],
+    ids=["empty", "pdf", "bmp", "png", "jpeg", "webp", "png bomb", "nothing", "nothing in colour", "webp bomb"],
 )
-def test_an_unusable_file_is_refused_with_the_same_reason(read, data, reason):
-    for door in (opencv_decoder, reading):
-        with pytest.raises(UnreadableImage, match=f"^a picture: .*({reason})"):
-            getattr(door, read)(PictureBytes("a picture", data))
+def test_an_unusable_file_is_refused_with_the_same_reason_and_without_a_warning(file, read, data, reason):
+    for decoder in DECODERS:
+        for source in (file(data), PictureBytes("a picture", data)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                with pytest.raises(UnreadableImage, match=reason) as caught:
+                    getattr(decoder, read)(source)
+            assert str(caught.value).startswith(f"{source}: ")
+            assert "\n" not in str(caught.value)
+            assert caught.value.path == Path(str(source))
 
 
-def test_folders_pipes_and_missing_files_are_refused(tmp_path):
-    for name, reason in (("none.png", "no such file"), ("", "folder")):
+def test_a_page_above_pillows_own_limit_is_read_in_silence(file, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert reading.read_color(file(encoded(drawing("RGB", 7, 5, 0), "PNG")))[0].shape == (5, 7, 3)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_own_limit_holds(file, decoder):
+    with pytest.raises(UnreadableImage, match="7 x 5 pixels; the limit is 34"):
+        decoder.read_color(file(encoded(drawing("RGB", 7, 5, 0), "PNG")), max_pixels=34)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_missing_file_folder_and_pipe_are_unreadable(tmp_path, decoder):
+    os.mkfifo(tmp_path / "pipe.png")
+    for name, reason in (("none.png", "no such file"), ("", "folder"), ("pipe.png", "regular")):
         with pytest.raises(UnreadableImage, match=reason):
-            opencv_decoder.read_line(tmp_path / name)
+            decoder.read_color(tmp_path / name)
+
+
+def test_error_stays_one_line_for_any_name_and_crosses_processes(tmp_path):
+    error = pickle.loads(pickle.dumps(UnreadableImage(tmp_path / "a\nb\udcff.png", "two\nlines")))
+    assert str(error) == f"{tmp_path}/a\\nb\\udcff.png: two lines"
+    error = UnreadableImage(PictureBytes("https://example.org/shard-000000.tar, byte 512", b""), "is empty")
+    assert str(pickle.loads(pickle.dumps(error))) == "https://example.org/shard-000000.tar, byte 512: is empty"
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_a_truncated_picture_is_refused(kind):
     data = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)), kind)
-    for share in (0.3, 0.5, 0.9):
-        for read in ("check_image", "read_color", "read_line"):
-            with pytest.raises(UnreadableImage):
-                getattr(opencv_decoder, read)(PictureBytes("a picture", data[: int(share * len(data))]))
+    for decoder in DECODERS:
+        for share in (0.3, 0.5, 0.9):
+            for read in ("check_image", "read_color", "read_line"):
+                with pytest.raises(UnreadableImage):
+                    getattr(decoder, read)(PictureBytes("a picture", data[: int(share * len(data))]))
 
 
-def test_a_flat_hint_layer_is_refused_with_the_way_out():
-    with pytest.raises(UnreadableImage, match="transparent layer"):
-        opencv_decoder.read_hint_layer(PictureBytes("hints", encoded(drawing("RGB", 4, 4, 0), "PNG")))
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_flat_hint_layer_is_refused_with_the_way_out(decoder):
+    with pytest.raises(UnreadableImage, match="transparent layer, as PNG or WebP"):
+        decoder.read_hint_layer(PictureBytes("hints", encoded(drawing("RGB", 4, 4, 0), "PNG")))
 
 
 SEEDS = [
@@ -224,6 +260,23 @@ SEEDS = [
 ]
 
 
+MAGIC = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"RIFF\0\0\0\0WEBPVP8L"]
+
+
+def assert_only_unreadable_escapes(data: bytes) -> None:
+    for decoder in DECODERS:
+        for name in READERS:
+            with suppress(UnreadableImage):
+                getattr(decoder, name)(PictureBytes("damaged", data), max_pixels=10_000)
+
+
+@settings(max_examples=60)
+@given(magic=st.sampled_from(MAGIC), tail=st.binary(max_size=200))
+def test_random_bytes_raise_nothing_but_unreadable(magic, tail):
+    assert_only_unreadable_escapes(magic + tail)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @settings(max_examples=150)
 @given(
     data=st.sampled_from(SEEDS),
@@ -234,10 +287,7 @@ def test_damaged_pictures_raise_nothing_but_unreadable(data, end, flips):
     damaged = bytearray(data)
     for where, value in flips:
         damaged[int(where * len(damaged))] = value
-    keep = len(damaged) if end > 0.5 else int(2 * end * len(damaged))
-    for name in READERS:
-        with suppress(UnreadableImage):
-            getattr(opencv_decoder, name)(PictureBytes("damaged", bytes(damaged[:keep])), max_pixels=10_000)
+    assert_only_unreadable_escapes(bytes(damaged[: len(damaged) if end > 0.5 else int(2 * end * len(damaged))]))
 
 
 @given(st.binary(max_size=80))
