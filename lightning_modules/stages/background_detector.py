@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.stages.training_stage import TrainingStage
+from linecolor.rendering.options import is_temperature
 from linecolor.samples import LineArtBatch
 from linecolor.systems import comic
 
@@ -19,7 +20,7 @@ class BackgroundDetector(TrainingStage):
     Args:
         generator: outline -> probability of foreground.
         low_resolution: the trained network of stage 1.
-        temperature: of the sampled colours.
+        temperature: of the sampled colours, above 0 and up to 2.
         stepping: see `StageSettings`.
     """
 
@@ -28,6 +29,8 @@ class BackgroundDetector(TrainingStage):
     def __init__(
         self, generator: nn.Module, low_resolution: nn.Module, temperature: float = 1.0, **stepping: Any
     ) -> None:
+        if not is_temperature(temperature) or temperature == 0:
+            raise ValueError(f"stage.background.temperature={temperature} must be a number above 0 and up to 2")
         super().__init__(generator, {comic.LOW: low_resolution}, **stepping)
         self.temperature = temperature
 

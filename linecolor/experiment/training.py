@@ -1,7 +1,6 @@
 """A whole run: its stages in sequence, the bundle, the evaluation and the report."""
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
     from datamodules.sources.folder import FolderScan
     from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.config_sections import ModelConfig
     from linecolor.runs.run_folder import RunFolder
 
 
@@ -71,21 +69,23 @@ def train(hydra_config: DictConfig) -> Path | None:
 
 
 def check_buildable(config: "RunConfig") -> None:
-    """Build every network without memory, and the pair settings: a wrong width shows before the first stage.
+    """Build every network and every stage without memory: a wrong width of the last shows before the first is trained.
 
     Raises:
         ValueError: what the constructors and the system's pipeline say.
     """
-    from hydra.utils import get_class
+    import torch
+    from hydra.utils import instantiate
 
     from datamodules.pairs import PairSynthesizer
+    from linecolor.experiment.stage import build_stage
     from linecolor.lineart.methods import REAL
-    from linecolor.networks.features import FrozenFeatures
     from linecolor.systems.bundle import check_arguments
 
     model, system = config.model, config.system
     PairSynthesizer(config.pairs, model.hint_spread)
-    networks = _without_memory(model, system.names)
+    with torch.device("meta"):
+        networks = {name: instantiate(model.networks[name]) for name in system.names}
     pipeline = system.pipeline_class()
     for stage in system.stages:
         if type(networks[stage.name]) is not stage.generator_class():
@@ -108,17 +108,9 @@ def check_buildable(config: "RunConfig") -> None:
         )
     lines = [method.is_line for method in config.pairs.line.methods.values()]
     pipeline(networks).check_lines(not all(lines), any(lines) or bool(config.pairs.line.weights.get(REAL)))
-    # What else a stage trains with, such as a discriminator. What is frozen has no width that could be wrong.
-    others = {name: node["_target_"] for name, node in model.networks.items() if name not in networks}
-    _without_memory(model, [name for name, path in others.items() if not issubclass(get_class(path), FrozenFeatures)])
-
-
-def _without_memory(model: "ModelConfig", names: Iterable[str]) -> dict[str, "nn.Module"]:
-    import torch
-    from hydra.utils import instantiate
-
     with torch.device("meta"):
-        return {name: instantiate(model.networks[name]) for name in names}
+        for name in config.stages:
+            build_stage(name, config, networks)
 
 
 def _leave_process_group() -> None:

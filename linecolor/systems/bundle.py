@@ -155,22 +155,34 @@ def read_card(folder: Path) -> dict[str, Any]:
         if path.stat().st_size > MOST_CARD_BYTES:
             raise ValueError(f"{path.stat().st_size} bytes long")
         card = yaml.load(path.read_text(encoding="utf-8"), _CardLoader)  # a SafeLoader
-        known = card["format"] == FORMAT
-        system = system_of(tuple(card["networks"]))
         options = RenderingOptions.from_mapping(card)
         card |= options.to_mapping()  # what older bundles lack
-        known = known and card["hint_spread"] in EXTRA_CHANNELS and not (options.mirrored and system.samples)
-        if known:
-            for name, architecture in card["networks"].items():
-                check_arguments(name, architecture)
-            system.pipeline_class().check_architectures(card["networks"], card["hint_spread"])
+        unknown = _unknown(card, options)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: is no description of a bundle ({type(error).__name__}: {error})") from None
-    if not known:
-        raise ValueError(f"{path}: describes a bundle this version of linecolor does not know; export it again")
+    if unknown:
+        raise ValueError(
+            f"{path}: describes a bundle this version of linecolor does not know ({unknown[:500]}); export it again"
+        )
     for name, architecture in card["networks"].items():
         _check_buildable(path, name, architecture)
     return card
+
+
+def _unknown(card: dict[str, Any], options: RenderingOptions) -> str:
+    """What this version cannot use of a bundle; empty if it can use all of it."""
+    if card["format"] != FORMAT:
+        return f"format={card['format']!r}"
+    if card["hint_spread"] not in EXTRA_CHANNELS:
+        return f"hint_spread={card['hint_spread']!r}"
+    try:
+        system = system_of(tuple(card["networks"]))
+        for name, architecture in card["networks"].items():
+            check_arguments(name, architecture)
+        system.pipeline_class().check_architectures(card["networks"], card["hint_spread"])
+    except ValueError as error:
+        return str(error)
+    return "mirrored=true of sampled colours" if options.mirrored and system.samples else ""
 
 
 def check_arguments(name: str, architecture: dict[str, Any]) -> None:

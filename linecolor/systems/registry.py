@@ -152,7 +152,7 @@ def system_of(stages: Sequence[str]) -> System:
             return system
     known = ", ".join(f"[{', '.join(system.names)}]" for system in systems().values())
     names = f"[{', '.join(map(str, wanted))}]" if wanted else repr(stages)
-    raise ValueError(f"no system has the stages {names}: use {known}, or the first ones of them{_unusable()}")
+    raise ValueError(f"no system has stages={names}: use {known}, or the first ones of them{_unusable()}")
 
 
 def system_with(networks: Iterable[str]) -> System:

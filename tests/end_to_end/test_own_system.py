@@ -117,7 +117,7 @@ def test_it_colours_with_torch_and_without(plain, home, picture_folder):
 
 def test_without_the_package_its_bundle_is_refused_in_words(plain, home):
     told = refused("colorize", *COMMANDS["colorize"], "--force", cwd=home)
-    assert "no system has the stages [plain]" in told
+    assert "no system has stages=[plain]" in told
 
 
 def test_what_the_package_refuses_is_told_in_one_line(home, picture_folder):

@@ -83,5 +83,5 @@ def test_arguments_that_no_network_has_are_refused_before_it_is_built(bundle, ch
 
 def test_a_bundle_of_a_system_that_is_not_installed_says_so(bundle, monkeypatch):
     monkeypatch.delitem(SYSTEMS, "shades")
-    with pytest.raises(ValueError, match=rf"{CARD}.*no system has the stages \[shades\]"):
+    with pytest.raises(ValueError, match=rf"{CARD}.*no system has stages=\[shades\]"):
         LineColorizer.load(bundle)
