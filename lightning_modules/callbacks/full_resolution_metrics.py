@@ -26,6 +26,9 @@ class FullResolutionMetrics(L.Callback):
         hints: numbers of hints to colour with, by the protocol.
         features: extractor of FID and KID; see `make_feature_extractor`.
         rendering: how pages are coloured: `RenderingOptions`, or a mapping of them as in a configuration.
+
+    Attributes:
+        values: of the last validation, by name.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class FullResolutionMetrics(L.Callback):
     ) -> None:
         self.evaluation = FullSizeEvaluation(hints, make_feature_extractor(features))
         self.rendering = rendering or {}
+        self.values: dict[str, float] = {}
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Forget the last validation."""
@@ -57,8 +61,8 @@ class FullResolutionMetrics(L.Callback):
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Gather over the devices and record."""
         assert isinstance(pl_module, TrainingStage)
-        values = self.evaluation.compute()
-        pl_module.record({f"full_size/{name}": value for name, value in values.items()})
+        self.values = self.evaluation.compute()
+        pl_module.record({f"full_size/{name}": value for name, value in self.values.items()})
 
 
 def live_colorizer(trainer: L.Trainer, module: L.LightningModule, rendering: Rendering) -> LineColorizer:
