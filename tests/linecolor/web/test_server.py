@@ -314,6 +314,8 @@ def test_the_page_names_nothing_outside_and_all_it_names_is_there(client):
         status, headers, data = client.ask("GET", "/" if name == "index.html" else f"/{name}")
         assert status == 200
         assert headers["content-type"] == PAGE_FILES[name]
+        if name == "index.html":
+            assert data.count(b'accept="image/png,image/jpeg,image/webp"') == 2
         if name.endswith((".html", ".css", ".js")):
             text = data.decode()
             assert not re.search(r"https?:|//[a-z0-9-]+\.|@import|url\(", text)
