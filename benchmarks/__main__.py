@@ -36,7 +36,7 @@ def main() -> int:
     colored = colorizing.measure()
     rows += [
         ("colouring a page of 2,048 px, s", colored["seconds"], colorizing.SECONDS_AT_2048, False),
-        ("memory at 8,192 px beside the pictures, GB", colored["gb"], colorizing.GB_AT_8192, False),
+        ("memory at 8,192 px without the pictures, GB", colored["gb"], colorizing.GB_AT_8192, False),
         ("low-resolution sample, whole passes / cached", sampled["ratio"], sampling.BAR, True),
         ("low-resolution sample of 28 x 28, s", sampled["cached_seconds"], None, False),
     ]

@@ -16,7 +16,7 @@ MODES: tuple[BlendMode, ...] = ("none", "paper", "clean")
 
 
 def _extra_bytes(work: Callable[[], np.ndarray]) -> int:
-    """Peak of NumPy's memory beside input and output; OpenCV's own scratch is not seen."""
+    """Peak of NumPy's memory without input and output; OpenCV's own scratch is not seen."""
     tracemalloc.start()
     result = work()
     peak = tracemalloc.get_traced_memory()[1]

@@ -1,4 +1,4 @@
-"""What colouring a page costs: seconds at 2,048 px, memory at 8,192 px beside the pictures themselves."""
+"""What colouring a page costs: seconds at 2,048 px, memory at 8,192 px without the pictures themselves."""
 
 import json
 import statistics
@@ -25,7 +25,7 @@ def page(side: int) -> np.ndarray:
 
 
 def measure() -> dict[str, float]:
-    """Median `seconds` at 2,048 px with 32 hints, the call alone; `gb` beside line, hints and result at 8,192 px."""
+    """Median `seconds` at 2,048 px with 32 hints, the call alone; `gb` without line, hints and result at 8,192 px."""
     from linecolor.systems.line_colorizer import LineColorizer
 
     colorizer = LineColorizer.load()
@@ -42,7 +42,7 @@ def measure() -> dict[str, float]:
 
 
 def _memory(side: int = 8192) -> float:
-    """Gigabytes that colouring takes beside its pictures, in a process of its own: a peak never sinks."""
+    """Gigabytes that colouring takes without its pictures, in a process of its own: a peak never sinks."""
     import torch
 
     from linecolor.experiment.preflight.meter import forget_peak, peak_memory, resident_memory

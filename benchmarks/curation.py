@@ -31,16 +31,16 @@ def rates(repeats: int = 25) -> dict[str, float]:
         "drawing_jpeg", "drawing_png", "photograph_jpeg", "photograph_png" and "drawing_jpeg_decoded_whole".
     """
     cv2.setNumThreads(1)
-    found = {}
+    rates = {}
     with tempfile.TemporaryDirectory() as folder:
         for kind, pixels in (("drawing", _drawing()), ("photograph", _photograph())):
             for suffix in ("jpeg", "png"):
                 path = Path(folder) / f"{kind}.{suffix}"
                 Image.fromarray(pixels).save(path, **({"quality": 90} if suffix == "jpeg" else {}))
-                found[f"{kind}_{suffix}"] = 1 / _seconds(lambda path=path: _measure(path), repeats)
+                rates[f"{kind}_{suffix}"] = 1 / _seconds(lambda path=path: _measure(path), repeats)
         whole = Path(folder) / "drawing.jpeg"
-        found["drawing_jpeg_decoded_whole"] = 1 / _seconds(lambda: _measure_whole(whole), repeats)
-    return found
+        rates["drawing_jpeg_decoded_whole"] = 1 / _seconds(lambda: _measure_whole(whole), repeats)
+    return rates
 
 
 def duplicate_seconds(count: int = 700_000, distance: int = 6) -> float:

@@ -15,7 +15,7 @@ def measure(batch_size: int = 16) -> dict[str, float]:
     """Figures of the draft stage of `experiment=paper` at this batch; needs a GPU."""
     torch.cuda.reset_peak_memory_stats()
     step = measure_training("paper", batch_size)
-    # A training step is about three forward passes of the generator; the other networks are small beside it.
+    # A training step is about three forward passes of the generator; the other networks are small next to it.
     rate = 3 * GFLOP_FORWARD * 1e9 * step["images_per_s"]
     return {
         "images/s": step["images_per_s"],

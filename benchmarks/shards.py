@@ -180,7 +180,7 @@ def _cost(what: str, folder: str) -> dict[str, float]:
 
 
 def _worker_megabytes(drawings: Sequence[Drawing]) -> float:
-    """Memory that a forked process does not share with its parent after it has asked for every drawing once."""
+    """Memory that a forked process does not share with its parent after it has read every drawing once."""
     reading, writing = os.pipe()
     if os.fork() == 0:
         before = _private()

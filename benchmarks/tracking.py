@@ -34,7 +34,7 @@ def measure() -> dict[str, float]:
     """Seconds and ratios of the draft stage's training step, each with its line in the record.
 
     Returns:
-        `step_ratio`: wall time of a step beside the mirror over that of one without (bar: 1.01 on a machine that does
+        `step_ratio`: wall time of a step while the mirror runs over one without (bar: 1.01 on a machine that does
         nothing else; another program on the same cores blurs it by more than that); `step_cpu_ratio`: the same in
         processor time of the process that trains (bar: 1.01), which no other program blurs; `mirror_share`: share of
         one core the mirror takes while training; `once_cpu_s`: seconds of processor time, on any core, the mirror takes

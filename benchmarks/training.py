@@ -171,14 +171,14 @@ def _module(config: RunConfig) -> DraftGAN:
 
 
 def _times(work: Callable[[], object], repeats: int) -> list[float]:
-    found = []
+    seconds = []
     for _ in range(repeats):
         _wait()
         started = time.perf_counter()
         work()
         _wait()
-        found.append(time.perf_counter() - started)
-    return found
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
 
 def _to(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def _measure_files(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def _measure_file(entry: Entry) -> dict[str, Any]:
-    row: dict[str, Any] = {"path": entry.name, "bytes": entry.bytes, "modified_ns": entry.modified_ns}
+    row = _row(entry)
     try:
         rgb, (height, width) = read_thumbnail(entry.path, PIXELS)
     except UnreadableImage as error:
@@ -182,9 +182,8 @@ def _measure_file(entry: Entry) -> dict[str, Any]:
 
 
 def _crashed(entry: Entry) -> dict[str, Any]:
-    return {
-        "path": entry.name,
-        "bytes": entry.bytes,
-        "modified_ns": entry.modified_ns,
-        "error": "its decoder crashed, or the system ended it for want of memory",
-    }
+    return _row(entry) | {"error": "its decoder crashed, or the system ended it for lack of memory"}
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {"path": entry.name, "bytes": entry.bytes, "modified_ns": entry.modified_ns}

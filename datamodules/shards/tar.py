@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import tarfile
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 from datamodules.shards.index import BLOCK
 from datamodules.shards.plan import Planned
 from datamodules.shards.rows import ShardedDrawing
+from datamodules.sources.drawing import read_pair
 from linecolor.images import MAX_PIXELS, EncodedPicture, UnreadableImage, encoded
 from linecolor.images.formats import HEAD_BYTES, format_of
 from linecolor.images.pillow_decoder import opened, oriented_size
@@ -46,19 +48,10 @@ def read_drawing(planned: Planned, decode: bool) -> Checked:
         decode: whether to decode the pictures, so that a truncated one is found; else the size only is looked at.
     """
     try:
-        color, size = _read(planned.drawing.color, decode)
+        color, line, size, complaint = read_pair(planned.drawing, partial(_read, decode=decode))
     except UnreadableImage as error:
         return Checked(planned, None, None, (0, 0), [str(error)])
-    if planned.drawing.line is None:
-        return Checked(planned, color, None, size, [])
-    try:
-        line, line_size = _read(planned.drawing.line, decode)
-    except UnreadableImage as error:
-        return Checked(planned, color, None, size, [f"line ignored, {error}"])
-    if line_size != size:
-        complaint = f"{line_size[1]} x {line_size[0]} pixels, but its picture has {size[1]} x {size[0]}"
-        return Checked(planned, color, None, size, [f"line ignored, {planned.drawing.line}: {complaint}"])
-    return Checked(planned, color, line, size, [])
+    return Checked(planned, color, line, size, [complaint] if complaint else [])
 
 
 def _read(path: Path | EncodedPicture, decode: bool) -> tuple[Member, tuple[int, int]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from linecolor.images import EncodedPicture
+from linecolor.images import EncodedPicture, UnreadableImage
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,29 @@ def keyed_fraction(name: str, purpose: str = "") -> float:
 def split_of(base: str, test_share: float) -> str:
     """Put test_share of all names into "test", the rest into "train"; a new drawing never moves another."""
     return "test" if keyed_fraction(base, "split") < test_share else "train"
+
+
+def read_pair(
+    drawing: Drawing, read: Callable[[Path | EncodedPicture], tuple[Content, tuple[int, int]]]
+) -> tuple[Content, Content | None, tuple[int, int], str]:
+    """A drawing's colour picture and line, and their (height, width), by a function that gives both of a file.
+
+    A line that cannot be used counts as none; the last part then says why.
+
+    Raises:
+        UnreadableImage: if the colour picture cannot be used.
+    """
+    color, size = read(drawing.color)
+    if drawing.line is None:
+        return color, None, size, ""
+    try:
+        line, line_size = read(drawing.line)
+    except UnreadableImage as error:
+        return color, None, size, f"line ignored, {error}"
+    if line_size == size:
+        return color, line, size, ""
+    complaint = (
+        f"line ignored, {drawing.line}: {line_size[1]} x {line_size[0]} pixels, "
+        f"but its picture has {size[1]} x {size[0]}; save both at one size"
+    )
+    return color, None, size, complaint

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.sources.data_set import MANIFEST, UNFINISHED, background_path, pair_paths, read_manifest
-from datamodules.sources.drawing import Drawing, split_of
+from datamodules.sources.drawing import Drawing, read_pair, split_of
 from linecolor.images import MAX_PIXELS, SUFFIXES, PictureSource, UnreadableImage, check_image, find_images, image_size
 
 log = logging.getLogger("linecolor")
@@ -243,23 +243,7 @@ def _checked(
 ) -> tuple[Drawing | UnreadableImage, str]:
     """The drawing, without its line if that cannot be used, and a complaint; or what is wrong with it."""
     try:
-        size = measure(drawing.color)
+        *_, complaint = read_pair(drawing, lambda path: (path, measure(path)))
     except UnreadableImage as error:
         return error, ""
-    if drawing.line is None:
-        return drawing, ""
-    try:
-        line_size = measure(drawing.line)
-    except UnreadableImage as error:
-        return _without_line(drawing), f"line ignored, {error}"
-    if line_size != size:
-        complaint = (
-            f"line ignored, {drawing.line}: {line_size[1]} x {line_size[0]} pixels, "
-            f"but its picture has {size[1]} x {size[0]}; save both at one size"
-        )
-        return _without_line(drawing), complaint
-    return drawing, ""
-
-
-def _without_line(drawing: Drawing) -> Drawing:
-    return replace(drawing, line=None)
+    return (replace(drawing, line=None) if complaint else drawing), complaint

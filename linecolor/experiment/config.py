@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from datamodules.pair_settings import LineSettings, PairSettings
+from datamodules.pair_settings import PairSettings
 from linecolor.experiment.composition import compose_training
 from linecolor.experiment.config_sections import (
     DataConfig,
@@ -161,11 +161,6 @@ def default_data(**values: Any) -> DataConfig:
     """Which pictures where no run says so: conf/data's defaults with other values; None keeps the default."""
     given = {name: value for name, value in values.items() if value is not None}
     return DataConfig(**{**default_mapping()["data"], **given})
-
-
-def default_line() -> LineSettings:
-    """How lines are drawn where no run says so."""
-    return _pairs(default_mapping()["pairs"]).line
 
 
 @cache

@@ -217,11 +217,6 @@ class EvaluationConfig:
             raise ValueError(f"evaluation.{error}") from None
         return cls(rendering=rendering, **own_values(cls, mapping))
 
-    def to_mapping(self) -> dict[str, Any]:
-        """As in conf/train.yaml."""
-        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "rendering"}
-        return own | self.rendering.to_mapping()
-
 
 def check_hints(hints: Any) -> None:
     """Refuse numbers of hints that are none.

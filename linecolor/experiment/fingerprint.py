@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from linecolor.runs.renamed_keys import rename_keys
+from linecolor.runs.result import flat
 from linecolor.systems.registry import stage_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _FREE = (
 
 _OURS = re.compile(r"(linecolor|lightning_modules)\..*|torch\.optim\.Adam")
 """Classes that older builds did not name; which of ours it is follows from the stage and the names of its arguments."""
+
+_OF_SCHEDULE = {"drop_at": "drop_at", "drop_to": "drop_at", "cosine_steps": "cosine_steps", "cosine_to": "cosine_steps"}
+"""Arguments of a schedule, and which of them switches each on."""
 
 
 def resume_fingerprint(stage: str, config: "RunConfig", run: "RunFolder", scan: "FolderScan") -> dict[str, Any]:
@@ -48,7 +52,7 @@ def resume_fingerprint(stage: str, config: "RunConfig", run: "RunFolder", scan: 
             trained, requested = run.facts(name).get("steps"), config.stages[name].steps
             digest = hashlib.sha256(weights.read_bytes()).hexdigest()
             fingerprint[f"{name}_weights"] = digest if trained == requested else f"those of {requested} steps"
-    return _normalized(stage, fingerprint)
+    return fingerprint
 
 
 def check_resumable(stage: str, config: "RunConfig", run: "RunFolder", scan: "FolderScan") -> dict[str, Any]:
@@ -73,7 +77,7 @@ def check_unchanged(stage: str, fingerprint: dict[str, Any], run: "RunFolder") -
     saved = run.saved_fingerprint(stage) if run.is_started(stage) else None
     if saved is None:
         return
-    before, now = (_flat(_normalized(stage, settings)) for settings in (saved, fingerprint))
+    before, now = (_comparable(stage, settings) for settings in (saved, fingerprint))
     changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
     if changed:
         listed = "; ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
@@ -90,7 +94,7 @@ def _own_settings(stage: str, config: "RunConfig") -> dict[str, Any]:
     own = {
         key: value
         for key, value in settings.settings.items()
-        if key != "name" and value not in networks and value != config.model.settings.get(key, object())
+        if key not in (*_FREE, "name") and value not in networks and value != config.model.settings.get(key, object())
     }
     if own.get("schedule", {}).get("cosine_steps") == settings.steps:
         own["schedule"] = own["schedule"] | {"cosine_steps": "the whole stage"}
@@ -100,32 +104,19 @@ def _own_settings(stage: str, config: "RunConfig") -> dict[str, Any]:
     return own
 
 
-def _normalized(stage: str, fingerprint: Mapping[str, Any]) -> dict[str, Any]:
-    """A fingerprint, maybe of an older build, without what was named in another way then or makes no difference."""
-    renamed = rename_keys({**fingerprint, "stage": {stage: fingerprint.get("stage", {})}})
-    own = {key: value for key, value in renamed["stage"][stage].items() if key not in _FREE}
-    schedule = dict(own.get("schedule", {}))
-    # Schedules once had the arguments of every kind.
-    for switch, also in (("drop_at", "drop_to"), ("cosine_steps", "cosine_to")):
-        if not schedule.get(switch):
-            schedule = {key: value for key, value in schedule.items() if key not in (switch, also)}
-    # Ways to draw a line that came later and are not used: a run started without them is the same run.
-    pairs = renamed.get("pairs", {})
-    line = {key: value for key, value in pairs.get("line", {}).items() if value or key not in ("outline", "grey")}
-    return _without_our_classes({**renamed, "pairs": {**pairs, "line": line}, "stage": {**own, "schedule": schedule}})
+def _comparable(stage: str, fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a fingerprint, maybe of an older build, that make a difference, by dotted key."""
+    values = flat(rename_keys({**fingerprint, "stage": {stage: fingerprint.get("stage", {})}}))
+    schedule = f"stage.{stage}.schedule."
 
+    def matters(key: str, value: Any) -> bool:
+        name = key.rpartition(".")[2]
+        if name == "_target_":
+            return not _OURS.fullmatch(str(value))
+        if key in ("pairs.line.outline", "pairs.line.grey"):
+            return bool(value)  # ways to draw a line that came later: a run started without them is the same run
+        if key.startswith(schedule) and name in _OF_SCHEDULE:
+            return bool(values.get(schedule + _OF_SCHEDULE[name]))  # schedules once had the arguments of every kind
+        return name != "_partial_"
 
-def _without_our_classes(settings: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {
-        key: value
-        for key, value in settings.items()
-        if key != "_partial_" and not (key == "_target_" and _OURS.fullmatch(str(value)))
-    }
-    return {key: _without_our_classes(value) if isinstance(value, Mapping) else value for key, value in kept.items()}
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
+    return {key: value for key, value in values.items() if matters(key, value)}

@@ -59,17 +59,32 @@ class TrainerConfig:
         """How many processes train together: what torchrun says, else what the arguments say."""
         if os.environ.get("WORLD_SIZE", "").isdigit():
             return int(os.environ["WORLD_SIZE"])
-        devices = self.arguments["devices"]
-        if isinstance(devices, list):
-            number = len(devices)
-        elif str(devices) in ("auto", "-1"):
+        count = self.count_devices()
+        if count is None:
             import torch
 
-            number = 1 if self.accelerator == "cpu" else max(1, torch.cuda.device_count())
-        else:
-            listed = [part for part in str(devices).split(",") if part.strip()]  # "0,1" names two of them
-            number = len(listed) if "," in str(devices) else int(devices) if str(devices).isdigit() else 1
-        return number * int(self.arguments.get("num_nodes", 1))
+            by_machine = self.on_gpu and str(self.arguments["devices"]) in ("auto", "-1")
+            count = self._nodes * (torch.cuda.device_count() if by_machine else 1)
+        return count
+
+    def count_devices(self) -> int | None:
+        """Devices of all nodes; None for what is no number, and where a machine with several GPUs decides."""
+        devices = self.arguments["devices"]
+        names = devices if isinstance(devices, list) else [part for part in str(devices).split(",") if part.strip()]
+        if isinstance(devices, list) or "," in str(devices):  # "0,1" names two of them
+            return len(names) * self._nodes
+        if str(devices).isdigit():
+            return int(devices) * self._nodes
+        if str(devices) == "auto" and not self.on_gpu:
+            return self._nodes
+        import torch
+
+        alone = str(devices) in ("auto", "-1") and self.on_gpu and torch.cuda.device_count() <= 1
+        return self._nodes if alone else None
+
+    @property
+    def _nodes(self) -> int:
+        return int(self.arguments.get("num_nodes", 1))
 
     def on_this_machine(self) -> "TrainerConfig":
         """The same with what this machine decides: gpu or cpu for `auto`, devices by torchrun, the strategy of several.

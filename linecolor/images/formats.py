@@ -33,9 +33,9 @@ class PictureFormat:
         pillow: the class of Pillow's that opens a file, below PIL.
         size_and_orientation: (width, height) as stored and EXIF orientation 1 to 8 from the bytes of a file;
             ValueError or struct.error if it is damaged before its pixels.
-        transparent: whether a picture may be transparent, so that it can be a hint layer.
-        check: refuses a file before a decoder opens it: UnreadableImage, given its name, the file and the most pixels.
         metadata: reads the resolution and the colour profile of a file; None where they are not kept.
+        check: refuses a file before a decoder opens it: UnreadableImage, given its name, the file and the most pixels.
+        transparent: whether a picture may be transparent, so that it can be a hint layer.
     """
 
     name: str
@@ -43,9 +43,9 @@ class PictureFormat:
     magic: tuple[tuple[int, bytes], ...]
     pillow: str
     size_and_orientation: Callable[[bytes], tuple[tuple[int, int], int]]
-    transparent: bool = True
-    check: Callable[[PictureSource, BinaryIO, int], None] | None = None
     metadata: Callable[[BinaryIO], PageMetadata] | None = None
+    check: Callable[[PictureSource, BinaryIO, int], None] | None = None
+    transparent: bool = True
 
     def matches(self, head: bytes) -> bool:
         """Whether a file with these first `HEAD_BYTES` is of this format."""
@@ -53,34 +53,17 @@ class PictureFormat:
 
 
 PNG = PictureFormat(
-    "PNG",
-    suffixes=(".png",),
-    magic=((0, headers.PNG_SIGNATURE),),
-    pillow="PngImagePlugin.PngImageFile",
-    size_and_orientation=headers.of_png,
-    metadata=metadata.of_png,
+    "PNG", (".png",), ((0, headers.PNG_SIGNATURE),), "PngImagePlugin.PngImageFile", headers.of_png, metadata.of_png
 )
-FORMATS = (
-    PNG,
-    PictureFormat(
-        "JPEG",
-        suffixes=(".jpg", ".jpeg"),
-        magic=((0, b"\xff\xd8\xff"),),
-        pillow="JpegImagePlugin.JpegImageFile",
-        size_and_orientation=headers.of_jpeg,
-        transparent=False,
-        check=check_scans,
-        metadata=metadata.of_jpeg,
-    ),
-    PictureFormat(
-        "WebP",
-        suffixes=(".webp",),
-        magic=((0, b"RIFF"), (8, b"WEBP")),
-        pillow="WebPImagePlugin.WebPImageFile",
-        size_and_orientation=headers.of_webp,
-        check=_check_webp,
-    ),
-)
+JPEG = PictureFormat(
+    "JPEG", (".jpg", ".jpeg"), ((0, b"\xff\xd8\xff"),), "JpegImagePlugin.JpegImageFile",
+    headers.of_jpeg, metadata.of_jpeg, check_scans, transparent=False,
+)  # fmt: skip
+WEBP = PictureFormat(
+    "WebP", (".webp",), ((0, b"RIFF"), (8, b"WEBP")), "WebPImagePlugin.WebPImageFile",
+    headers.of_webp, check=_check_webp,
+)  # fmt: skip
+FORMATS = (PNG, JPEG, WEBP)
 
 
 def names(formats: tuple[PictureFormat, ...] = FORMATS) -> str:

@@ -13,67 +13,53 @@ from tests.end_to_end.program import run
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "commands.md", ROOT / "docs" / "results.md"]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-COMMANDS = sorted(set(re.findall(r"^(?:\| `)?(linecolor-[a-z]+(?: [^`\n]+?)?)`?(?: \|.*)?$", TEXT, re.MULTILINE)))
+COMMANDS = sorted(set(re.findall(r"^(?:\| `)?linecolor-([a-z]+(?: [^`\n]+?)?)`?(?: \|.*)?$", TEXT, re.MULTILINE)))
 
 
-def made_tiny(words: list[str], pictures: Path) -> list[str]:
-    """The same command on ten small drawings, for two steps."""
-    replaced = [word.replace("/my/illustrations", str(pictures / "color")) for word in words[1:]]
-    if words[:3] == ["linecolor-data", "prepare", "openmoji"]:
-        return [*replaced, "--limit", "2", "--test-limit", "1", "--size", "64", "--test-size", "64"]
-    if words[:3] == ["linecolor-data", "prepare", "characters"]:
-        return [*replaced, "--count", "2", "--size", "64", "--test-size", "64"]
-    if words[:3] == ["linecolor-data", "prepare", "panels"]:
-        return [*replaced, "--count", "2", "--test-count", "1", "--size", "64", "--test-size", "64"]
-    if words[0] in ("linecolor-evaluate", "linecolor-compare"):
-        return [word.replace("runs/demo", "runs/tiny") for word in replaced]
-    if words[:2] == ["linecolor-data", "hints"]:
-        return ["hints", str(pictures / "color"), "--test-share", "0.3", "--hints", "0,4", "--out", "protocol"]
-    if words[:2] == ["linecolor-colorize", "panel.png"]:
-        return [str(pictures / "line" / "drawing0.png"), *words[2:], "-o", "panels/"]
-    if words[0] == "linecolor-colorize":
-        replaced = [word.replace("/my/pages", str(pictures / "line")) for word in replaced]
-        return [word.replace("docs/sample", str(ROOT / "docs" / "sample")) for word in replaced]
-    if words[0] == "linecolor-app":
-        return ["--help"]  # it serves until it is stopped: test_app_in_browser.py
-    if words[0] == "linecolor-export":
-        return replaced
-    if words[0] == "linecolor-study":
-        return [*replaced, "budget=tiny", "data.kind=folder", f"data.root={pictures / 'color'}", "data.test_share=0.3"]
-    if words[0] == "linecolor-doctor" or words[:2] in (["linecolor-data", "curate"], ["linecolor-data", "shard"]):
-        return replaced
-    if "-m" in words:
-        # Two jobs show what four do: of the second list the first value.
-        replaced = [word.split(",")[0] if "adversarial" in word else word for word in replaced]
-    if not any(word.startswith("data.root=") for word in replaced):
-        replaced.append(f"data.root={pictures / 'color'}")
-    if "debug=overfit" in replaced:
-        # Its promise of 25 dB takes minutes: `make overfit`. Here: does it run?
-        steps = [f"stage.{stage}.steps=1" for stage in ("draft", "colorizer")]
-        small = [
-            "model.resolution=64",
-            "model.draft.width=8",
-            "model.draft.cardinality=2",
-            "evaluation.must_reach_psnr=0",
-        ]
-        return [*replaced, *steps, *small, "evaluation.enabled=false", "data.workers=0"]
-    tiny = [] if "debug=tiny" in replaced else ["debug=tiny"]
-    return [*replaced, *tiny, "data.test_share=0.3"]
+DATA = "data.root={pictures}/color data.test_share=0.3"
+# Its promise of 25 dB takes minutes: `make overfit`. Here: does it run?
+OVERFIT = (
+    "model.resolution=64 model.draft.width=8 model.draft.cardinality=2 stage.draft.steps=1 stage.colorizer.steps=1 "
+    "data.root={pictures}/color data.workers=0 evaluation.must_reach_psnr=0 evaluation.enabled=false"
+)
+SMALL = {  # what makes a command that begins so run for seconds on ten small drawings; the first that fits
+    "app": "--help",  # it serves until it is stopped: test_app_in_browser.py
+    "colorize panel.png": "-o panels/",
+    "data hints": "--test-share 0.3 --hints 0,4",
+    "data prepare characters": "--count 2 --size 64 --test-size 64",
+    "data prepare openmoji": "--limit 2 --test-limit 1 --size 64 --test-size 64",
+    "data prepare panels": "--count 2 --test-count 1 --size 64 --test-size 64",
+    "data preview": f"debug=tiny {DATA}",
+    "study": f"budget=tiny data.kind=folder {DATA}",
+    "train experiment=demo debug=overfit": OVERFIT,
+    "train experiment=demo debug=tiny": DATA,
+    "train": f"debug=tiny {DATA}",
+}
+PLACES = {
+    "/my/illustrations": "{pictures}/color",
+    "/my/pages": "{pictures}/line",
+    "panel.png": "{pictures}/line/drawing0.png",
+    "hints data/openmoji": "hints {pictures}/color",
+    "docs/sample": f"{ROOT}/docs/sample",
+    "adversarial=0.01,0.05": "adversarial=0.01",  # two jobs show what four do
+}
+NAMES = {"train experiment=demo": "demo", "train experiment=comic": "comic"}
+"""Runs that other commands read."""
 
 
-def test_the_readme_names_commands():
-    assert len(COMMANDS) >= 8
-    assert {command.split()[0] for command in COMMANDS} == {
-        "linecolor-data",
-        "linecolor-train",
-        "linecolor-evaluate",
-        "linecolor-compare",
-        "linecolor-doctor",
-        "linecolor-study",
-        "linecolor-colorize",
-        "linecolor-export",
-        "linecolor-app",
-    }
+def made_small(line: str, pictures: Path) -> list[str]:
+    """The same command, as its words."""
+    options = next((options for beginning, options in SMALL.items() if line.startswith(beginning)), "")
+    if line.startswith("train ") and "name=" not in line:
+        options += f" name={NAMES.get(line, f'run{COMMANDS.index(line)}')}"
+    for place, ours in PLACES.items():
+        line = line.replace(place, ours)
+    return shlex.split(f"{line} {options}".replace("{pictures}", str(pictures)))
+
+
+def test_the_pages_show_every_command():
+    commands = {path.stem for path in (ROOT / "linecolor" / "cli").glob("*.py") if "def main(" in path.read_text()}
+    assert {line.split()[0] for line in COMMANDS} == commands
 
 
 @pytest.fixture(scope="module")
@@ -81,17 +67,10 @@ def home(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-# linecolor-train comes before others need its run.
-@pytest.mark.parametrize("line", sorted(COMMANDS, key=lambda line: (not line.startswith("linecolor-train"), line)))
+# Training comes before others need its run.
+@pytest.mark.parametrize("line", sorted(COMMANDS, key=lambda line: (not line.startswith("train"), line)))
 def test_a_command_of_the_readme_runs(line, home, picture_folder):
-    words = shlex.split(line)
-    module = words[0].removeprefix("linecolor-")
-    arguments = made_tiny(words, picture_folder)
-    if "experiment=comic" in words:
-        arguments.append("name=comic")
-    elif module == "train" and "debug=tiny" in arguments and "name=mine" not in arguments:
-        arguments.append(f"name=tiny{'' if 'debug=tiny' in words else COMMANDS.index(line)}")
-    run(module, *arguments, cwd=home)
+    run(*made_small(line, picture_folder), cwd=home)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/colorize.md"])

@@ -264,6 +264,19 @@ def test_a_users_own_configuration_folder_is_added(tmp_path):
     assert "name: mine" in done.stdout
 
 
+def test_old_keys_are_read_and_the_new_ones_named(tmp_path, picture_folder):
+    (tmp_path / "mine" / "debug").mkdir(parents=True)
+    text = "# @package _global_\ndefaults: [tiny]\nname: mine\nstage: {draft: {record_every: 2}}\n"
+    (tmp_path / "mine" / "debug" / "old.yaml").write_text(text)
+    words = ["experiment=demo", "debug=old", "stages=[draft]", "stage.draft.clip=0.5", "evaluation.enabled=false"]
+    done = run("train", "--config-dir", "mine", *words, *data(picture_folder), cwd=tmp_path)
+    for old, new in (("clip", "max_grad_norm"), ("record_every", "log_every_n_steps")):
+        assert done.stderr.count(f"stage.draft.{old} is now called stage.draft.{new}") == 1
+    draft = yaml.safe_load((tmp_path / "runs/mine/config.yaml").read_text())["stage"]["draft"]
+    assert (draft["max_grad_norm"], draft["log_every_n_steps"]) == (0.5, 2)
+    assert not {"clip", "record_every"} & set(draft)
+
+
 def test_an_empty_folder_is_told_what_it_lacks(tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "broken.png").write_bytes(b"\x89PNG nonsense")

@@ -225,11 +225,11 @@ def _known(config: DictConfig, job: Any) -> float | None:
 
 
 def _objective(config: DictConfig) -> Any:
+    from linecolor.experiment.config_sections import check_hints
     from linecolor.runs.objective import Objective
 
-    hints = OmegaConf.to_container(config.evaluation.hints)
-    if not isinstance(hints, list) or not hints or not all(type(n) is int for n in hints):
-        raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0, such as [0,8,32]")
+    hints: Any = OmegaConf.to_container(config.evaluation.hints)
+    check_hints(hints)
     return Objective.chosen(config.sweep.objective, config.sweep.direction, hints)
 
 

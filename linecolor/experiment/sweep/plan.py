@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+
+from linecolor.experiment.trainer_config import TrainerConfig
 
 _PLUGINS = {
     "hydra/launcher=joblib": "hydra_joblib_launcher",
@@ -69,7 +72,8 @@ def check_devices(config: DictConfig, launcher: DictConfig) -> None:
     Raises:
         ValueError: with the way out.
     """
-    devices = _devices(config.trainer)
+    trainer: Any = OmegaConf.to_container(config.trainer, resolve=True)
+    devices = TrainerConfig.from_mapping(trainer).count_devices()
     if "submitit" not in launcher._target_:
         if devices != 1:
             what = f"trainer.devices={config.trainer.devices}"
@@ -84,21 +88,3 @@ def check_devices(config: DictConfig, launcher: DictConfig) -> None:
         raise ValueError(
             f"{devices} devices, but hydra.launcher.tasks_per_node * nodes = {tasks}: a job needs one task a device"
         )
-
-
-def _devices(trainer: DictConfig) -> int | None:
-    """Devices of a run over all its machines; None where the machine decides, and it has several."""
-    devices, nodes = trainer.devices, int(trainer.get("num_nodes", 1))
-    if OmegaConf.is_list(devices):
-        return len(devices) * nodes
-    text = str(devices).strip()
-    if text in ("auto", "-1"):
-        if trainer.accelerator in ("auto", "gpu", "cuda"):
-            import torch
-
-            if torch.cuda.device_count() > 1:
-                return None
-        return nodes if text == "auto" or trainer.accelerator != "cpu" else None
-    if "," in text:
-        return len([part for part in text.split(",") if part.strip()]) * nodes
-    return int(text) * nodes if text.isdigit() else None

@@ -23,7 +23,7 @@ def test_changed_settings_are_refused_with_every_difference(run):
     settings = {"seed": 0, "stage": {"batch_size": 4}}
     started_with(run, **settings)
     check_unchanged("draft", settings, run)
-    with pytest.raises(ValueError, match=r"seed: 0 then, 1 now; stage\.batch_size: 4 then, 8 now"):
+    with pytest.raises(ValueError, match=r"seed: 0 then, 1 now; stage\.draft\.batch_size: 4 then, 8 now"):
         check_unchanged("draft", {"seed": 1, "stage": {"batch_size": 8}}, run)
 
 
@@ -34,10 +34,10 @@ def test_a_stage_without_a_checkpoint_has_nothing_to_protect(run):
 
 
 def test_a_stage_started_with_old_keys_continues_with_new_ones(run):
-    started_with(run, stage={"clip": 1.0, "accumulate": 2}, pairs={"crop": {"turn": 0.5}, "line": {"real": 1.0}})
+    started_with(run, stage={"clip": 1.0}, pairs={"crop": {"turn": 0.5}, "line": {"real": 1.0}})
     now = {"stage": {"max_grad_norm": 1.0}, "pairs": {"crop": {"rotate_prob": 0.5}, "line": {"real": 1.0}}}
     check_unchanged("draft", now, run)
-    with pytest.raises(ValueError, match=r"stage\.max_grad_norm: 1\.0 then, 2\.0 now"):
+    with pytest.raises(ValueError, match=r"stage\.draft\.max_grad_norm: 1\.0 then, 2\.0 now"):
         check_unchanged("draft", {**now, "stage": {"max_grad_norm": 2.0}}, run)
 
 

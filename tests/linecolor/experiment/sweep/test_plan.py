@@ -6,9 +6,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import open_dict, read_write
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers
-from linecolor.experiment.sweep import plan
+from linecolor.experiment.sweep import jobs, plan
 
 
 @contextmanager
@@ -25,22 +26,29 @@ def composed(*overrides):
 
 def check(*overrides):
     with composed(*overrides) as config:
-        jobs = plan.planned_jobs(config)
-        for job in plan.machines(config, jobs):
+        for job in plan.machines(config, plan.planned_jobs(config)):
             plan.check_devices(job, config.hydra.launcher)
 
 
 def test_every_combination_is_a_job():
     with composed("seed=1,2", "model.weights.adversarial=0.01,0.05,0.1", "data.workers=0") as config:
-        jobs = plan.planned_jobs(config)
-    assert len(jobs) == 6
-    assert ["experiment=demo", "seed=2", "model.weights.adversarial=0.05", "data.workers=0"] in jobs
+        planned = plan.planned_jobs(config)
+    assert len(planned) == 6
+    assert ["experiment=demo", "seed=2", "model.weights.adversarial=0.05", "data.workers=0"] in planned
 
 
 def test_a_search_has_as_many_jobs_as_it_asks_for():
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     with composed("hparams_search=optuna", "hydra.sweeper.n_trials=7") as config:
         assert plan.planned_jobs(config) == 7
+
+
+def test_old_keys_of_a_search_space_become_new_ones():
+    with composed("seed=1") as config:
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.sweeper.params = {"pairs.hints.empty": "0.1,0.2", "seed": "1,2"}
+        jobs._rename_search_space(config)
+        assert dict(config.hydra.sweeper.params) == {"seed": "1,2", "pairs.hints.no_hint_prob": "0.1,0.2"}
 
 
 @pytest.mark.parametrize("word", ["name=a,b", "runs_dir=a,b", "sweep.name=a,b"])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.blend_comparison import FIGURES, compare_blends, reduced_truth
+from benchmarks.blends import FIGURES, compare_blends, reduced_truth
 from datamodules.prepare import characters, openmoji
 from datamodules.prepare.rendering import render_svg
 from linecolor.images import PictureBytes, read_color, read_line
