@@ -40,14 +40,14 @@ def test_a_second_ctrl_c_stops_at_once():
 
 
 def test_a_launchers_handler_gets_the_signal_afterwards_and_may_let_training_go_on():
-    heard: list[int] = []
-    signal.signal(signal.SIGUSR2, lambda number, frame: heard.append(number))
+    received: list[int] = []
+    signal.signal(signal.SIGUSR2, lambda number, frame: received.append(number))
     signals = StopSignals()
     signals.watch()
     arrive(signal.SIGUSR2)
-    assert heard == []
+    assert received == []
     signals.hand_on()
-    assert heard == [signal.SIGUSR2]
+    assert received == [signal.SIGUSR2]
     assert signals.received is None
 
 

@@ -60,7 +60,7 @@ def call_everything_real(module: TrainingStage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("breaks", "said"),
+    ("breaks", "message"),
     [
         (lose_a_weight, r"reconstruction.* is nan"),
         (run_to_the_ends_of_tanh, r"generator is dead: saturated is 0.98 or more"),
@@ -69,9 +69,9 @@ def call_everything_real(module: TrainingStage) -> None:
         (call_everything_real, r"discriminator is dead: real_accuracy and fake_accuracy do not move"),
     ],
 )
-def test_a_dead_network_is_named_within_50_steps(picture_folder, tmp_path, breaks, said):
+def test_a_dead_network_is_named_within_50_steps(picture_folder, tmp_path, breaks, message):
     module = sparing()
-    with pytest.raises(TrainingDiverged, match=said):
+    with pytest.raises(TrainingDiverged, match=message):
         fit(module, picture_folder, tmp_path, 100, [Fault(breaks), Health()])
     assert FAULT_AT < module.steps <= SOON_ENOUGH
 
@@ -113,8 +113,8 @@ def show(module: TrainingStage, watch: Health, steps: list[dict[str, float]]) ->
 def test_a_discriminator_that_has_won_is_named_with_its_numbers_and_when_it_began():
     module, watch = draft_gan(), Health()
     repeat(module, watch, 10)
-    said = r"discriminator has won.*began at step 11;.*discriminator_loss 1e-06"
-    with pytest.raises(NetworkDied, match=said) as died:
+    message = r"discriminator has won.*began at step 11;.*discriminator_loss 1e-06"
+    with pytest.raises(NetworkDied, match=message) as died:
         repeat(module, watch, 50, **WON)
     assert (died.value.began, module.steps) == (11, 50)
 

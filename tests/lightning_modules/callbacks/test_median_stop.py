@@ -33,9 +33,9 @@ def siblings(tmp_path):
 
 
 def test_below_the_median_is_stopped_with_the_figures(siblings):
-    told = make().verdict(record(siblings, "own", {100: 19.0}), 100)
-    assert "reached 19 by 100 images of stage draft" in told
-    assert "median of 3 siblings there is 20" in told
+    message = make().verdict(record(siblings, "own", {100: 19.0}), 100)
+    assert "reached 19 by 100 images of stage draft" in message
+    assert "median of 3 siblings there is 20" in message
 
 
 @pytest.mark.parametrize("value", [20.0, 25.0])
@@ -74,20 +74,20 @@ def test_a_single_run_is_never_stopped(siblings):
     assert make().verdict(record(siblings, "own", {100: 1.0}, is_job=False), 100) is None
 
 
-def test_a_metric_that_is_not_recorded_is_told_with_those_that_are(siblings):
+def test_a_metric_that_is_not_recorded_is_refused_with_those_that_are(siblings):
     stop = MedianStop("full_size/psnr_99_mean", "maximize", 1, 0)
     with pytest.raises(ValueError, match=r"use one of .*psnr_32_mean"):
         stop.verdict(record(siblings, "own", {100: 1.0}), 100)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((METRIC, "up", 3, 0), "use maximize or minimize"),
         ((METRIC, "maximize", 0, 0), "least_siblings=0"),
         ((METRIC, "maximize", 3, -1), "warmup_images=-1"),
     ],
 )
-def test_values_that_cannot_be_are_refused(arguments, said):
-    with pytest.raises(ValueError, match=said):
+def test_values_that_cannot_be_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
         MedianStop(*arguments)
