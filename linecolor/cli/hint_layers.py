@@ -21,16 +21,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, metavar="SRC", help="a prepared data set, or a folder of illustrations")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the pictures")
     parser.add_argument("--lines", type=Path, metavar="DIR", help="a parallel folder of real lines, as data.lines")
-    parser.add_argument(
-        "--hints",
-        default="0,1,2,4,8,16,32,64,128",
-        metavar="N,N",
-        help="numbers of hints (%(default)s)",
-    )
-    parser.add_argument("--drawings", type=int, default=60, metavar="N", help="held-out drawings (%(default)s)")
+    parser.add_argument("--hints", metavar="N,N", help="numbers of hints (the protocol's: 0 and powers of 2 to 128)")
+    parser.add_argument("--drawings", type=int, metavar="N", help="held-out drawings (the protocol's 60)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the hints; 0 for published tables")
     parser.add_argument(
-        "--test-share", type=float, default=0.05, metavar="P", help="held out of a loose folder (%(default)s)"
+        "--test-share", type=float, metavar="P", help="held out of a loose folder (as in training: data.test_share)"
     )
     parser.add_argument(
         "--line-method", default="real", metavar="HOW", help="real lines where there are any, or xdog for all (real)"
@@ -44,17 +39,19 @@ def run(options: argparse.Namespace) -> None:
         ValueError, OSError: see `write_hint_layers`.
     """
     from linecolor.evaluation.hint_levels import ProtocolHints
-    from linecolor.experiment.config import default_data
+    from linecolor.experiment.config import default_data, default_protocol
     from linecolor.experiment.hint_layers import write_hint_layers
 
-    counts = _counts(options.hints)
-    for name, value, least in (("drawings", options.drawings, 1), ("seed", options.seed, 0)):
+    protocol = default_protocol()
+    counts = protocol["hints"] if options.hints is None else _counts(options.hints)
+    count = protocol["drawings"] if options.drawings is None else options.drawings
+    for name, value, least in (("drawings", count, 1), ("seed", options.seed, 0)):
         if value < least:
             raise ValueError(f"--{name} {value} must be {least} or more")
     lines = None if options.lines is None else str(options.lines)
     data = default_data(root=str(options.source), lines=lines, test_share=options.test_share)
     hints = ProtocolHints(counts, options.seed)
-    drawings = write_hint_layers(data, options.out, hints, options.drawings, options.line_method)
+    drawings = write_hint_layers(data, options.out, hints, count, options.line_method)
     print(f"drawings    {drawings}, each with {', '.join(map(str, counts))} hints")
     print(f"written to  {options.out}/line, {options.out}/truth, {options.out}/hints/{hints.levels[-1]}")
 

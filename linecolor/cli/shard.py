@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--manifest", type=Path, metavar="FILE", help="of linecolor-data curate: only what it keeps, as data.manifest"
     )
     parser.add_argument(
-        "--test-share", type=float, default=0.05, metavar="P", help="held out of a loose folder (%(default)s)"
+        "--test-share", type=float, metavar="P", help="held out of a loose folder (as in training: data.test_share)"
     )
     parser.add_argument("--shard-mb", type=int, default=512, metavar="MB", help="size of a shard, about (%(default)s)")
     parser.add_argument(
@@ -47,10 +47,12 @@ def run(options: argparse.Namespace) -> None:
     from datamodules.shards.drawings import is_sharded
     from datamodules.shards.write import ShardingRefused, write_shards
     from datamodules.sources.folder import read_licence, scan_folder
+    from linecolor.experiment.config import default_data
 
     if is_sharded(str(options.source)):
         raise ShardingRefused(f"{options.source}: holds shards already; shards are made from a folder of pictures")
-    scan = scan_folder(options.source, options.lines, options.test_share, verify="header", manifest=options.manifest)
+    test_share = default_data(test_share=options.test_share).test_share
+    scan = scan_folder(options.source, options.lines, test_share, verify="header", manifest=options.manifest)
     done = write_shards(
         scan.drawings,
         options.source,

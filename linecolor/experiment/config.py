@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from datamodules.pair_settings import PairSettings
+from linecolor.conf_folder import conf_folder
 from linecolor.experiment.composition import compose_training
 from linecolor.experiment.config_sections import (
     DataConfig,
@@ -161,6 +162,12 @@ def default_data(**values: Any) -> DataConfig:
     """Which pictures where no run says so: conf/data's defaults with other values; None keeps the default."""
     given = {name: value for name, value in values.items() if value is not None}
     return DataConfig(**{**default_mapping()["data"], **given})
+
+
+def default_protocol() -> dict[str, Any]:
+    """What is measured where no run says so: `drawings`, `hints` and more, as conf/evaluate.yaml has it."""
+    protocol: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "evaluate.yaml").protocol)
+    return protocol
 
 
 @cache
