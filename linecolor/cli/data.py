@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         "panels",
         help="comic panels: both of the above before one background, with balloons (CC BY-SA 4.0)",
         description="Comic panels composed of OpenMoji drawings and DiceBear characters, with speech balloons and "
-        "frames. Test panels have nobody and nothing of the training panels, and a mask of their background.",
+        "frames. Test panels share no figure and no object with training panels, and have a mask of their background.",
         epilog=_PANELS_EXAMPLE,
         formatter_class=raw,
     )

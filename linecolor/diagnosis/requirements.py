@@ -31,7 +31,7 @@ OPENCV = (
 CAUTIONS = {"inception": "(a torchvision that was not built for your torch breaks lightning)"}
 """What to know before an extra is installed."""
 DEVELOPERS = ("dev",)
-"""Extras nobody but developers misses."""
+"""Extras that only developers need."""
 
 Installed = Callable[[str], str | None]
 

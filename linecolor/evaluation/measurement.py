@@ -24,7 +24,7 @@ class Measurement:
     Every metric at full size, whole and foreground; the paper's claims as numbers; FID and KID at every level of hints.
 
     Args:
-        methods: what is measured, told apart by name and seed. Those that no hint changes are measured once a drawing,
+        methods: what is measured, identified by name and seed. Those that no hint changes are measured once a drawing,
             at the level "none".
         hints: that each drawing is coloured with.
         extractor: of FID and KID; None leaves them out.

@@ -76,7 +76,13 @@ class RunConfig:
             ValueError: for what cannot work, naming the option, its value and what to use instead.
         """
         mapping: Any = OmegaConf.to_container(config, resolve=True)
-        return cls.from_mapping(mapping)
+        run = cls.from_mapping(mapping)
+        for name, stage in run.stages.items():
+            if "_target_" not in stage.settings:
+                raise ValueError(
+                    f"stage.{name}._target_ is missing: name the LightningModule of the stage, as conf/stage does"
+                )
+        return run
 
     @classmethod
     def of_run(
@@ -172,7 +178,7 @@ def default_protocol() -> dict[str, Any]:
 
 @cache
 def default_mapping() -> Mapping[str, Any]:
-    """What conf/ says where nobody says otherwise: what older runs lack, and of pictures that belong to no run."""
+    """The defaults of conf/: what older runs lack, and what holds for pictures that belong to no run."""
     mapping: Any = OmegaConf.to_container(compose_training([]), resolve=True)
     return mapping
 

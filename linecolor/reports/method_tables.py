@@ -51,7 +51,7 @@ def warnings(measured: Measured) -> list[str]:
     skipped = measured.facts.get("skipped", [])
     if skipped:
         warnings.append(
-            f"{len(skipped)} drawings could not be measured and count for nobody: {', '.join(skipped[:5])}."
+            f"{len(skipped)} drawings could not be measured and count for no method: {', '.join(skipped[:5])}."
         )
     for name, count in measured.facts.get("in_training", {}).items():
         warnings.append(f"{name} was trained on {count} of these drawings: its figures tell nothing.")

@@ -125,7 +125,7 @@ class RunPage:
 
 
 def _backgrounds(of: Mapping[str, float] | None) -> list[Table]:
-    """What the comic colorizer is for; of other systems, and of pages whose background nobody knows, nothing."""
+    """What the comic colorizer is for; of other systems, and of pages whose background is not known, nothing."""
     if not of:
         return []
     quality: list[list[Cell]] = [["truth", of["variance_of_truth"], None, None]]

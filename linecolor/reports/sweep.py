@@ -80,7 +80,7 @@ class SweepTable:
         self._labels = {row.job.path: self._changes(row) for row in self.rows}
 
     def label(self, row: JobRow) -> str:
-        """What a job is called: what it changes; its folder where that is told apart by rounded digits only."""
+        """What a job is called: what it changes; its folder where only rounded digits differ."""
         label = self._labels[row.job.path]
         return label if label and list(self._labels.values()).count(label) == 1 else row.job.path.name
 
@@ -138,15 +138,15 @@ class SweepTable:
         if self.shared:
             note += " The same in all jobs: " + shlex.join(f"{k}={v}" for k, v in self.shared.items()) + "."
         note += " Each job is a run of its own, in the folder named here: its report.html has everything."
-        told = warnings(results) if results else []
-        told += [f"{self.label(row)}: {row.state}: {row.facts.get('message', '')}" for row in self.failed]
+        messages = warnings(results) if results else []
+        messages += [f"{self.label(row)}: {row.state}: {row.facts.get('message', '')}" for row in self.failed]
         if len(results) > len(shown):
-            told.append(f"Pictures and gains are shown of the best {MOST_COLUMNS} of {len(results)} jobs.")
+            messages.append(f"Pictures and gains are shown of the best {MOST_COLUMNS} of {len(results)} jobs.")
         report = Report(
             title=f"linecolor sweep: {self.sweep.path.name}",
             subtitle=f"Ranked by {self.objective.figure} ({self.objective.direction})",
             facts=self._facts(),
-            warnings=told,
+            warnings=messages,
             tables=[self.table(note=note), *(quality_tables(shown) if shown else [])],
             curves=curves(shown),
             sheets=picture_sheets(shown, truths, MOST_ROWS) if shown else [],

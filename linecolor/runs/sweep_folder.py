@@ -14,7 +14,7 @@ from linecolor.runs.renamed_keys import old_key
 from linecolor.runs.run_folder import RunFolder
 
 DONE, FAILED, STOPPED, RUNNING, INTERRUPTED = "done", "failed", "stopped", "running", "interrupted"
-"""What a job can be: trained and evaluated; ended by an error; worse than its siblings; at it now; begun, and no
+"""What a job can be: trained and evaluated; ended by an error; worse than its siblings; at it now; started, and no
 process is at it any more."""
 
 _ELSEWHERE = ("runs_dir", "name", "resume")
@@ -42,7 +42,7 @@ class JobFolder:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What `record` was told; empty where there is nothing, or nothing that can be read."""
+        """What `record` kept; empty where there is nothing, or nothing that can be read."""
         return _read(self.path / "job.json")
 
     @property
@@ -112,7 +112,7 @@ class SweepFolder:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What `begin` was told; empty where there is nothing."""
+        """What `begin` kept; empty where there is nothing."""
         return _read(self.path / "sweep.json")
 
     def begin(self, **facts: Any) -> None:
@@ -152,7 +152,7 @@ def key_and_value(override: str) -> tuple[str, str]:
 
 
 def _lock(descriptor: int) -> bool:
-    """Whether nobody else has the lock; it goes with the file's being closed."""
+    """Whether no other process has the lock; it goes with the file's being closed."""
     try:
         import fcntl
     except ImportError:  # Windows has other locks: there, two commands at one sweep at a time are not noticed
@@ -173,5 +173,5 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}  # not there yet, or damaged: the job is begun anew, and its stages know what is complete
+        return {}  # not there yet, or damaged: the job is started anew, and its stages know what is complete
     return found if isinstance(found, dict) else {}

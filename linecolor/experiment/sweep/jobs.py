@@ -1,4 +1,4 @@
-"""linecolor-train -m: each job a run of its own; what is refused, skipped, recorded, and told at the end."""
+"""linecolor-train -m: each job a run of its own; what is refused, skipped, recorded, and reported at the end."""
 
 import gc
 import multiprocessing
@@ -29,9 +29,9 @@ def in_sweep() -> bool:
 
 
 class SweepWatch(Callback):
-    """Told by Hydra when a sweep begins and ends; conf/train.yaml names it."""
+    """Called by Hydra when a sweep starts and ends; conf/train.yaml names it."""
 
-    begun: ClassVar["tuple[Any, str] | None"] = None
+    started: ClassVar["tuple[Any, str] | None"] = None
     """The sweep of this process that has not ended yet, and the id of this start."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
@@ -80,10 +80,10 @@ def run_job(config: DictConfig, train: Callable[[DictConfig], object]) -> float:
 
 def report_interrupted_sweep() -> None:
     """Say where a sweep stands that was broken off: by Ctrl-C, or because a launcher lost a job's process."""
-    if SweepWatch.begun is None:
+    if SweepWatch.started is None:
         return
-    sweep, start = SweepWatch.begun
-    SweepWatch.begun = None
+    sweep, start = SweepWatch.started
+    SweepWatch.started = None
     states = [job.state for job in sweep.jobs() if job.facts.get("start") == start]
     if states:
         counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
@@ -120,7 +120,7 @@ def _begin(config: DictConfig) -> None:
         direction=objective.direction,
         started=time.strftime("%Y-%m-%d %H:%M:%S"),
     )
-    SweepWatch.begun = sweep, start
+    SweepWatch.started = sweep, start
     print(
         f"Sweep {sweep.path}: {count} job{'s' * (count != 1)}, ranked by {objective.figure} ({objective.direction})",
         flush=True,
@@ -140,7 +140,7 @@ def _end(config: DictConfig) -> None:
     from linecolor.reports.sweep import MOST_ROWS, SweepTable
     from linecolor.runs.sweep_folder import DONE, FAILED, INTERRUPTED, STOPPED, SweepFolder
 
-    SweepWatch.begun = None
+    SweepWatch.started = None
     sweep = SweepFolder(Path(config.hydra.sweep.dir))
     table = SweepTable(sweep, _objective(config))
     results = table.results()
@@ -156,8 +156,8 @@ def _end(config: DictConfig) -> None:
     ours = [row for row in table.rows if row.facts.get("start") == sweep.facts.get("start")]
     for row in ours:
         if row.state == FAILED:
-            told = f"{row.facts.get('message')} (traceback in {row.job.path / 'error.txt'})"
-            print(f"failed: {table.label(row)}: {told}", file=sys.stderr)
+            message = f"{row.facts.get('message')} (traceback in {row.job.path / 'error.txt'})"
+            print(f"failed: {table.label(row)}: {message}", file=sys.stderr)
         elif row.state not in (DONE, STOPPED):
             print(f"{row.state}: {table.label(row)}", file=sys.stderr)
     bad = [row for row in ours if row.state in (FAILED, INTERRUPTED)]

@@ -138,3 +138,11 @@ def test_a_variant_of_a_held_out_drawing_is_not_trained_on(config):
     check_splits(apart, config)
     with pytest.raises(ValueError, match=r"variants of held-out ones \(a-dark, ...\)"):
         check_splits([*apart, drawing("a-dark", "train", "a")], config)
+
+
+def test_a_stage_that_names_no_module_is_refused_before_training_and_read_of_an_older_run():
+    words = ["experiment=demo", "debug=tiny", "data.root=x"]
+    composed = compose_training([*words, "~stage.draft._target_"])
+    with pytest.raises(ValueError, match=r"stage\.draft\._target_ is missing"):
+        RunConfig.from_hydra(composed)
+    assert RunConfig.of_run(EARLIER / "paper").stages["draft"].steps
