@@ -80,11 +80,10 @@ class System:
         return _imported(self.pipeline)
 
 
-_RESNEXT_UNET = ("linecolor.networks.unet.ResNeXtUNet", {"width": 1, "levels": 1, "blocks": 0, "cardinality": 1})
-_UNET_256 = {"width": 1, "levels": 4}
-_CELLS = {"depth": 1, "width": 1, "features": 1, "layers": 1, "kernel": 3, "mixtures": 1, "grid": 1}
-_POLISHING = "linecolor.networks.comic.PolishingNetwork"
-_FOUND = ("low_resolution", "background")
+_RESNEXT_UNET, _POLISHING = "linecolor.networks.unet.ResNeXtUNet", "linecolor.networks.comic.PolishingNetwork"
+_OF_RESNEXT_UNET = {"width": 1, "levels": 1, "blocks": 0, "cardinality": 1}
+_OF_UNET_256 = {"width": 1, "levels": 4}
+_OF_PIXELCNN = {"depth": 1, "width": 1, "features": 1, "layers": 1, "kernel": 3, "mixtures": 1, "grid": 1}
 
 
 def _by_name(*systems: System) -> dict[str, System]:
@@ -95,13 +94,13 @@ SYSTEMS = _by_name(
     System(
         "draft and colorizer",
         (
-            Stage("draft", _RESNEXT_UNET[0], least=_RESNEXT_UNET[1]),
-            Stage("colorizer", _RESNEXT_UNET[0], ("draft",), least=_RESNEXT_UNET[1]),
+            Stage("draft", _RESNEXT_UNET, least=_OF_RESNEXT_UNET),
+            Stage("colorizer", _RESNEXT_UNET, ("draft",), least=_OF_RESNEXT_UNET),
         ),
         "linecolor.systems.pipelines.DraftAndColorizer",
         drafts=True,
     ),
-    System("pix2pix", (Stage("pix2pix", "linecolor.networks.pix2pix.Pix2PixUNet", (), True, _UNET_256),)),
+    System("pix2pix", (Stage("pix2pix", "linecolor.networks.pix2pix.Pix2PixUNet", (), True, _OF_UNET_256),)),
     System(
         "alacgan",
         (
@@ -116,11 +115,11 @@ SYSTEMS = _by_name(
     System(
         "comic",
         (
-            Stage("low_resolution", "linecolor.networks.low_resolution.LowResolutionColorizer", (), True, _CELLS),
-            Stage("background", "linecolor.networks.comic.BackgroundDetector", _FOUND[:1], True, _UNET_256),
-            Stage("polishing", _POLISHING, _FOUND, True, _UNET_256),
+            Stage("low_resolution", "linecolor.networks.low_resolution.LowResolutionColorizer", (), True, _OF_PIXELCNN),
+            Stage("background", "linecolor.networks.comic.BackgroundDetector", ("low_resolution",), True, _OF_UNET_256),
+            Stage("polishing", _POLISHING, ("low_resolution", "background"), True, _OF_UNET_256),
             # The same without the background's channels: what the detector is worth is measured against it.
-            Stage("plain_polishing", _POLISHING, _FOUND, True, _UNET_256),
+            Stage("plain_polishing", _POLISHING, ("low_resolution", "background"), True, _OF_UNET_256),
         ),
         "linecolor.systems.comic.ComicColorizer",
         takes_hints=False,
