@@ -12,8 +12,8 @@ import pytest
 from tests.end_to_end.program import TINY, Program, data, refused, run
 
 
-def sweep(*arguments: str, cwd: Path, code: int = 0) -> CompletedProcess[str]:
-    return run("train", "-m", *TINY, *arguments, cwd=cwd, code=code)
+def sweep(*arguments: str, cwd: Path, code: int = 0, **options: object) -> CompletedProcess[str]:
+    return run("train", "-m", *TINY, *arguments, cwd=cwd, code=code, **options)
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -49,12 +49,12 @@ def test_a_failing_job_does_not_stop_the_rest_and_is_listed_with_its_error(swept
 def test_each_job_is_a_whole_run_that_its_own_command_finds_complete(swept):
     home, _ = swept
     best = table(home / "runs" / "tiny-sweep")[0]
-    run = home / "runs" / "tiny-sweep" / best["folder"]
+    job = home / "runs" / "tiny-sweep" / best["folder"]
     for name in ("config.yaml", "report.html", "bundle/linecolor.safetensors", "draft/metrics.jsonl"):
-        assert (run / name).is_file(), name
-    figures = json.loads((run / "evaluation/evaluation.json").read_text())["figures"]
+        assert (job / name).is_file(), name
+    figures = json.loads((job / "evaluation/evaluation.json").read_text())["figures"]
     assert float(best["objective"]) == figures["psnr_4_foreground_mean"]
-    own = json.loads((run / "run.json").read_text())["command"]
+    own = json.loads((job / "run.json").read_text())["command"]
     assert own[0] == "linecolor-train"
     again = run("train", *own[1:], cwd=home)
     assert again.stdout.count("nothing to do") == 3
@@ -85,7 +85,8 @@ def grown(swept, picture_folder, tmp_path_factory) -> tuple[Path, dict[Path, int
     words = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     # The order of overrides does not matter.
     words += [*data(picture_folder), "model.draft.cardinality=2", "seed=1,2,3"]
-    return home, before, sweep(*words, cwd=home)
+    # A program from nothing: joblib's own processes outlive a fork by five minutes.
+    return home, before, sweep(*words, cwd=home, fresh=True)
 
 
 def test_joblib_runs_jobs_at_once_and_a_sweep_that_is_started_again_skips_what_is_done(grown):

@@ -12,11 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from wandb.proto.wandb_internal_pb2 import Record
 
 from lightning_modules.loggers.wandb import WandbLogger
-from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
 from linecolor.experiment.tracking import log_bundle
 from linecolor.runs.record import append_record, read_record
 from linecolor.runs.run_folder import RunFolder
@@ -130,11 +130,9 @@ def test_w_and_b_gets_nothing_but_numbers_sheets_and_settings(tracked):
 
 
 def test_the_bundle_goes_as_an_artifact_on_request_only(tracked, tmp_path):
-    register_resolvers()
     asked = [*TRACKED, f"runs_dir={tracked.parent}"]
     for wish, expected in (("false", 0), ("true", 1)):
-        with initialize_config_dir(configuration_folder(), version_base="1.3"):
-            config = compose("train", [*asked, f"logger.wandb.log_bundle={wish}"])
+        config = RunConfig.from_hydra(compose_training([*asked, f"logger.wandb.log_bundle={wish}"]))
         before = set((tracked / "wandb").iterdir())
         log_bundle(RunFolder(tracked), config)
         new = [folder for folder in set((tracked / "wandb").iterdir()) - before if folder.name.startswith("offline")]
