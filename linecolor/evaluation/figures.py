@@ -46,4 +46,5 @@ def by_count(figures: Mapping[str, float]) -> dict[int, dict[str, float]]:
 
 def better(figure: str) -> Literal["max", "min"]:
     """Which value of a figure is the best, under either of its names."""
-    return next((metric.better for metric in METRICS if figure.startswith(f"{metric.name}_")), "min")
+    match = _AT_A_LEVEL.fullmatch(figure) or _OF_A_RUN.fullmatch(figure)
+    return next((metric.better for metric in METRICS if match and metric.name == match["metric"]), "min")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError
 
 from datamodules.pair_settings import PairSettings
 from linecolor.conf_folder import conf_folder
@@ -23,6 +24,8 @@ from linecolor.experiment.config_sections import (
 from linecolor.experiment.trainer_config import TrainerConfig
 from linecolor.runs.run_folder import read_config
 from linecolor.systems.registry import System, system_of
+
+_BELONG_TOGETHER = "choose model=... and stage=... that belong together, or a whole experiment=..."
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,12 @@ class RunConfig:
         Raises:
             ValueError: for what cannot work, naming the option, its value and what to use instead.
         """
-        mapping: Any = OmegaConf.to_container(config, resolve=True)
+        unresolved: Any = OmegaConf.to_container(config)
+        _check_groups(unresolved)
+        try:
+            mapping: Any = OmegaConf.to_container(config, resolve=True)
+        except InterpolationKeyError as error:
+            raise ValueError(f"{error.full_key}: {str(error).splitlines()[0]}; {_BELONG_TOGETHER}") from None
         run = cls.from_mapping(mapping)
         for name, stage in run.stages.items():
             if "_target_" not in stage.settings:
@@ -115,15 +123,8 @@ class RunConfig:
         Raises:
             ValueError: as `from_hydra`.
         """
-        stages = mapping["stages"]
-        for group, names in (("stage", stages), ("model", system_of(stages).names)):
-            missing = [name for name in names if name not in mapping[group]]
-            if missing:
-                raise ValueError(
-                    f"stages={stages}, but {group} has no {missing[0]}: choose model=... and stage=... that belong "
-                    "together, or a whole experiment=..."
-                )
-        model = mapping["model"]
+        _check_groups(mapping)
+        stages, model = mapping["stages"], mapping["model"]
         config = cls(
             **{name: mapping[name] for name in ("runs_dir", "seed", "resume")},
             name=str(mapping["name"]),
@@ -208,6 +209,15 @@ def check_system(config: RunConfig) -> None:
         if any(hints if isinstance(hints, list) else [hints]):
             zero = "[0]" if isinstance(hints, list) else "0"
             raise ValueError(f"{option}={hints}: the {config.system.name} system takes no hints; use {option}={zero}")
+
+
+def _check_groups(mapping: Mapping[str, Any]) -> None:
+    """Refuse a model=... or stage=... without a network or a stage that `stages` needs."""
+    stages = mapping["stages"]
+    for group, names in (("stage", stages), ("model", system_of(stages).names)):
+        missing = [name for name in names if name not in mapping[group]]
+        if missing:
+            raise ValueError(f"stages={stages}, but {group} has no {missing[0]}: {_BELONG_TOGETHER}")
 
 
 def _pairs(mapping: Mapping[str, Any]) -> PairSettings:

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from linecolor.lineart.methods import METHODS, REAL
 from linecolor.runs.renamed_keys import rename_keys
 from linecolor.runs.result import flat
-from linecolor.systems.registry import stage_of
+from linecolor.systems.registry import SYSTEMS, stage_of, system_with
 
 if TYPE_CHECKING:
     from datamodules.sources.folder import FolderScan
@@ -25,8 +26,12 @@ _FREE = (
 )
 """Settings of a stage that may change between two starts."""
 
-_OURS = re.compile(r"(linecolor|lightning_modules)\..*|torch\.optim\.Adam")
-"""Classes that older builds did not name; which of ours it is follows from the stage and the names of its arguments."""
+_SCHEDULES = r"lightning_modules\.stages\.schedules\."
+_OURS = re.compile(
+    rf"linecolor\..*|(?!{_SCHEDULES})lightning_modules\..*|{_SCHEDULES}(constant|step|cosine)|torch\.optim\.Adam"
+)
+"""Classes that older builds did not name; which of ours it is follows from the stage and the names of its arguments. Of
+schedules older builds had these three."""
 
 _OF_SCHEDULE = {"drop_at": "drop_at", "drop_to": "drop_at", "cosine_steps": "cosine_steps", "cosine_to": "cosine_steps"}
 """Arguments of a schedule, and which of them switches each on."""
@@ -96,8 +101,10 @@ def _own_settings(stage: str, config: "RunConfig") -> dict[str, Any]:
         for key, value in settings.settings.items()
         if key not in (*_FREE, "name") and value not in networks and value != config.model.settings.get(key, object())
     }
-    if own.get("schedule", {}).get("cosine_steps") == settings.steps:
-        own["schedule"] = own["schedule"] | {"cosine_steps": "the whole stage"}
+    schedule = own.get("schedule", {})
+    whole = [key for key, value in schedule.items() if key.endswith("_steps") and value == settings.steps]
+    if whole:
+        own["schedule"] = schedule | dict.fromkeys(whole, "the whole stage")
     if stage_of(stage).batch_norm:
         # BatchNorm sees the pictures of one device and one micro-batch.
         own["batch_norm_sees"] = settings.share_of_device(config.trainer.world_size) // settings.micro_batches
@@ -108,15 +115,19 @@ def _comparable(stage: str, fingerprint: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a fingerprint, maybe of an older build, that make a difference, by dotted key."""
     values = flat(rename_keys({**fingerprint, "stage": {stage: fingerprint.get("stage", {})}}))
     schedule = f"stage.{stage}.schedule."
+    line_weights = {f"pairs.line.{name}" for name in (*METHODS, REAL)}
+    others = {name for system in SYSTEMS.values() for name in system.names} - {*system_with([stage]).names}
 
     def matters(key: str, value: Any) -> bool:
         name = key.rpartition(".")[2]
+        if key.startswith("model.") and key.split(".")[1] in others:
+            return False  # debug=tiny says of every system how its networks are made small
         if name == "_target_":
             return not _OURS.fullmatch(str(value))
-        if key in ("pairs.line.outline", "pairs.line.grey"):
-            return bool(value)  # ways to draw a line that came later: a run started without them is the same run
+        if key in line_weights:
+            return bool(value)  # some line methods came later: a run started without them is the same run
         if key.startswith(schedule) and name in _OF_SCHEDULE:
-            return bool(values.get(schedule + _OF_SCHEDULE[name]))  # schedules once had the arguments of every kind
+            return bool(values.get(schedule + _OF_SCHEDULE[name], True))  # schedules once had those of every kind
         return name != "_partial_"
 
     return {key: value for key, value in values.items() if matters(key, value)}

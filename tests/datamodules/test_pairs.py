@@ -13,7 +13,7 @@ from linecolor.lineart.lines import grey_uint8
 from linecolor.lineart.methods import METHODS, REAL_CODE
 
 SIDE = 64
-XDOG, DILATE, OUTLINE, GREY = (method.code for method in METHODS.values())
+XDOG, DILATE, OUTLINE, GREY = (METHODS[name].code for name in ("xdog", "dilate", "outline", "grey"))
 
 
 @pytest.fixture(scope="module")

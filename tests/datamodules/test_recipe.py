@@ -18,9 +18,10 @@ from datamodules.pair_settings import (
 from datamodules.recipe import SampleKey, draw, draw_crop, keyed_generator
 from linecolor.conf_folder import conf_folder
 from linecolor.experiment.composition import compose_training
+from linecolor.lineart import methods
 from linecolor.lineart.methods import METHODS
 
-PARAMETERS = {"sigmas": [0.3, 0.4, 0.5], "kernels": [4, 5]}
+PARAMETERS = {name: [1, 2] for name in methods.PARAMETERS} | {"sigmas": [0.3, 0.4, 0.5], "kernels": [4, 5]}
 
 
 def settings(**changes) -> PairSettings:
@@ -154,7 +155,10 @@ def test_line_methods_come_by_their_weights():
     assert np.bincount(fallbacks, minlength=5) / 2000 == pytest.approx([1 / 8, 1 / 8, 0, 2 / 8, 4 / 8], abs=0.03)
 
 
-@given(st.lists(st.sampled_from([0.0, 0.1, 0.3, 1.0, 7.0]), min_size=4, max_size=4).filter(any), st.integers(0, 99))
+weights_of_all = st.lists(st.sampled_from([0.0, 0.1, 0.3, 1.0, 7.0]), min_size=len(METHODS), max_size=len(METHODS))
+
+
+@given(weights_of_all.filter(any), st.integers(0, 99))
 def test_a_method_without_weight_is_never_drawn(weights, number):
     weighed = dict(zip(METHODS, weights, strict=True))
     drawn = draw(settings(line=line_settings(**weighed)), key(str(number)))

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from linecolor.images import write_png
+from linecolor.images.formats import names
 from linecolor.networks.unet import ResNeXtUNet
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
@@ -287,7 +288,7 @@ def test_what_cannot_be_read_is_reported_and_the_drawing_stays(app, tmp_path, pa
     (tmp_path / "notes.png").write_text("no picture")
     app.page.set_input_files("#open", tmp_path / "notes.png")
     problem = app.page.locator("#problem")
-    sync_api.expect(problem).to_contain_text("notes.png: is not a PNG, JPEG or WebP picture")
+    sync_api.expect(problem).to_contain_text(f"notes.png: is not a {names()} picture")
     assert page.name in app.page.inner_text("#about")
     app.faults.clear()  # the browser notes every answer of 422
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from linecolor.cli.colorize import main
 from linecolor.images import read_color, write_png
+from linecolor.images.formats import names
 from linecolor.systems.bundle import CARD, WEIGHTS
 
 
@@ -97,15 +98,16 @@ def _many_scans() -> bytes:
     return data[:last] + data[last:-2] * 500 + data[-2:]
 
 
+NO_PICTURE = f"is not a {names()} picture"
 HOSTILE = {
     "JPEG of 500 scans": (_many_scans, "more than 100 scans"),
     "truncated PNG": (_truncated, "broken picture"),
-    "animated GIF": (_animated_gif, "is not a PNG, JPEG or WebP"),
-    "SVG with entities": (lambda: ENTITIES, "is not a PNG, JPEG or WebP"),
-    "zip bomb": (_zipped_zeros, "is not a PNG, JPEG or WebP"),
+    "animated GIF": (_animated_gif, NO_PICTURE),
+    "SVG with entities": (lambda: ENTITIES, NO_PICTURE),
+    "zip bomb": (_zipped_zeros, NO_PICTURE),
     "bomb in a text chunk": (lambda: _png_of(50, 50, _text_bomb()), "broken picture"),
     "30,000 x 30,000": (lambda: _png_of(30_000, 30_000), "the limit is 225,000,000"),
-    "pickle": (lambda: pickle.dumps({"a": 1}), "is not a PNG, JPEG or WebP"),
+    "pickle": (lambda: pickle.dumps({"a": 1}), NO_PICTURE),
     "nothing but a header": (lambda: _png_of(50, 50), "broken picture"),
 }
 

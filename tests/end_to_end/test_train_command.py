@@ -195,7 +195,7 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
         (["experiment=unheard"], "unheard"),
         (["experiment=demo", "data.root=nowhere"], "data.root=nowhere: there is no such folder"),
         (["experiment=demo", "name=../../etc"], "is no folder name"),
-        (["experiment=demo", "stages=[colorizer]"], "use [draft, colorizer], [pix2pix]"),
+        (["experiment=demo", "stages=[colorizer]"], "use [draft, colorizer]"),
         (["experiment=demo", "model.resolution=100"], "use a multiple of 32"),
         (["experiment=demo", "resume=perhaps"], "use auto, must or never"),
         (["experiment=demo", "pairs.hints.count=lots"], "alac, authors or log_uniform"),

@@ -146,3 +146,16 @@ def test_a_stage_that_names_no_module_is_refused_before_training_and_read_of_an_
     with pytest.raises(ValueError, match=r"stage\.draft\._target_ is missing"):
         RunConfig.from_hydra(composed)
     assert RunConfig.of_run(EARLIER / "paper").stages["draft"].steps
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["stage=pix2pix"], "but model has no pix2pix: choose model="),
+        (["model=pix2pix"], "but stage has no pix2pix: choose model="),
+        (["model=pix2pix", "stage=pix2pix", "~model.discriminator"], r"stage\.pix2pix\.discriminator: .*choose model="),
+    ],
+)
+def test_a_model_and_a_stage_that_do_not_belong_together_are_refused_in_words(words, message):
+    with pytest.raises(ValueError, match=message):
+        RunConfig.from_hydra(compose_training([*words, "stages=[pix2pix]", "data.root=x"]))

@@ -285,7 +285,7 @@ def test_memory_stays_below_the_output_size(mode):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"mode": "multiply"}, "blend=multiply is unknown: use clean, paper, none, luma"),
+        ({"mode": "crayon"}, f"blend=crayon is unknown: use {', '.join(BLENDS)}"),
         ({"line": np.zeros((40, 40), np.float32)}, "line must be uint8"),
         ({"line": np.zeros((40, 40, 4), np.uint8)}, r"\(40, 40, 4\)"),
         ({"line": np.zeros((0, 40), np.uint8)}, r"\(0, 40\)"),
