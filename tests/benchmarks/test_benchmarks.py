@@ -3,8 +3,12 @@
 import importlib
 import pkgutil
 
+import pytest
+
 import benchmarks
 from benchmarks import shards
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_benchmark_imports():

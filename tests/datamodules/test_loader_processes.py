@@ -15,6 +15,8 @@ from datamodules.datamodule import LineArtDataModule
 from datamodules.pair_settings import PairSettings
 from datamodules.sources.folder import scan_folder
 
+pytestmark = pytest.mark.slow
+
 PAIRS = PairSettings.from_config(
     yaml.safe_load((Path(__file__).parents[2] / "conf" / "pairs" / "rich.yaml").read_text(encoding="utf-8"))
 )

@@ -7,6 +7,8 @@ import pytest
 from datamodules.curation.reasons import REASONS
 from linecolor.cli.data import main
 
+pytestmark = pytest.mark.slow
+
 COUNT, GOOD = 200, 240
 
 # What a made picture may show beside its fault, and neither way is a mistake.

@@ -9,6 +9,8 @@ from datamodules.prepare.rendering import render_svg
 from datamodules.sources.data_set import RenderingRefused
 from tests.datamodules.prepare.test_openmoji import ink
 
+pytestmark = pytest.mark.slow
+
 
 def test_character_is_the_same_for_its_seed_and_another_for_another():
     assert characters.pair_svgs("micah-000007", 0) == characters.pair_svgs("micah-000007", 0)

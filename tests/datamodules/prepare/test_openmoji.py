@@ -7,6 +7,8 @@ from PIL import Image
 from datamodules.prepare import openmoji
 from datamodules.prepare.rendering import render_svg
 
+pytestmark = pytest.mark.slow
+
 
 def ink(svg: str, size: int = 96) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(render_svg(svg, size, "white"))).convert("L"))

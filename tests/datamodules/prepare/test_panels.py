@@ -29,6 +29,8 @@ from datamodules.sources.drawing import split_of
 from datamodules.sources.folder import read_licence, scan_folder
 from linecolor import images
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = Origin("squares", "1", Licence("CC0", "https://example.org/cc0", "Squares by nobody"))
 ROWS = [Row("a", "a", "train"), Row("b", "b", "test")]
 RICH = Path(__file__).parents[3] / "conf" / "pairs" / "rich.yaml"

@@ -22,6 +22,8 @@ from datamodules.sources.data_set import RenderingRefused, read_manifest
 from datamodules.sources.folder import NoPictures, read_licence, scan_folder
 from linecolor.images import read_color, read_line, write_png
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = Origin("squares", "1", Licence("CC0", "https://example.org/cc0", "Squares by nobody"))
 ROWS = [Row("a", "a", "train"), Row("b", "b", "train"), Row("c", "c", "test")]
 

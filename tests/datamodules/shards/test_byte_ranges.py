@@ -14,6 +14,8 @@ from datamodules.shards.drawings import load_shards
 from datamodules.shards.errors import ChangedFile
 from datamodules.shards.index import INDEX
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_changed_shard_is_named_before_training(shards, tmp_path):
     shutil.copytree(shards, tmp_path / "copy")

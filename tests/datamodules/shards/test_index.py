@@ -12,6 +12,8 @@ from datamodules.shards.index import INDEX, read_index
 from datamodules.shards.rows import DamagedIndex, is_safe_id, joined, read_table, to_bytes
 from datamodules.sources.drawing import ids_of
 
+pytestmark = pytest.mark.slow
+
 FAR = 2**62
 HOSTILE = {
     "outside the shard": {"color_offset": FAR},

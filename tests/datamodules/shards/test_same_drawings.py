@@ -13,6 +13,8 @@ from datamodules.shards.drawings import load_shards
 from datamodules.sources.drawing import ids_of, of_split
 from tests.datamodules.shards.small_sets import LICENCE, scan
 
+pytestmark = pytest.mark.slow
+
 
 def batches(drawings, workers: int, consumed: int = 0) -> list[dict]:
     data = LineArtDataModule(drawings, "rich", 64, "none", "draft", 3, 8, 5, workers, validation_drawings=0)

@@ -19,6 +19,8 @@ from datamodules.sources.folder import scan_folder
 from linecolor.images import write_png
 from tests.datamodules.shards.small_sets import contents, scan, shard
 
+pytestmark = pytest.mark.slow
+
 
 def test_shards_are_plain_tars_of_the_original_files_in_webdataset_naming(picture_folder, tmp_path):
     jpeg = tmp_path / "folder" / "color" / "sub" / "a.b.png"  # a JPEG, whatever its name says

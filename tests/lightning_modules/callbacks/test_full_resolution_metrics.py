@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
 from hydra import compose, initialize_config_dir
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers
 from linecolor.experiment.training import train
 from linecolor.runs.record import read_record
+
+pytestmark = pytest.mark.slow
 
 RENDERING = ["resolution=96", "blend=paper", "mirrored=true", "enforce_hints=true"]
 

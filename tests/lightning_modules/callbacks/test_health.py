@@ -13,6 +13,8 @@ from lightning_modules.stages import schedules
 from lightning_modules.stages.training_stage import TrainingDiverged, TrainingStage
 from tests.lightning_modules.every_stage import draft_gan, fit
 
+pytestmark = pytest.mark.slow
+
 FAULT_AT = 3
 SOON_ENOUGH = FAULT_AT + 50
 

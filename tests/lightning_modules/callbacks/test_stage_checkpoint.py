@@ -10,6 +10,8 @@ import torch
 from lightning_modules.callbacks.stage_checkpoint import DAMAGED, LAST, PREVIOUS, StageCheckpoint, load_checkpoint
 from tests.lightning_modules.every_stage import draft_gan, fit
 
+pytestmark = pytest.mark.slow
+
 
 def checkpoint(folder: Path, every: int = 100, minutes: float = 0) -> StageCheckpoint:
     return StageCheckpoint(folder, every, minutes, {"width": 8}, folder.parent / "metrics.jsonl")

@@ -17,6 +17,8 @@ from lightning_modules.loggers.wandb_mirror import SENT, StageMirror, unreachabl
 from linecolor.images import write_png
 from linecolor.runs.record import append_record, cut_back
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = itertools.count()
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from tests.lightning_modules.every_stage import alacgan, fit, pix2pix
 
+pytestmark = pytest.mark.slow
+
 
 def test_pix2pix_weighs_the_l1_a_hundred_times(picture_folder, tmp_path):
     for line in fit(pix2pix(), picture_folder, tmp_path, 2):

@@ -7,6 +7,8 @@ from lightning_modules.callbacks.health import Health, NetworkDied
 from lightning_modules.stages.seeding import seed_step
 from tests.lightning_modules.every_stage import colors, detector, fit, polishing
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_detector_learns_from_another_sample_at_every_step(picture_folder, tmp_path):
     module, seen = detector(), []

@@ -7,6 +7,8 @@ from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
 from tests.lightning_modules.brief_training import assert_golden
 from tests.lightning_modules.every_stage import CASES, fit, weights
 
+pytestmark = pytest.mark.slow
+
 EVERY = pytest.mark.parametrize("name", CASES)
 
 

@@ -17,6 +17,8 @@ from lightning_modules.stages.training_stage import StageSettings, TrainingDiver
 from linecolor.experiment.composition import compose_training
 from tests.lightning_modules.every_stage import draft_gan, fit
 
+pytestmark = pytest.mark.slow
+
 
 def test_progress_counts_steps_and_images_not_lightnings_doubled_steps(picture_folder, tmp_path):
     module = draft_gan()

@@ -20,6 +20,8 @@ from linecolor.systems.bundle import save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
 from linecolor.systems.registry import stage_of
 
+pytestmark = pytest.mark.slow
+
 FLOAT, FLOAT16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 
 UNET = {"width": 4, "levels": 2, "blocks": 1, "cardinality": 2}

@@ -25,6 +25,8 @@ from linecolor.samples import FullDrawing
 from linecolor.systems.bundle import RELEASE, WEIGHTS, read_card
 from linecolor.systems.line_colorizer import LineColorizer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "sample" / "page.png"
 MOST_BYTES = 15_000_000

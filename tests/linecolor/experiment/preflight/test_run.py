@@ -12,6 +12,8 @@ from linecolor.experiment.preflight import meter, run, steps
 from linecolor.experiment.preflight.table import table
 from linecolor.networks.unet import ResNeXtUNet
 
+pytestmark = pytest.mark.slow
+
 GB = 2**30
 
 
