@@ -49,8 +49,8 @@ preview: $(VENV)/.user  ## preview.png: a sheet of what training sees
 check test: $(VENV)/.developer
 	@$(MAKE) --no-print-directory --jobs=2 lint $(if $(filter check,$@),unit-tests,all-tests)
 
-check:  ## lint, types, import rules and the unit tests, in two minutes
-test:  ## lint, types, import rules and the whole test suite, in a quarter of an hour
+check:  ## lint, types, import rules and the unit tests
+test:  ## lint, types, import rules and the whole test suite
 
 unit-tests: $(VENV)/.developer
 	@$(PYTEST) -m "not slow"
