@@ -156,12 +156,12 @@ def _draw(line: Tensor, color: Tensor, which: Tensor, method: LineMethod, *param
     samples = which.nonzero().flatten()
     if not len(samples):
         return
-    if color.device.type != "cpu":
+    if method.batch and color.device.type != "cpu":
         line[samples] = method.draw_batch(color[samples], *parameters)
         return
-    # Picture by picture: OpenCV is two orders of magnitude faster here than unfolding in torch.
+    # Picture by picture: on the CPU OpenCV is two orders of magnitude faster than unfolding in torch.
     for sample in samples.tolist():
-        picture = np.ascontiguousarray(color[sample].permute(1, 2, 0).numpy())
+        picture = np.ascontiguousarray(color[sample].permute(1, 2, 0).cpu().numpy())
         line[sample, 0] = torch.from_numpy(method.draw(picture, *parameters))
 
 

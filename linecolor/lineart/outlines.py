@@ -1,8 +1,4 @@
-"""Outlines as Kang et al. 2017 take them from comic pages: OpenCV's Canny edges, and whatever is dark anyway.
-
-`linecolor.lineart.torch_outlines` is the same in torch for whole batches on a GPU, to the pixel; a test holds the two
-together.
-"""
+"""Outlines as Kang et al. 2017 take them from comic pages: OpenCV's Canny edges, and whatever is dark anyway."""
 
 import cv2
 import numpy as np
@@ -32,23 +28,14 @@ def outline(color: Picture, low: int = LOW, high: int = HIGH, dark: int = DARK) 
         (H, W) uint8, ink = 0 and paper = 255.
 
     Raises:
-        ValueError: for what is no colour picture, or thresholds the wrong way round.
+        ValueError: for what is no colour picture, or a low threshold above the high one, which OpenCV would exchange.
     """
     if color.ndim != 3 or color.shape[2] != 3 or color.dtype != np.uint8 or color.size == 0:
         raise ValueError(f"an outline is taken from colour (H, W, 3) uint8, got {color.shape} {color.dtype}")
-    check_thresholds(low, high)
+    if not 0 <= low <= high:
+        raise ValueError(f"Canny needs 0 <= low <= high, got low={low} and high={high}")
     grey = grey_uint8(color)
     # OpenCV 5 gives the same edges with any number of threads, with and without Intel's library.
     line = cv2.bitwise_not(cv2.Canny(grey, low, high, apertureSize=3, L2gradient=False))
     line[grey < dark] = 0
     return np.asarray(line, np.uint8)
-
-
-def check_thresholds(low: int, high: int) -> None:
-    """Refuse a low threshold above the high one, which OpenCV would exchange without a word.
-
-    Raises:
-        ValueError: naming both.
-    """
-    if not 0 <= low <= high:
-        raise ValueError(f"Canny needs 0 <= low <= high, got low={low} and high={high}")
