@@ -7,7 +7,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from benchmarks.stopwatch import median_seconds
+from benchmarks.stopwatch import median_seconds, show
 from linecolor.rendering.blending import blend
 from linecolor.rendering.blends import BlendMode
 
@@ -54,16 +54,5 @@ def measure(side: int = 4096, network_side: int = 512, repeats: int = 5) -> dict
     return figures
 
 
-def main() -> None:
-    """Print the table."""
-    figures = measure()
-    print(f"blend {figures['network_side']:.0f} px colour to {figures['side']:.0f} px")
-    print(f"{'':24}{'seconds':>9}{'x OpenCV':>10}{'memory / output':>17}")
-    print(f"{'cv2 resize + blur':24}{figures['opencv_seconds']:9.3f}{1:10.2f}{'-':>17}")
-    for name in (*MODES, "clean_rgb_line"):
-        cells = (figures[f"{name}_{what}"] for what in ("seconds", "ratio", "memory_ratio"))
-        print("{:24}{:9.3f}{:10.2f}{:17.2f}".format(name, *cells))
-
-
 if __name__ == "__main__":
-    main()
+    show(measure())

@@ -1,12 +1,12 @@
 """What colouring a page costs: seconds at 2,048 px, memory at 8,192 px without the pictures themselves."""
 
 import json
-import statistics
 import subprocess
 import sys
-import time
 
 import numpy as np
+
+from benchmarks.stopwatch import median_seconds
 
 SECONDS_AT_2048, GB_AT_8192 = 4.0, 1.5
 """Bars: on two cores with the weights in the box."""
@@ -32,13 +32,9 @@ def measure() -> dict[str, float]:
     line = page(2048)
     random = np.random.default_rng(0)
     hints = [(*random.integers(0, 2048, 2).tolist(), tuple(random.integers(0, 256, 3).tolist())) for _ in range(32)]
-    taken = []
-    for _ in range(5):
-        started = time.perf_counter()
-        colorizer.colorize(line, hints)
-        taken.append(time.perf_counter() - started)
+    seconds = median_seconds(lambda: colorizer.colorize(line, hints), 5)
     done = subprocess.run([sys.executable, "-m", "benchmarks.colorizing"], capture_output=True, text=True, check=True)
-    return {"seconds": statistics.median(taken), "gb": json.loads(done.stdout)["gb"]}
+    return {"seconds": seconds, "gb": json.loads(done.stdout)["gb"]}
 
 
 def _memory(side: int = 8192) -> float:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from benchmarks.stopwatch import seconds_of, show
 from datamodules.curation.duplicates import near_duplicates
 from datamodules.curation.measures import PIXELS, measure, perceptual_hash
 from linecolor.images import read_color
@@ -37,9 +38,9 @@ def rates(repeats: int = 25) -> dict[str, float]:
             for suffix in ("jpeg", "png"):
                 path = Path(folder) / f"{kind}.{suffix}"
                 Image.fromarray(pixels).save(path, **({"quality": 90} if suffix == "jpeg" else {}))
-                rates[f"{kind}_{suffix}"] = 1 / _seconds(lambda path=path: _measure(path), repeats)
+                rates[f"{kind}_{suffix}"] = _rate(lambda path=path: _measure(path), repeats)
         whole = Path(folder) / "drawing.jpeg"
-        rates["drawing_jpeg_decoded_whole"] = 1 / _seconds(lambda: _measure_whole(whole), repeats)
+        rates["drawing_jpeg_decoded_whole"] = _rate(lambda: _measure(whole, _whole), repeats)
     return rates
 
 
@@ -49,32 +50,23 @@ def duplicate_seconds(count: int = 700_000, distance: int = 6) -> float:
     hashes = random.integers(0, 2**64, count, dtype=np.uint64)
     copies = random.integers(0, count, count // 10)
     hashes[copies] = hashes[0 : len(copies)] ^ np.uint64(0b10_0000_0001)
-    began = time.process_time()
-    near_duplicates(hashes, np.arange(count), distance)
-    return time.process_time() - began
+    return seconds_of(lambda: near_duplicates(hashes, np.arange(count), distance), 1, time.process_time)[0]
 
 
-def _measure(path: Path) -> None:
-    rgb, _ = read_thumbnail(path, PIXELS)
+def _measure(path: Path, read: Callable[[Path], np.ndarray] = lambda path: read_thumbnail(path, PIXELS)[0]) -> None:
+    rgb = read(path)
     measure(rgb)
     perceptual_hash(rgb)
 
 
-def _measure_whole(path: Path) -> None:
-    rgb = cv2.resize(read_color(path)[0], (256, 256), interpolation=cv2.INTER_AREA)
-    measure(rgb)
-    perceptual_hash(rgb)
+def _whole(path: Path) -> np.ndarray:
+    return cv2.resize(read_color(path)[0], (256, 256), interpolation=cv2.INTER_AREA)
 
 
-def _seconds(work: Callable[[], None], repeats: int) -> float:
-    """The lower quartile of processor time: the machine may have other work."""
+def _rate(work: Callable[[], None], repeats: int) -> float:
+    """Times a second, by the lower quartile of processor time: the machine may have other work."""
     work()
-    seconds = []
-    for _ in range(repeats):
-        began = time.process_time()
-        work()
-        seconds.append(time.process_time() - began)
-    return sorted(seconds)[repeats // 4]
+    return 1 / sorted(seconds_of(work, repeats, time.process_time))[repeats // 4]
 
 
 def _drawing() -> np.ndarray:
@@ -100,15 +92,5 @@ def _photograph() -> np.ndarray:
     return np.clip(photo + noise, 0, 255).astype(np.uint8)
 
 
-def main() -> None:
-    """Print the table."""
-    figures = rates()
-    print(f"{'pictures of 1,000 px, a second and core':44}{'figure':>9} {'bar':>9}")
-    for name, figure in figures.items():
-        bar = f">= {BAR:g}" if name.startswith("drawing_") and not name.endswith("whole") else ""
-        print(f"{name.replace('_', ' '):44}{figure:9.1f} {bar:>9}")
-    print(f"{'near-duplicates among 700,000, s':44}{duplicate_seconds():9.1f}")
-
-
 if __name__ == "__main__":
-    main()
+    show(rates() | {"near_duplicates_seconds": duplicate_seconds()})

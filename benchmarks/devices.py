@@ -33,10 +33,8 @@ def _take_part() -> None:
     import torch.distributed as dist
     from lightning.pytorch.strategies import DDPStrategy
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
-    from torch.utils.data import DataLoader
 
-    from benchmarks.survival import few_pairs
-    from benchmarks.training import _config, _module
+    from benchmarks.training import draft_stage, few_pairs, fit, named
 
     class InTurns(L.Callback):
         """Switches the exchange on and off, block by block."""
@@ -60,24 +58,20 @@ def _take_part() -> None:
         kept.set_result(bucket.buffer())
         return kept
 
-    config = _config("demo")
+    config = named("demo")
     batch = few_pairs(config, config.stages["draft"].batch_size // 2)
     turns = InTurns()
-    trainer = L.Trainer(
+    module = draft_stage(config)
+    module.content_loss_interval = BLOCK  # once a block, whatever the block exchanges
+    trainer = fit(
+        module,
+        [batch] * (2 * BLOCK * BLOCKS),
+        turns,
         accelerator="cpu",
         devices=2,
         strategy=DDPStrategy(find_unused_parameters=True, ddp_comm_state=turns, ddp_comm_hook=hook),
-        max_epochs=1,
-        logger=False,
-        callbacks=[turns],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    module = _module(config)
-    module.content_loss_interval = BLOCK  # once a block, whatever the block exchanges
-    trainer.fit(module, DataLoader([batch] * (2 * BLOCK * BLOCKS), batch_size=None))  # type: ignore[arg-type]
     if trainer.is_global_zero:
         means = {
             # The first block of each kind warms up.

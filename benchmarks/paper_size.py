@@ -1,10 +1,8 @@
 """The paper's networks on a GPU: images a second, peak memory, share of the card's measured matrix rate."""
 
-import statistics
-import time
-
 import torch
 
+from benchmarks.stopwatch import median_seconds
 from benchmarks.training import measure as measure_training
 
 GFLOP_FORWARD = 35.8
@@ -28,11 +26,4 @@ def measure(batch_size: int = 16) -> dict[str, float]:
 def _matrix_rate(side: int = 8192, repeats: int = 10) -> float:
     """Operations a second of a large float32 matrix product, as the libraries run it here."""
     a, b = (torch.randn(side, side, device="cuda") for _ in range(2))
-    times = []
-    for _ in range(repeats + 2):
-        torch.cuda.synchronize()
-        started = time.perf_counter()
-        a @ b
-        torch.cuda.synchronize()
-        times.append(time.perf_counter() - started)
-    return 2 * side**3 / statistics.median(times[2:])
+    return 2 * side**3 / median_seconds(lambda: a @ b, repeats)

@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmarks.stopwatch import median_seconds
+from benchmarks.stopwatch import median_seconds, show
 from linecolor.networks.pixelcnn import PixelCNN
 
 GRID = 28
@@ -39,17 +39,6 @@ def measure(width: int = 64, layers: int = 10, repeats: int = 3, passes: int = 1
     }
 
 
-def main() -> None:
-    """Print the table, for the published size and a small one."""
-    print(f"one sample of {GRID} x {GRID} RGB on one CPU thread")
-    print(f"{'':22}{'cached, s':>11}{'ms / pixel':>12}{'whole passes, s':>17}{'ratio':>8}")
-    for width, layers in ((64, 10), (32, 5)):
-        figures = measure(width, layers)
-        cells = (figures[name] for name in ("cached_seconds", "cached_ms_a_pixel", "naive_seconds", "ratio"))
-        name = f"width {width}, {layers} layers"
-        print("{:22}{:11.3f}{:12.3f}{:17.1f}{:8.0f}".format(name, *cells))
-    print(f"whole passes: {figures['passes_timed']:.0f} timed, their median times {GRID * GRID}")
-
-
 if __name__ == "__main__":
-    main()
+    for width, layers in ((64, 10), (32, 5)):
+        show(measure(width, layers))

@@ -22,7 +22,8 @@ from typing import Any
 import cv2
 import torch
 
-from benchmarks.training import _config
+from benchmarks.stopwatch import seconds_of, show
+from benchmarks.training import named
 from datamodules.illustrations import Illustrations, KeyedBatches
 from datamodules.prepare.openmoji import openmoji_set
 from datamodules.prepare.rendering import render_set
@@ -30,6 +31,7 @@ from datamodules.shards.drawings import load_shards
 from datamodules.shards.write import write_shards
 from datamodules.sources.drawing import Drawing, ids_of, of_split
 from datamodules.sources.folder import scan_folder
+from linecolor.experiment.preflight.meter import resident_memory
 
 ROUNDS = 15
 MANY = 700_000
@@ -52,9 +54,9 @@ def measure(count: int = 120, rounds: int = ROUNDS) -> dict[str, float]:
         root, out = Path(folder, "set"), Path(folder, "shards")
         render_set(root, openmoji_set(limit=count, test_limit=0), progress=False)
         scan = partial(scan_folder, root, verify="header", progress=False)
-        scanning = statistics.median(_seconds(scan) for _ in range(5)) / count
+        scanning = statistics.median(seconds_of(scan, 5)) / count
         drawings = scan().drawings
-        sharding = _seconds(lambda: write_shards(drawings, root, out, jobs=1, progress=False)) / count
+        sharding = seconds_of(lambda: write_shards(drawings, root, out, jobs=1, progress=False), 1)[0] / count
         with subprocess.Popen(
             [sys.executable, "-m", "benchmarks.shards", "serve", str(out)], stdout=subprocess.PIPE, text=True
         ) as server:
@@ -97,7 +99,7 @@ def measure_index(rows: int = MANY) -> dict[str, float]:
 
 
 def _loading(drawings: Sequence[Drawing]) -> Callable[[], None]:
-    dataset = Illustrations(drawings, _config("demo").pairs, 128, 0, "draft")
+    dataset = Illustrations(drawings, named("demo").pairs, 128, 0, "draft")
 
     def load() -> None:
         for index in range(len(dataset)):
@@ -111,16 +113,9 @@ def _in_turns(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, li
     for number in range(rounds + 1):
         names = list(works) if number % 2 else list(works)[::-1]
         for name in names:
-            spent = _seconds(works[name])
-            if number:  # the first round warms up
-                seconds[name].append(spent)
+            spent = seconds_of(works[name], 1)
+            seconds[name] += spent if number else []  # the first round warms up
     return seconds
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def _write_index(folder: Path, rows: int) -> int:
@@ -157,7 +152,7 @@ def _cost(what: str, folder: str) -> dict[str, float]:
 
     drawings = None if what == "table" else load_shards(folder).drawings
     gc.collect()
-    before = _resident()
+    before = resident_memory("RssAnon")
     started = time.perf_counter()
     kept: Any
     if drawings is None:
@@ -173,7 +168,7 @@ def _cost(what: str, folder: str) -> dict[str, float]:
         kept = [Drawing(name, Path(root, f"{name}.png"), None, "train", name) for name in drawings.ids()]
     figures = {"s": time.perf_counter() - started}
     gc.collect()
-    figures["mb"] = _resident() - before
+    figures["mb"] = (resident_memory("RssAnon") - before) / 2**20
     if not isinstance(kept, tuple):
         figures["worker_mb"] = _worker_megabytes(kept)
     return figures
@@ -195,14 +190,6 @@ def _worker_megabytes(drawings: Sequence[Drawing]) -> float:
 def _private() -> float:
     lines = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) / 1024
-
-
-def _resident() -> float:
-    """Megabytes of memory of this process that are no file's."""
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) / 1024
-    raise OSError("/proc/self/status has no RssAnon: the memory is measured on Linux only")
 
 
 class _Ranges(BaseHTTPRequestHandler):
@@ -244,8 +231,7 @@ def main() -> None:
         else:
             print(json.dumps(_cost(sys.argv[1], sys.argv[2])))
         return
-    for name, value in {**measure(), **measure_index()}.items():
-        print(f"{name:28}{value:12.3f}")
+    show(measure() | measure_index())
 
 
 if __name__ == "__main__":

@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from torch.utils.data import DataLoader, default_collate
 
-from benchmarks.training import _config, _module
-from datamodules.illustrations import Illustrations
-from datamodules.pairs import PairSynthesizer
-from datamodules.prepare.openmoji import openmoji_set
-from datamodules.prepare.rendering import render_set
-from datamodules.sources.folder import scan_folder
+from benchmarks.training import draft_stage, few_pairs, fit, named
 from lightning_modules.callbacks.stage_checkpoint import StageCheckpoint
-from linecolor.experiment.config import RunConfig
-from linecolor.samples import LineArtBatch
 
 
 class _Watched(StageCheckpoint):
@@ -47,34 +39,10 @@ def measure(step_s: float, experiment: str = "demo") -> dict[str, float]:
     Returns:
         `share`: of a step, the checkpoints' time spread over the steps between them (bar: 0.05); the seconds behind it.
     """
-    config = _config(experiment)
+    config = named(experiment)
     every = config.stages["draft"].checkpoint_every
-    module = _module(config)
-    pairs = few_pairs(config, 8)
     with tempfile.TemporaryDirectory() as folder:
         watched = _Watched(Path(folder), every)
-        trainer = L.Trainer(
-            accelerator="cpu",
-            max_epochs=1,
-            logger=False,
-            callbacks=[watched],
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(module, DataLoader([pairs] * 6, batch_size=None))  # type: ignore[arg-type]
+        fit(draft_stage(config), [few_pairs(config, 8)] * 6, watched, accelerator="auto", devices=1)
     idle, saving = statistics.median(watched.idle), statistics.median(watched.saving)
     return {"share": (idle + saving / every) / step_s, "idle_s": idle, "checkpoint_s": saving, "every": every}
-
-
-def few_pairs(config: RunConfig, count: int) -> LineArtBatch:
-    """A batch of OpenMoji pairs on the CPU."""
-    pairs = config.pairs
-    with tempfile.TemporaryDirectory() as folder:
-        render_set(folder, openmoji_set(limit=8, test_limit=1), test_size=128, progress=False)
-        drawings = [
-            d for d in scan_folder(Path(folder), verify="header", progress=False).drawings if d.split == "train"
-        ]
-        crops = Illustrations(drawings, pairs, config.model.resolution, 0, "draft")
-        batch = default_collate([crops[0, index % len(drawings)] for index in range(count)])
-    return PairSynthesizer(pairs, config.model.hint_spread)(batch)

@@ -16,11 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
-from benchmarks.training import _BareLoop, _config, _data, _module, _to
-from datamodules.prepare.openmoji import openmoji_set
-from datamodules.prepare.rendering import render_set
+from benchmarks.stopwatch import show
+from benchmarks.training import DEVICE, BareLoop, draft_stage, few_pairs, named
 from lightning_modules.loggers.jsonl import JsonlLogger
 from lightning_modules.loggers.wandb import WandbLogger
 
@@ -40,14 +37,9 @@ def measure() -> dict[str, float]:
         one core the mirror takes while training; `once_cpu_s`: seconds of processor time, on any core, the mirror takes
         once a stage to start, to ask, to turn to an offline run and to end; `step_s`.
     """
-    config = _config("demo")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    config = named("demo")
     with tempfile.TemporaryDirectory() as folder, _silent_server():
-        render_set(folder, openmoji_set(limit=16, test_limit=2), test_size=256, progress=False)
-        data = _data(config, Path(folder), batch_size=2)
-        pairs = data.synthesizer(_to(next(iter(data.train_dataloader())), device))
-        loop = _BareLoop(_module(config).to(device))
-        draft = Path(folder) / "run" / "draft"
+        pairs, loop = few_pairs(config, 2), BareLoop(draft_stage(config).to(DEVICE))
         once = _cpu_seconds_of(_tracker(Path(folder) / "once" / "draft"), lambda: None)
         draft = Path(folder) / "run" / "draft"
         record, tracker = JsonlLogger(draft / "metrics.jsonl"), _tracker(draft)
@@ -118,5 +110,4 @@ def _tracker(draft: Path) -> WandbLogger:
 
 
 if __name__ == "__main__":
-    for name, figure in measure().items():
-        print(f"{name:14} {figure:8.4f}")
+    show(measure())

@@ -5,15 +5,15 @@ Ratios within one process: absolute times belong to the machine.
 
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
+from benchmarks.stopwatch import seconds_of, show
 from datamodules.datamodule import LineArtDataModule
 from datamodules.prepare.openmoji import openmoji_set
 from datamodules.prepare.rendering import render_set
@@ -22,9 +22,11 @@ from lightning_modules.stages.draft import DraftGAN
 from linecolor import losses
 from linecolor.experiment.composition import compose_training
 from linecolor.experiment.config import RunConfig
+from linecolor.experiment.preflight.meter import now
 from linecolor.experiment.stage import build_stage
 from linecolor.samples import LineArtBatch
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ROUNDS = 5
 
 
@@ -36,17 +38,12 @@ def measure(experiment: str = "demo", batch_size: int | None = None) -> dict[str
         over the same networks and losses in a bare loop (bar: 1.10); `loader_ratio`: images a second that one worker
         decodes and crops over those that training consumes (bar: 1); and the seconds behind them.
     """
-    config = _config(experiment)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with tempfile.TemporaryDirectory() as folder:
-        render_set(folder, openmoji_set(limit=48, test_limit=2), test_size=256, progress=False)
-        data = _data(config, Path(folder), batch_size)
-        batch = next(iter(data.train_dataloader()))
-        batch = _to(batch, device)
+    config = named(experiment)
+    with openmoji_data(config, batch_size or config.stages["draft"].batch_size, drawings=48) as data:
+        batch = first_batch(data)
         pairs = data.synthesizer(batch)
         synthesis, ours, bare = [], [], []
-        data.synthesizer(batch)
-        module, loop = _module(config).to(device), _BareLoop(_module(config).to(device))
+        module, loop = draft_stage(config).to(DEVICE), BareLoop(draft_stage(config).to(DEVICE))
         loop.step(pairs)
         loop.steps = 0
         # A round is one cycle of the content loss, which not every step of a small model has; a step's time is the mean
@@ -54,8 +51,8 @@ def measure(experiment: str = "demo", batch_size: int | None = None) -> dict[str
         # all three alike.
         cycle = module.content_loss_interval
         for _ in range(ROUNDS):
-            synthesis += _times(lambda: data.synthesizer(batch), cycle)
-            bare.append(statistics.mean(_times(lambda: loop.step(pairs), cycle)))
+            synthesis += seconds_of(lambda: data.synthesizer(batch), cycle)
+            bare.append(statistics.mean(seconds_of(lambda: loop.step(pairs), cycle)))
             ours.append(statistics.mean(_lightning_steps(module, pairs, cycle)))
         loader = _loader_seconds(data) / data.batch_size
     step = statistics.median(ours)
@@ -71,7 +68,7 @@ def measure(experiment: str = "demo", batch_size: int | None = None) -> dict[str
     }
 
 
-class _BareLoop:
+class BareLoop:
     """The same two networks and three losses, stepped by hand."""
 
     def __init__(self, module: DraftGAN) -> None:
@@ -81,6 +78,7 @@ class _BareLoop:
         self.steps = 0
 
     def step(self, batch: LineArtBatch) -> None:
+        """One step of both networks."""
         module = self.module
         fake = module.generator(batch.draft_line, batch.hint, batch.propagated_hints)
         module.discriminator.requires_grad_(False)
@@ -105,30 +103,16 @@ class _StepTimes(L.Callback):
         self.seconds: list[float] = []
 
     def on_train_batch_start(self, *_: Any) -> None:
-        _wait()
-        self._started = time.perf_counter()
+        self._started = now()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        _wait()
-        self.seconds.append(time.perf_counter() - self._started)
+        self.seconds.append(now() - self._started)
 
 
 def _lightning_steps(module: DraftGAN, pairs: LineArtBatch, steps: int) -> list[float]:
     times = _StepTimes()
-    trainer = L.Trainer(
-        accelerator="auto",
-        devices=1,
-        max_epochs=1,
-        logger=False,
-        callbacks=[times],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        barebones=False,
-        log_every_n_steps=1,
-    )
     module.steps = module.content_loss_interval - 1  # one step to warm up, then a whole cycle
-    trainer.fit(module, DataLoader([pairs] * (steps + 1), batch_size=None))  # type: ignore[arg-type]
+    fit(module, [pairs] * (steps + 1), times, accelerator="auto", devices=1, log_every_n_steps=1)
     return times.seconds[1:]
 
 
@@ -137,54 +121,56 @@ def _loader_seconds(data: LineArtDataModule) -> float:
     batches: Iterator[Any] = iter(data.train_dataloader())
     for _ in range(6):  # what was fetched ahead while the worker started
         next(batches)
-    started = time.perf_counter()
-    count = 20
-    for _ in range(count):
-        next(batches)
-    return (time.perf_counter() - started) / count
+    return statistics.mean(seconds_of(lambda: next(batches), 20))
 
 
-def _config(experiment: str) -> RunConfig:
+def fit(module: L.LightningModule, batches: Sequence[LineArtBatch], callback: L.Callback, **settings: Any) -> L.Trainer:
+    """Train on these batches with a trainer that does nothing else."""
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    trainer = L.Trainer(max_epochs=1, callbacks=[callback], **quiet, **settings)
+    trainer.fit(module, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
+    return trainer
+
+
+def named(experiment: str) -> RunConfig:
+    """An experiment's configuration."""
     return RunConfig.from_hydra(compose_training([f"experiment={experiment}", "data.root=unused"]))
 
 
-def _data(config: RunConfig, folder: Path, batch_size: int | None) -> LineArtDataModule:
-    return LineArtDataModule(
-        scan_folder(folder, verify="header", progress=False).drawings,
-        config.pairs,
-        config.model.resolution,
-        config.model.hint_spread,
-        "draft",
-        batch_size or config.stages["draft"].batch_size,
-        steps=1000,
-        seed=0,
-        workers=1,
-        validation_drawings=0,
-    )
+@contextmanager
+def openmoji_data(config: RunConfig, batch_size: int, drawings: int = 16) -> Iterator[LineArtDataModule]:
+    """The draft stage's data of a few OpenMoji drawings, loaded by one worker."""
+    with tempfile.TemporaryDirectory() as folder:
+        render_set(folder, openmoji_set(limit=drawings, test_limit=2), test_size=256, progress=False)
+        yield LineArtDataModule(
+            scan_folder(folder, verify="header", progress=False).drawings,
+            config.pairs,
+            config.model.resolution,
+            config.model.hint_spread,
+            batch_size=batch_size,
+            workers=1,
+            validation_drawings=0,
+        )
 
 
-def _module(config: RunConfig) -> DraftGAN:
+def first_batch(data: LineArtDataModule) -> dict[str, Any]:
+    """What the loader gives first, on the device."""
+    return L.fabric.utilities.move_data_to_device(next(iter(data.train_dataloader())), DEVICE)
+
+
+def few_pairs(config: RunConfig, count: int) -> LineArtBatch:
+    """A batch of so many pairs, on the device."""
+    with openmoji_data(config, count) as data:
+        return data.synthesizer(first_batch(data))
+
+
+def draft_stage(config: RunConfig) -> DraftGAN:
+    """The draft stage, new."""
     torch.manual_seed(0)
     module = build_stage("draft", config, {})
     assert isinstance(module, DraftGAN)
     return module
 
 
-def _times(work: Callable[[], object], repeats: int) -> list[float]:
-    seconds = []
-    for _ in range(repeats):
-        _wait()
-        started = time.perf_counter()
-        work()
-        _wait()
-        seconds.append(time.perf_counter() - started)
-    return seconds
-
-
-def _to(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    return L.fabric.utilities.move_data_to_device(batch, device)
-
-
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+if __name__ == "__main__":
+    show(measure())

@@ -23,7 +23,7 @@ class LineMethod:
     Attributes:
         code: number of the method in a recipe; no two methods share one, nor `REAL_CODE`.
         draw: colour (H, W, 3) uint8 RGB, and the parameter if there is one -> line (H, W) uint8, paper = 255.
-        batch: path of the same for batches on any device, (B, 3, H, W) -> (B, 1, H, W), both uint8; a test holds the two
+        batch: path of the same for batches on any device, (B, 3, H, W) -> (B, 1, H, W), both uint8; a test holds both
             together. Empty where there is none: a GPU then waits while `draw` takes picture by picture.
         parameter: the list of `pairs.line` from which each sample draws a value; empty for none.
         held_out: the parameters that held-out drawings are drawn with; None for a method that draws none of them.
