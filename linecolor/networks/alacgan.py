@@ -1,5 +1,6 @@
 """AlacGAN (Ci et al. 2018), the "Base" of the paper's Table 2: generator, critic and local features."""
 
+from functools import partial
 from typing import Literal, get_args
 
 import torch
@@ -7,70 +8,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linecolor.hints.torch_hints import halve
-from linecolor.networks.features import FrozenFeatures, VGG16Relu22
-from linecolor.networks.resnext import LEAKY_SLOPE
+from linecolor.networks.features import VGG16Relu22
+from linecolor.networks.resnext import LEAKY_SLOPE, ResNeXtBlock, convolution
 
 LocalFeatureName = Literal["none", "vgg", "illustration2vec"]
-LOCAL_CHANNELS: dict[str, int] = {"none": 0, "vgg": 128, "illustration2vec": 512}
+LOCAL_CHANNELS: dict[str, int] = {"none": 0, "vgg": VGG16Relu22.num_features, "illustration2vec": 512}
 """Channels of the local features. Illustration2Vec's weights are not available; its size serves to count parameters."""
 
 DILATIONS_WIDE = (1, 1, 2, 2, 4, 4, 2, 1)
 DILATIONS_LAST = (1, 2, 4, 2, 1)
 
 
-class LocalFeatures(FrozenFeatures):
-    """Features of the line that both networks get: relu2_2 of VGG16 in Illustration2Vec's place.
-
-    The line is halved, goes through VGG16 and is max-pooled to a sixteenth, where Illustration2Vec's fourth level
-    lies. Frozen; neither in `parameters()` nor in `state_dict()`.
-    """
-
-    num_features = LOCAL_CHANNELS["vgg"]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.vgg = VGG16Relu22()
-        self.eval()
-
-    @torch.no_grad()
-    def forward(self, line: Tensor) -> Tensor:
-        """(B, 1, S, S) in [-1, 1] -> (B, 128, S/16, S/16)."""
-        halved = F.avg_pool2d(line, 2).expand(-1, 3, -1, -1)
-        return F.max_pool2d(self.vgg(halved), 4)
-
-
-class DilatedResNeXtBlock(nn.Module):
-    """1x1 to half the channels, grouped 3x3 with dilation, 1x1 back, added to the input; no bias, no normalisation.
-
-    With stride 2 the grouped convolution is 4x4 and the input is averaged 2x2.
-
-    Args:
-        channels: channels in and out.
-        cardinality: groups of the inner convolution.
-        dilation: of the 3x3 convolution.
-        stride: 1 or 2.
-    """
-
-    def __init__(self, channels: int, cardinality: int, dilation: int = 1, stride: int = 1) -> None:
-        super().__init__()
-        inner = channels // 2
-        if inner % cardinality:
-            raise ValueError(
-                f"cardinality {cardinality} does not divide {inner}, half of {channels} channels: lower the network's "
-                "cardinality or raise its width"
-            )
-        self.reduce = nn.Conv2d(channels, inner, 1, bias=False)
-        self.grouped = nn.Conv2d(
-            inner, inner, 2 + stride, stride, padding=dilation, dilation=dilation, groups=cardinality, bias=False
-        )
-        self.expand = nn.Conv2d(inner, channels, 1, bias=False)
-        self.shortcut = nn.Identity() if stride == 1 else nn.AvgPool2d(2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H / stride, W / stride)."""
-        inner = F.leaky_relu(self.reduce(x), LEAKY_SLOPE)
-        inner = F.leaky_relu(self.grouped(inner), LEAKY_SLOPE)
-        return self.shortcut(x) + self.expand(inner)
+_biased = partial(convolution, bias=True)
 
 
 class AlacGenerator(nn.Module):
@@ -93,23 +42,30 @@ class AlacGenerator(nn.Module):
         super().__init__()
         self.local_channels = _local_channels(local_features)
         # Hidden in a tuple: frozen weights are no part of a checkpoint.
-        self._local = (LocalFeatures() if local_features == "vgg" else None,)
-        self.hint = _convolution(4, width, kernel=7)
-        self.line_0 = _convolution(1, width // 2, kernel=3)
-        self.line_1 = _convolution(width // 2, width, kernel=4, stride=2)
-        self.line_2 = _convolution(width, 2 * width, kernel=4, stride=2)
-        self.joined_3 = _convolution(3 * width, 4 * width, kernel=4, stride=2)
-        self.joined_4 = _convolution(4 * width, 8 * width, kernel=4, stride=2)
+        self._vgg = (VGG16Relu22() if local_features == "vgg" else None,)
+        self.hint = _biased(4, width, kernel=7)
+        self.line_0 = _biased(1, width // 2, kernel=3)
+        self.line_1 = _biased(width // 2, width, kernel=4, stride=2)
+        self.line_2 = _biased(width, 2 * width, kernel=4, stride=2)
+        self.joined_3 = _biased(3 * width, 4 * width, kernel=4, stride=2)
+        self.joined_4 = _biased(4 * width, 8 * width, kernel=4, stride=2)
         self.up_4 = _tunnel(8 * width + self.local_channels, 8 * width, cardinality, (1,) * deep_blocks)
         self.up_3 = _tunnel(8 * width, 4 * width, cardinality, DILATIONS_WIDE)
         self.up_2 = _tunnel(4 * width, 2 * width, cardinality, DILATIONS_WIDE)
         self.up_1 = _tunnel(2 * width, width, max(1, cardinality // 2), DILATIONS_LAST)
         self.to_color = nn.Conv2d(width, 3, 3, padding=1)
 
+    @torch.no_grad()
     def local_features(self, line: Tensor) -> Tensor | None:
-        """Features (B, 128, S/16, S/16) of a line (B, 1, S, S); None where the network was built without."""
-        extractor = self._local[0]
-        return None if extractor is None else extractor(line)
+        """What both networks get of a line (B, 1, S, S): (B, 128, S/16, S/16); None where it was built without.
+
+        relu2_2 of VGG16 in Illustration2Vec's place: of the line halved, max-pooled to a sixteenth, where
+        Illustration2Vec's fourth level lies.
+        """
+        if self._vgg[0] is None:
+            return None
+        halved = F.avg_pool2d(line, 2).expand(-1, 3, -1, -1)
+        return F.max_pool2d(self._vgg[0](halved), 4)
 
     def forward(self, line: Tensor, hint: Tensor, local: Tensor | None = None) -> Tensor:
         """Colour a line drawing.
@@ -139,8 +95,8 @@ class AlacGenerator(nn.Module):
 
     def _apply(self, fn, recurse: bool = True):  # type: ignore[no-untyped-def]  # torch's own signature
         """Follow `.to(device)` although hidden from the module tree."""
-        if self._local[0] is not None:
-            self._local[0]._apply(fn, recurse)
+        if self._vgg[0] is not None:
+            self._vgg[0]._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
 
@@ -162,18 +118,19 @@ class AlacCritic(nn.Module):
                 f"model.resolution={resolution}: the critic of Ci et al. needs 64, 128, 256, 512 or 1024 pixels"
             )
         self.local_channels = _local_channels(local_features)
-        first: list[nn.Module] = [_plain(3, width, 7), _plain(width, width, 4, 2)]
+        first: list[nn.Module] = [convolution(3, width, 7), convolution(width, width, 4, 2)]
         for level, wider in ((1, 2), (2, 4), (4, 4)):
             channels = width * level
-            first += [DilatedResNeXtBlock(channels, cardinality), DilatedResNeXtBlock(channels, cardinality, stride=2)]
+            first += [ResNeXtBlock(channels, cardinality), ResNeXtBlock(channels, cardinality, stride=2)]
             if wider != level:
-                first.append(_plain(channels, width * wider, 1))
+                first.append(convolution(channels, width * wider, 1))
         self.color = nn.Sequential(*first)
         deep = 8 * width
-        second: list[nn.Module] = [_plain(4 * width + self.local_channels, deep, 3)]
+        second: list[nn.Module] = [convolution(4 * width + self.local_channels, deep, 3)]
         for _ in range(halvings):
-            second += [DilatedResNeXtBlock(deep, cardinality), DilatedResNeXtBlock(deep, cardinality, stride=2)]
-        second += [DilatedResNeXtBlock(deep, cardinality), _plain(deep, deep, 4, padding=0)]
+            second += [ResNeXtBlock(deep, cardinality), ResNeXtBlock(deep, cardinality, stride=2)]
+        second.append(ResNeXtBlock(deep, cardinality))
+        second.append(nn.Sequential(nn.Conv2d(deep, deep, 4, bias=False), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)))
         self.joined = nn.Sequential(*second)
         self.score = nn.Linear(deep, 1)
 
@@ -199,22 +156,10 @@ def _joined(x: Tensor, local: Tensor | None, wanted: int) -> Tensor:
     return x if local is None else torch.cat([x, local], dim=1)
 
 
-def _convolution(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    padding = (kernel - stride + 1) // 2
-    return nn.Sequential(nn.Conv2d(before, after, kernel, stride, padding), nn.LeakyReLU(LEAKY_SLOPE, inplace=True))
-
-
-def _plain(before: int, after: int, kernel: int, stride: int = 1, padding: int | None = None) -> nn.Sequential:
-    # Not in place: the gradient penalty differentiates twice.
-    padding = (kernel - stride + 1) // 2 if padding is None else padding
-    return nn.Sequential(nn.Conv2d(before, after, kernel, stride, padding, bias=False), nn.LeakyReLU(LEAKY_SLOPE))
-
-
 def _tunnel(before: int, channels: int, cardinality: int, dilations: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(before, channels, 3, padding=1),
-        nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
-        *(DilatedResNeXtBlock(channels, cardinality, dilation) for dilation in dilations),
+        *_biased(before, channels, 3),
+        *(ResNeXtBlock(channels, cardinality, dilation) for dilation in dilations),
         nn.Conv2d(channels, 2 * channels, 3, padding=1),
         nn.PixelShuffle(2),
         nn.LeakyReLU(LEAKY_SLOPE, inplace=True),

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from linecolor.networks.resnext import LEAKY_SLOPE
+from linecolor.networks.resnext import LEAKY_SLOPE, convolution
 
 
 class Discriminator(nn.Module):
@@ -28,9 +28,9 @@ class Discriminator(nn.Module):
         channels = 3
         for level in range(4):
             wider = width * 2**level
-            layers += [nn.Conv2d(channels, wider, 4, 2, padding=1), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+            layers += convolution(channels, wider, 4, 2, bias=True)
             if level < 3:
-                layers += [nn.Conv2d(wider, wider, 3, 1, padding=1), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+                layers += convolution(wider, wider, 3, bias=True)
             channels = wider
         self.features = nn.Sequential(*layers)
         self.judge = nn.Linear(channels * (resolution // 16) ** 2, 1)

@@ -49,13 +49,10 @@ class EfficientNetLite0Features(FrozenFeatures):
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:
-        """Pooled features of a batch of pictures of any size, squeezed to 224 x 224 (bilinear, antialiased).
+        """Pooled features (B, 1280) of pictures of any size, squeezed to 224 x 224 (bilinear, antialiased).
 
         Args:
             image: (B, 3, H, W) RGB, uint8 in [0, 255] or float in [0, 1].
-
-        Returns:
-            (B, 1280) float.
 
         Raises:
             ValueError: the input is neither of the two.

@@ -18,12 +18,7 @@ from torch import Tensor, nn
 VGG16_CHECKPOINT = "vgg16-397923af.pth"
 
 # torchvision numbers the layers of VGG16's `features`; conv1_1, conv1_2, conv2_1 and conv2_2 are these.
-TORCHVISION_LAYERS = {
-    "conv1_1": "features.0",
-    "conv1_2": "features.2",
-    "conv2_1": "features.5",
-    "conv2_2": "features.7",
-}
+TORCHVISION_LAYERS = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7}
 VGG16_SHAPES = {"conv1_1": (64, 3), "conv1_2": (64, 64), "conv2_1": (128, 64), "conv2_2": (128, 128)}
 
 
@@ -82,13 +77,7 @@ class VGG16Relu22(FrozenFeatures):
         self.eval()
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features of a batch of pictures.
-
-        Args:
-            image: (B, 3, H, W) float, RGB in [-1, 1], H and W at least 2.
-
-        Returns:
-            (B, 128, H // 2, W // 2), non-negative.
+        """(B, 3, H, W) float RGB in [-1, 1], H and W at least 2 -> (B, 128, H // 2, W // 2), non-negative.
 
         Raises:
             ValueError: the input is not a float batch of three-channel pictures.
@@ -136,7 +125,7 @@ def _torchvision_vgg16() -> tuple[dict[str, Tensor], str]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         # Cloned, so that the other 138 million weights of the file are freed.
         tensors = {
-            f"{name}.{kind}": state[f"{layer}.{kind}"].clone()
+            f"{name}.{kind}": state[f"features.{layer}.{kind}"].clone()
             for name, layer in TORCHVISION_LAYERS.items()
             for kind in ("weight", "bias")
         }

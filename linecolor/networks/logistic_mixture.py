@@ -70,7 +70,10 @@ def log_likelihood(parameters: Tensor, colors: Tensor) -> Tensor:
         ValueError: P does not fit C.
     """
     batch, channels, height, width = colors.shape
-    mixtures = _mixtures(parameters.shape[1], channels)
+    each = parameters_of(channels, 1)
+    mixtures, rest = divmod(parameters.shape[1], each)
+    if rest or not mixtures:
+        raise ValueError(f"{parameters.shape[1]} parameters a pixel: {channels} channels need a multiple of {each}")
     precision = torch.promote_types(parameters.dtype, torch.float32)
     rows = parameters.to(precision).view(batch, -1, mixtures, height, width)
     logits, means, log_scales, coefficients = _split(rows, channels)
@@ -89,14 +92,9 @@ def log_likelihood(parameters: Tensor, colors: Tensor) -> Tensor:
 
 
 def negative_log_likelihood(parameters: Tensor, colors: Tensor) -> Tensor:
-    """The mean over all values in bits per channel value ("bits/dim"); a uniform guess costs 8.
+    """The mean over all values in bits per channel value ("bits/dim"), 0 or more; a uniform guess costs 8.
 
-    Args:
-        parameters: (B, P, h, w).
-        colors: (B, C, h, w) in [-1, 1], on the levels of `quantise`.
-
-    Returns:
-        A scalar, 0 or more.
+    Arguments as of `log_likelihood`.
     """
     return -log_likelihood(parameters, colors).mean() / (colors.shape[1] * math.log(2))
 
@@ -167,10 +165,3 @@ def _log_one_minus_exp(width: Tensor, log_width: Tensor) -> Tensor:
     exact = torch.log(-torch.expm1(-width.clamp(min=FEW)))
     series = log_width - width / 2 + width.square() / 24
     return torch.where(width > FEW, exact, series)
-
-
-def _mixtures(numbers: int, channels: int) -> int:
-    each = parameters_of(channels, 1)
-    if numbers % each or not numbers:
-        raise ValueError(f"{numbers} parameters a pixel: {channels} channels need a multiple of {each}")
-    return numbers // each

@@ -1,6 +1,6 @@
 """The low-resolution colorizer of Kang et al. 2017: PixColor's networks with PixelCNN++'s mixture, on an outline."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -53,7 +53,7 @@ class LowResolutionColorizer(nn.Module):
         grid: int,
     ) -> None:
         super().__init__()
-        if channels not in get_args(ColorSpace):
+        if channels not in CHANNELS:
             raise ValueError(f"channels={channels!r} is unknown: use rgb or chroma")
         if grid < 1:
             raise ValueError(f"grid={grid}: the short side needs at least one cell; 28 as published")
@@ -79,28 +79,25 @@ class LowResolutionColorizer(nn.Module):
         return min(rows, most), min(columns, most)
 
     def condition(self, line: Tensor) -> Tensor:
-        """The condition of the PixelCNN.
+        """The condition (B, features, h, w) of the PixelCNN, h and w by `cells`.
 
         Args:
             line: (B, 1, H, W) in [-1, 1], paper = 1; any size. Brought to 8 pixels a cell here.
-
-        Returns:
-            (B, features, h, w), h and w by `cells`.
         """
         h, w = self.cells(*line.shape[-2:])
-        resized = _resized(line, STRIDE * h, STRIDE * w)
+        resized = line
+        if line.shape[-2:] != (STRIDE * h, STRIDE * w):
+            size = (STRIDE * h, STRIDE * w)
+            resized = F.interpolate(line, size=size, mode="bilinear", align_corners=False, antialias=True)
         seen = self.conditioning(resized)
         return self.adaptation(torch.cat([seen, F.avg_pool2d(resized, STRIDE).to(seen.dtype)], dim=1))
 
     def forward(self, line: Tensor, colors: Tensor) -> Tensor:
-        """The mixture of every cell, given the drawing and the cells before it.
+        """The mixture (B, P, h, w) of every cell for `logistic_mixture`, given the drawing and the cells before it.
 
         Args:
             line: (B, 1, H, W) in [-1, 1], paper = 1.
             colors: (B, 3, h, w) RGB in [-1, 1], h and w by `cells`; taken at its 8-bit levels.
-
-        Returns:
-            (B, P, h, w), for `logistic_mixture`.
         """
         return self.pixelcnn(self.encode(colors), self.condition(line))
 
@@ -114,12 +111,7 @@ class LowResolutionColorizer(nn.Module):
         return F.interpolate(color, size=self.cells(*color.shape[-2:]), mode="area")
 
     @torch.no_grad()
-    def sample(
-        self,
-        line: Tensor,
-        uniforms: Tensor,
-        temperature: float = 1.0,
-    ) -> Tensor:
+    def sample(self, line: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
         """Draw colours for a drawing; for use in `eval()`, where BatchNorm goes by its running averages.
 
         Args:
@@ -169,9 +161,3 @@ def rgb_of(luma: Tensor, chroma: Tensor) -> Tensor:
     red, blue = y + (2 - 2 * RED_LUMA) * cr, y + (2 - 2 * BLUE_LUMA) * cb
     green = (y - RED_LUMA * red - BLUE_LUMA * blue) / GREEN_LUMA
     return torch.stack([red, green, blue], dim=1).clamp(-1, 1)
-
-
-def _resized(picture: Tensor, height: int, width: int) -> Tensor:
-    if picture.shape[-2:] == (height, width):
-        return picture
-    return F.interpolate(picture, size=(height, width), mode="bilinear", align_corners=False, antialias=True)

@@ -116,12 +116,7 @@ class PixelCNN(nn.Module):
             return self.to_parameters(x.to(precision))
 
     @torch.no_grad()
-    def sample(
-        self,
-        condition: Tensor,
-        uniforms: Tensor,
-        temperature: float = 1.0,
-    ) -> Tensor:
+    def sample(self, condition: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
         """Draw pictures pixel by pixel, each activation computed once.
 
         Args:
@@ -135,8 +130,10 @@ class PixelCNN(nn.Module):
         Raises:
             ValueError: the uniforms do not fit the condition, or the temperature is negative.
         """
-        self._check(condition, uniforms)
-        height, width = condition.shape[-2:]
+        batch, _, height, width = condition.shape
+        expected = (batch, self.mixtures + self.channels, height, width)
+        if uniforms.shape != expected:
+            raise ValueError(f"uniforms are {tuple(uniforms.shape)}; this condition and network need {expected}")
         noise = logistic_mixture.noise(uniforms.permute(2, 3, 0, 1), self.channels, temperature)  # (h, w, B, M + C)
         with torch.autocast(condition.device.type, enabled=False):
             cache = ActivationCache(self, condition)
@@ -145,12 +142,6 @@ class PixelCNN(nn.Module):
                 for x in range(width):
                     cache.put(x, logistic_mixture.draw(cache.parameters(x), noise[y, x], self.channels))
         return cache.colors
-
-    def _check(self, condition: Tensor, uniforms: Tensor) -> None:
-        batch, _, height, width = condition.shape
-        expected = (batch, self.mixtures + self.channels, height, width)
-        if uniforms.shape != expected:
-            raise ValueError(f"uniforms are {tuple(uniforms.shape)}; this condition and network need {expected}")
 
 
 class ActivationCache:

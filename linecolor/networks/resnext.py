@@ -7,18 +7,29 @@ LEAKY_SLOPE = 0.2
 """Slope of every LeakyReLU (Lee & Lee 2020, section 3.2; Isola et al. 2017, section 6.1)."""
 
 
+def convolution(before: int, after: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Sequential:
+    """A convolution and LeakyReLU: (B, before, H, W) -> (B, after, H / stride, W / stride)."""
+    padding = (kernel - stride + 1) // 2
+    return nn.Sequential(
+        nn.Conv2d(before, after, kernel, stride, padding, bias=bias), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+    )
+
+
 class ResNeXtBlock(nn.Module):
     """Aggregated residual transformation without normalisation (Ci et al. 2018; Lee & Lee 2020, section 3.2).
 
     1x1 to half the channels, grouped 3x3, 1x1 back, added to the input. No bias, no activation after the
-    addition: normalisation and clipping would narrow the range of the colours.
+    addition: normalisation and clipping would narrow the range of the colours. With stride 2 the grouped convolution is
+    4x4 and the input is averaged 2x2.
 
     Args:
         channels: channels in and out; even.
         cardinality: groups of the 3x3 convolution; must divide `channels // 2`.
+        dilation: of the 3x3 convolution.
+        stride: 1 or 2.
     """
 
-    def __init__(self, channels: int, cardinality: int) -> None:
+    def __init__(self, channels: int, cardinality: int, dilation: int = 1, stride: int = 1) -> None:
         super().__init__()
         inner = channels // 2
         if channels % 2 or inner % cardinality:
@@ -27,14 +38,15 @@ class ResNeXtBlock(nn.Module):
                 "lower the network's cardinality or raise its width"
             )
         self.reduce = nn.Conv2d(channels, inner, 1, bias=False)
-        self.grouped = nn.Conv2d(inner, inner, 3, padding=1, groups=cardinality, bias=False)
+        self.grouped = nn.Conv2d(inner, inner, 2 + stride, stride, dilation, dilation, cardinality, bias=False)
         self.expand = nn.Conv2d(inner, channels, 1, bias=False)
         self.activation = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+        self.shortcut = nn.Identity() if stride == 1 else nn.AvgPool2d(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
+        """(B, C, H, W) -> (B, C, H / stride, W / stride)."""
         inner = self.activation(self.reduce(x))
-        return x + self.expand(self.activation(self.grouped(inner)))
+        return self.shortcut(x) + self.expand(self.activation(self.grouped(inner)))
 
 
 class UpBlock(nn.Module):

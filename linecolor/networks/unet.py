@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from linecolor.networks.resnext import LEAKY_SLOPE, ResNeXtBlock, UpBlock, icnr_
+from linecolor.networks.resnext import LEAKY_SLOPE, ResNeXtBlock, UpBlock, convolution, icnr_
 
 
 class ResNeXtUNet(nn.Module):
@@ -42,13 +42,13 @@ class ResNeXtUNet(nn.Module):
         self.in_channels = in_channels
         self.multiple = 2**levels
         self.residual = residual
-        self.stem = _convolution(in_channels, width, kernel=3, stride=1)
+        self.stem = convolution(in_channels, width, kernel=3)
         self.down = nn.ModuleList()
         self.refine = nn.ModuleList()
         for level in range(levels):
             channels = width * 2**level
-            self.down.append(_convolution(channels, 2 * channels, kernel=4, stride=2))
-            self.refine.append(_convolution(2 * channels, 2 * channels, kernel=3, stride=1))
+            self.down.append(convolution(channels, 2 * channels, kernel=4, stride=2))
+            self.refine.append(convolution(2 * channels, 2 * channels, kernel=3))
         ups = [
             # Each decoder sees 2C channels: at the bottom the two layers of the deepest level, elsewhere the
             # encoder's C and the C that the decoder below shuffled up.
@@ -56,7 +56,7 @@ class ResNeXtUNet(nn.Module):
             for level in range(levels, 0, -1)
         ]
         self.up = nn.ModuleList(ups)
-        self.last = _convolution(width, width, kernel=3, stride=1)
+        self.last = convolution(width, width, kernel=3)
         self.to_color = nn.Conv2d(2 * width, 3, 3, padding=1, bias=False)
         self._initialise(ups)
 
@@ -86,11 +86,9 @@ class ResNeXtUNet(nn.Module):
         Returns:
             (B, 3, H, W) RGB in [-1, 1].
         """
-        x = torch.cat(inputs, dim=1)
-        first = self.stem(x)
+        x = first = self.stem(torch.cat(inputs, dim=1))
         # The deepest level passes on both of its layers, the others only their second (figure 3).
         skips = []
-        x = first
         for down, refine in zip(self.down, self.refine, strict=True):
             halved = down(x)
             x = refine(halved)
@@ -108,10 +106,3 @@ class ResNeXtUNet(nn.Module):
         corrected = inputs[-1] + 2 * color
         # The gradient passes as if nothing were cut off: a pixel that overshot could otherwise never come back.
         return corrected + (corrected.clamp(-1, 1) - corrected).detach()
-
-
-def _convolution(in_channels: int, out_channels: int, kernel: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel, stride, padding=1, bias=False),
-        nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
-    )

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from linecolor.hints.torch_hints import halve
-from linecolor.networks.alacgan import AlacCritic, AlacGenerator, DilatedResNeXtBlock
+from linecolor.networks.alacgan import AlacCritic, AlacGenerator
 from linecolor.networks.pix2pix import PatchDiscriminator, Pix2PixUNet
+from linecolor.networks.resnext import ResNeXtBlock
 
 
 def parameters(network: nn.Module) -> int:
@@ -81,7 +82,7 @@ def test_alacgans_layers_have_their_published_sizes():
     assert [seen[name] for name in names] == [
         (32, 512), (64, 256), (128, 128), (64, 128), (256, 64), (512, 32), (256, 64), (128, 128), (64, 256), (32, 512),
     ]  # fmt: skip
-    blocks = [[m for m in getattr(network, f"up_{n}") if isinstance(m, DilatedResNeXtBlock)] for n in (4, 3, 2, 1)]
+    blocks = [[m for m in getattr(network, f"up_{n}") if isinstance(m, ResNeXtBlock)] for n in (4, 3, 2, 1)]
     assert [len(stack) for stack in blocks] == [20, 8, 8, 5]
     assert [block.grouped.dilation[0] for block in blocks[1]] == [1, 1, 2, 2, 4, 4, 2, 1]
     assert [block.grouped.dilation[0] for block in blocks[3]] == [1, 2, 4, 2, 1]
