@@ -18,7 +18,6 @@ from linecolor.images import write_atomically
 from linecolor.onnx.card import OnnxCard, Precision
 from linecolor.onnx.half_precision import HalfPrecision, convolution_levels
 from linecolor.onnx.onnx_colorizer import start_session
-from linecolor.onnx.sample_inputs import sample_inputs, training_size
 from linecolor.onnx.tracing import models_of
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import find_bundle, load_bundle
@@ -130,7 +129,7 @@ def _half_parts(parts: Sequence[Part], resolution: int) -> list[Part]:
     Raises:
         ValueError: if it allows none.
     """
-    inputs = {part.name: sample_inputs(part, training_size(part, resolution), torch.Generator()) for part in parts}
+    inputs = {part.name: _sample_inputs(part, _training_size(part, resolution), torch.Generator()) for part in parts}
     levels = {part.name: convolution_levels(part.network, inputs[part.name]) for part in parts if not part.joins}
     coarsest = max(max(of_part.values()) for of_part in levels.values())
     smallest = math.inf
@@ -177,6 +176,28 @@ def _with_card(model: "ModelProto", card: OnnxCard, path: Path) -> bytes:
         raise ValueError(f"{path}: has 2 GiB or more, which no ONNX file holds; use --half ({error})") from None
 
 
+def _training_size(part: Part, resolution: int) -> tuple[int, int, int]:
+    """Batch, height and width, in multiples, of a page at the resolution of training."""
+    side = -(-resolution // part.multiple)
+    return 1, side, side + 1
+
+
+def _sample_inputs(part: Part, size: tuple[int, int, int], random: torch.Generator) -> list[Tensor]:
+    """Inputs as a page gives them: mostly paper, some ink, a few hints."""
+    inputs = []
+    for name, shape in zip(part.inputs, part.input_shapes(size)):
+        x = torch.rand(shape, generator=random) * 2 - 1
+        rare = torch.rand(shape[0], 1, *shape[2:], generator=random) < 0.1
+        if name in ("line", "draft_input"):
+            x[:, :1] = torch.where(rare, x[:, :1], 1.0)
+        if name in ("hint", "draft_input"):
+            first = 0 if name == "hint" else 1
+            x[:, first : first + 4] *= rare
+            x[:, first + 3 : first + 4] = rare.float()
+        inputs.append(x)
+    return inputs
+
+
 def _compared(part: Part, data: bytes, path: Path, precision: Precision, resolution: int) -> float:
     """The largest difference from PyTorch in float32 on inputs of several sizes.
 
@@ -189,8 +210,8 @@ def _compared(part: Part, data: bytes, path: Path, precision: Precision, resolut
     if precision == "float16":
         sessions.append(start_session(path, data, threads, optimised=False))
     worst = 0.0
-    for seed, size in enumerate((*COMPARED_SIZES, training_size(part, resolution))):
-        inputs = sample_inputs(part, size, torch.Generator().manual_seed(seed))
+    for seed, size in enumerate((*COMPARED_SIZES, _training_size(part, resolution))):
+        inputs = _sample_inputs(part, size, torch.Generator().manual_seed(seed))
         with torch.no_grad():
             expected = _as_tuple(part.network(*inputs))
         arrays = dict(zip(part.inputs, (x.numpy() for x in inputs)))

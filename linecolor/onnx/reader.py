@@ -5,6 +5,7 @@ needs neither, so such files are refused. An ONNX file is one Protocol Buffers m
 numbered in https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,22 @@ MAX_NODES, MAX_FIELDS = 100_000, 500_000
 MAX_ENTRIES = 100
 MAX_ENTRY_BYTES = 100_000
 
-# Field numbers of onnx.proto.
-_MODEL = {"graph": 7, "metadata_props": 14, "training_info": 20, "functions": 25}
-_GRAPH = {"node": 1, "initializer": 5, "sparse_initializer": 15}
-_NODE = {"attribute": 5}
-_ATTRIBUTE = {"tensor": 5, "graph": 6, "tensors": 10, "graphs": 11, "sparse_tensor": 22, "sparse_tensors": 23}
-_TENSOR = {"external_data": 13, "data_location": 14}
-_ENTRY = {"key": 1, "value": 2}
+_FUNCTIONS = "holds functions of its own, which no colouring network has"
+_LOOPS = "holds loops or branches, which no colouring network has"
+_SPARSE = "holds sparse weights, which no colouring network has"
+_EXTERNAL = "keeps its weights in other files (external data)"
+
+# Field numbers of onnx.proto, by part: which part is in the field, or why a model that has it is refused.
+_PARTS = {
+    "model": {7: "graph", 20: _FUNCTIONS, 25: _FUNCTIONS},  # training_info, functions
+    "graph": {1: "node", 5: "tensor", 15: _SPARSE},  # initializer, sparse_initializer
+    "node": {5: "attribute"},
+    # tensor, graph, tensors, graphs, sparse_tensor, sparse_tensors
+    "attribute": {5: "tensor", 6: _LOOPS, 10: "tensor", 11: _LOOPS, 22: _SPARSE, 23: _SPARSE},
+    "tensor": {13: _EXTERNAL, 14: _EXTERNAL},  # external_data, data_location
+}
+_METADATA_PROPS, _DATA_LOCATION = 14, 14
+_KEY, _TEXT = 1, 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -68,62 +78,39 @@ class _Refused(Exception):
 
 
 def _check_model(model: memoryview) -> dict[str, str]:
+    graphs = _check("model", model)["graph"]
+    if graphs != 1:
+        raise ValueError("it holds no network" if not graphs else f"it holds {graphs} networks")
     metadata: dict[str, str] = {}
-    graphs = 0
     for field, value in _fields(model):
-        if field == _MODEL["graph"]:
-            graphs += 1
-            _check_graph(_message(value))
-        elif field == _MODEL["metadata_props"]:
+        if field == _METADATA_PROPS:
             key, text = _entry(_message(value))
             metadata[key] = text
             if len(metadata) > MAX_ENTRIES:
                 raise _Refused(f"holds more than {MAX_ENTRIES} entries of metadata")
-        elif field in (_MODEL["training_info"], _MODEL["functions"]):
-            raise _Refused("holds functions of its own, which no colouring network has")
-    if graphs != 1:
-        raise ValueError("it holds no network" if not graphs else f"it holds {graphs} networks")
     return metadata
 
 
-def _check_graph(graph: memoryview) -> None:
-    nodes = 0
-    for field, value in _fields(graph):
-        if field == _GRAPH["initializer"]:
-            _check_tensor(_message(value))
-        elif field == _GRAPH["sparse_initializer"]:
-            raise _Refused("holds sparse weights, which no colouring network has")
-        elif field == _GRAPH["node"]:
-            nodes += 1
-            if nodes > MAX_NODES:
+def _check(part: str, message: memoryview) -> Counter[str]:
+    """How many parts of each kind are in this one, all of them checked."""
+    found: Counter[str] = Counter()
+    for field, value in _fields(message):
+        inner = _PARTS[part].get(field)
+        if inner in _PARTS:
+            found[inner] += 1
+            if found["node"] > MAX_NODES:
                 raise _Refused(f"has more than {MAX_NODES:,} operations")
-            _check_node(_message(value))
-
-
-def _check_node(node: memoryview) -> None:
-    for field, value in _fields(node):
-        if field != _NODE["attribute"]:
-            continue
-        for kind, inner in _fields(_message(value)):
-            if kind in (_ATTRIBUTE["tensor"], _ATTRIBUTE["tensors"]):
-                _check_tensor(_message(inner))
-            elif kind in (_ATTRIBUTE["graph"], _ATTRIBUTE["graphs"]):
-                raise _Refused("holds loops or branches, which no colouring network has")
-            elif kind in (_ATTRIBUTE["sparse_tensor"], _ATTRIBUTE["sparse_tensors"]):
-                raise _Refused("holds sparse weights, which no colouring network has")
-
-
-def _check_tensor(tensor: memoryview) -> None:
-    for field, value in _fields(tensor):
-        if field == _TENSOR["external_data"] or (field == _TENSOR["data_location"] and value != 0):
-            raise _Refused("keeps its weights in other files (external data)")
+            _check(inner, _message(value))
+        elif inner and (field, value) != (_DATA_LOCATION, 0):  # 0 is in the file itself
+            raise _Refused(inner)
+    return found
 
 
 def _entry(entry: memoryview) -> tuple[str, str]:
     if len(entry) > MAX_ENTRY_BYTES:
         raise _Refused(f"holds an entry of metadata of {len(entry):,} bytes")
     texts = {field: bytes(_message(value)).decode("utf-8") for field, value in _fields(entry)}
-    return texts.get(_ENTRY["key"], ""), texts.get(_ENTRY["value"], "")
+    return texts.get(_KEY, ""), texts.get(_TEXT, "")
 
 
 def _message(value: int | memoryview) -> memoryview:

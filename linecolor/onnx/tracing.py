@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from linecolor.onnx.sample_inputs import input_shapes
 from linecolor.systems.pipelines import Part
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def _traced(part: Part) -> "ModelProto":
     for _, coarser in part.inputs.values():
         steps = part.multiple // coarser
         shapes.append({0: batch, 2: steps * high if steps > 1 else high, 3: steps * wide if steps > 1 else wide})
-    inputs = tuple(torch.zeros(shape) for shape in input_shapes(part, TRACED))
+    inputs = tuple(torch.zeros(shape) for shape in part.input_shapes(TRACED))
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             network,

@@ -84,31 +84,20 @@ def write_openraster(
         root.set("xres", str(round(notes.dpi[0])))
         root.set("yres", str(round(notes.dpi[1])))
     stack = ET.SubElement(root, "stack")
+    # The standard wants it first and stored as it is: that is how the file is recognised.
+    entries: dict[str, str | bytes] = {"mimetype": "image/openraster"}
+    for place, layer in enumerate(layers):
+        source = f"data/layer{place}.png"
+        about = {"name": layer.name, "src": source, "x": "0", "y": "0", "opacity": "1.0", "composite-op": layer.blend}
+        ET.SubElement(stack, "layer", {**about, "visibility": "visible" if layer.visible else "hidden"})
+        entries[source] = encode_png(layer.picture, notes)
+    entries["stack.xml"] = ET.tostring(root, "utf-8", xml_declaration=True)
+    entries["mergedimage.png"] = encode_png(merged, notes)
+    entries["Thumbnails/thumbnail.png"] = encode_png(_thumbnail(merged))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        # The standard wants it first and stored as it is: that is how the file is recognised.
-        archive.writestr(zipfile.ZipInfo("mimetype"), "image/openraster", zipfile.ZIP_STORED)
-        for place, layer in enumerate(layers):
-            source = f"data/layer{place}.png"
-            ET.SubElement(
-                stack,
-                "layer",
-                {
-                    "name": layer.name,
-                    "src": source,
-                    "x": "0",
-                    "y": "0",
-                    "opacity": "1.0",
-                    "composite-op": layer.blend,
-                    "visibility": "visible" if layer.visible else "hidden",
-                },
-            )
-            archive.writestr(zipfile.ZipInfo(source), encode_png(layer.picture, notes), zipfile.ZIP_STORED)
-        archive.writestr(zipfile.ZipInfo("stack.xml"), ET.tostring(root, "utf-8", xml_declaration=True))
-        archive.writestr(zipfile.ZipInfo("mergedimage.png"), encode_png(merged, notes), zipfile.ZIP_STORED)
-        archive.writestr(
-            zipfile.ZipInfo("Thumbnails/thumbnail.png"), encode_png(_thumbnail(merged)), zipfile.ZIP_STORED
-        )
+        for name, data in entries.items():
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_STORED)
         archive.comment = _SIGNATURE
     write_atomically(path, buffer.getvalue())
 

@@ -28,7 +28,7 @@ PAGE_PIXELS = 1 << 20
 LONGEST_SIDE = 16384
 """Of a page at the networks' size: one of 1 x 5,000 px is not enlarged to a short side of 256."""
 
-_HALF = np.float32(0.5)
+_HALF, _COLOR = np.float32(0.5), ""
 
 
 class PageColorizer(ABC):
@@ -179,29 +179,25 @@ class PageColorizer(ABC):
             np.concatenate([_paper(draft_line)[None], layers.to_network(hint), spread]), self.multiple // 2
         )
         page = _padded(_paper(line)[None], self.multiple)
-        draft = np.zeros((3, *inputs.shape[1:]), np.float32)
-        colorized = np.zeros((3, *page.shape[1:]), np.float32)
+        draft: Channels | None = None
         total = np.zeros((1, *page.shape[1:]), np.float32)
-        extras: dict[str, Channels] = {}
-        drafts = False
+        sums: dict[str, Channels] = {}
         with self.running():
             for rows, columns, weight in self._windows(page.shape[1], page.shape[2]):
                 half_rows, half_columns = (slice(s.start // 2, s.stop // 2) for s in (rows, columns))
                 output = self._color_window(page[:, rows, columns], inputs[:, half_rows, half_columns])
                 if output.draft is not None:
-                    drafts = True
+                    draft = np.zeros((3, *inputs.shape[1:]), np.float32) if draft is None else draft
                     draft[:, half_rows, half_columns] += output.draft * weight[:, ::2, ::2]
-                colorized[:, rows, columns] += output.color * weight
-                for name, picture in output.extras.items():
-                    whole = extras.setdefault(name, np.zeros((len(picture), *page.shape[1:]), np.float32))
+                for name, picture in {_COLOR: output.color, **output.extras}.items():
+                    whole = sums.setdefault(name, np.zeros((len(picture), *page.shape[1:]), np.float32))
                     whole[:, rows, columns] += picture * weight
                 total[:, rows, columns] += weight
-        draft /= total[:, ::2, ::2]
         height, width = line.shape
-        drafted = _levels(draft[:, : height // 2, : width // 2]) if drafts else None
-        levels = {name: _levels((picture / total)[:, :height, :width]) for name, picture in extras.items()}
+        drafted = None if draft is None else _levels((draft / total[:, ::2, ::2])[:, : height // 2, : width // 2])
+        levels = {name: _levels((picture / total)[:, :height, :width]) for name, picture in sums.items()}
         flat = {name: picture[..., 0] if picture.shape[2] == 1 else picture for name, picture in levels.items()}
-        return drafted, _levels((colorized / total)[:, :height, :width]), flat
+        return drafted, flat.pop(_COLOR), flat
 
     def _color_window(self, page: Channels, inputs: Channels) -> NetworkOutput:
         output = self.color_window(page, inputs)

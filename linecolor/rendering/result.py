@@ -1,8 +1,11 @@
 """The result of colouring a page, and the output of the networks for a window of it. NumPy only."""
 
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from linecolor.arrays import Channels, Picture
+from linecolor.arrays import Picture
+
+Array = TypeVar("Array")
 
 
 @dataclass
@@ -30,15 +33,15 @@ class ColorizationResult:
 
 
 @dataclass
-class NetworkOutput:
-    """The output of the networks for a window of a page; all in [-1, 1].
+class NetworkOutput(Generic[Array]):
+    """The output of the networks for a window of a page; all in [-1, 1]. Of a batch each has one dimension more.
 
     Attributes:
         color: (3, h, w) RGB.
         draft: (3, h/2, w/2) RGB, the first of two stages; None of a system without one.
-        extras: further pictures (1 or 3, h, w) by name.
+        extras: further pictures to look at, (1 or 3, h, w), by their titles.
     """
 
-    color: Channels
-    draft: Channels | None = None
-    extras: dict[str, Channels] = field(default_factory=dict)
+    color: Array
+    draft: Array | None = None
+    extras: dict[str, Array] = field(default_factory=dict)

@@ -4,7 +4,6 @@ All pictures are RGB in [-1, 1], masks 1 where they hold; B pages at once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -20,23 +19,6 @@ LOW, DETECTOR, POLISHING, PLAIN = SYSTEMS["comic"].names
 
 BACKGROUND, LOW_COLOR, WITHOUT_BACKGROUND = "background", "low-resolution colour", "without background network"
 """Titles of what there is to see next to the result."""
-
-
-@dataclass
-class ComicColors:
-    """What the networks make of an outline; None where there is no network for it.
-
-    Attributes:
-        low: (B, 3, H, W), the sampled colours, each cell as a square.
-        foreground: (B, 1, H, W) in [0, 1], the probability of foreground.
-        color: (B, 3, H, W), the result of the last network there is.
-        plain: (B, 3, H, W), the result of the polishing network without the background's channels.
-    """
-
-    low: Tensor
-    foreground: Tensor | None
-    color: Tensor
-    plain: Tensor | None
 
 
 def sample(colorizer: nn.Module, line: Tensor, generator: torch.Generator, temperature: float) -> Tensor:
@@ -135,8 +117,11 @@ def color_comic(
     temperature: float,
     with_plain: bool,
     hint: Tensor | None = None,
-) -> ComicColors:
+) -> WindowColors:
     """Colour outlines with the networks that are there.
+
+    The extras are, by their titles: the background found, 1 where it is and else -1; the sampled colours, each cell as
+    a square; the result of the polishing network without the background's channels, if it is not the colour itself.
 
     Args:
         networks: by `LOW`, `DETECTOR`, `POLISHING` and `PLAIN`, the first at least; in evaluation mode.
@@ -151,9 +136,10 @@ def color_comic(
     low = enlarge(cells, size)
     squares = F.interpolate(cells, size=size, mode="nearest")
     if DETECTOR not in networks:
-        return ComicColors(squares, None, low, None)
+        return WindowColors(low, extras={LOW_COLOR: squares})
     foreground = networks[DETECTOR](line)
     mask = background_of(foreground)
+    extras = {BACKGROUND: mask * 2 - 1, LOW_COLOR: squares}
     mean = mean_color(low, mask)
     sampled = low
     if hint is not None:
@@ -165,10 +151,11 @@ def color_comic(
     if PLAIN in networks and (with_plain or POLISHING not in networks):
         empty = torch.zeros_like(mask)
         plain = networks[PLAIN](polishing_input(line, sampled, empty, empty, mean))
-    if POLISHING in networks:
-        color = networks[POLISHING](polishing_input(line, low, foreground, mask, mean))
-        return ComicColors(squares, foreground, color, plain)
-    return ComicColors(squares, foreground, composite(low, 1 - mask, mean) if plain is None else plain, None)
+    if POLISHING not in networks:
+        return WindowColors(composite(low, 1 - mask, mean) if plain is None else plain, extras=extras)
+    if plain is not None:
+        extras[WITHOUT_BACKGROUND] = plain
+    return WindowColors(networks[POLISHING](polishing_input(line, low, foreground, mask, mean)), extras=extras)
 
 
 class ComicColorizer(Pipeline):
@@ -189,12 +176,10 @@ class ComicColorizer(Pipeline):
         """Colour a page; see `Pipeline.color`."""
         outline, hint = inputs[:, :1], inputs[:, 1:5]
         colors = color_comic(self.networks, outline, options.seed, options.temperature, options.comparisons, hint)
-        extras = {}
-        if colors.foreground is not None:
-            extras[BACKGROUND] = doubled(background_of(colors.foreground) * 2 - 1)
-        extras[LOW_COLOR] = F.interpolate(colors.low, scale_factor=2, mode="nearest")
-        if colors.plain is not None:
-            extras[WITHOUT_BACKGROUND] = doubled(colors.plain)
+        extras = {
+            title: F.interpolate(picture, scale_factor=2, mode="nearest") if title == LOW_COLOR else doubled(picture)
+            for title, picture in colors.extras.items()
+        }
         return WindowColors(doubled(colors.color), extras=extras)
 
     def run_once(self, line: Tensor, inputs: Tensor) -> None:

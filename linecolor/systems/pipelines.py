@@ -5,14 +5,15 @@ A tensor is a batch of pages, RGB in [-1, 1], paper = 1.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linecolor.hints import propagation
+from linecolor.rendering.result import NetworkOutput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,19 +33,8 @@ class WindowOptions:
     comparisons: bool = False
 
 
-@dataclass(frozen=True)
-class WindowColors:
-    """What the networks make of a window of a page.
-
-    Attributes:
-        color: (B, 3, H, W).
-        draft: (B, 3, H/2, W/2) of a system that drafts.
-        extras: further pictures to look at, (B, 1 or 3, H, W), by their titles.
-    """
-
-    color: Tensor
-    draft: Tensor | None = None
-    extras: dict[str, Tensor] = field(default_factory=dict)
+WindowColors = NetworkOutput[Tensor]
+"""What the networks make of a window of a page, as batches of tensors."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +56,13 @@ class Part:
     outputs: tuple[str, ...]
     multiple: int
     joins: tuple[str, ...] = ()
+
+    def input_shapes(self, size: tuple[int, int, int]) -> Iterator[tuple[int, int, int, int]]:
+        """The (B, C, H, W) of each input, of batch, height and width in multiples."""
+        batch, high, wide = size
+        for channels, coarser in self.inputs.values():
+            steps = self.multiple // coarser
+            yield batch, channels, high * steps, wide * steps
 
 
 class Pipeline(ABC):
@@ -225,11 +222,7 @@ class DraftAndColorizer(Pipeline):
 
     def color(self, line: Tensor, inputs: Tensor, options: WindowOptions) -> WindowColors:
         """Colour a window; see `Pipeline.color`."""
-        draft = self.draft(inputs).float()
-        enlarged = doubled(draft)
-        if self.colorizer is None or options.draft_only:
-            return WindowColors(enlarged, draft)
-        return WindowColors(self.colorizer(line, enlarged), draft)
+        return WindowColors(*TwoStages(self.draft, None if options.draft_only else self.colorizer)(line, inputs))
 
     @classmethod
     def check_architectures(cls, architectures: Mapping[str, Mapping[str, Any]], hint_spread: str) -> None:
@@ -262,7 +255,7 @@ class TwoStages(nn.Module):
     def forward(self, line: Tensor, draft_input: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 1, H, W) and (B, c, H/2, W/2) -> colour (B, 3, H, W) and draft (B, 3, H/2, W/2)."""
         draft = self.draft(draft_input)
-        enlarged = F.interpolate(draft, scale_factor=2, mode="bilinear", align_corners=False)
+        enlarged = doubled(draft)
         return (enlarged if self.colorizer is None else self.colorizer(line, enlarged)), draft
 
 

@@ -86,11 +86,7 @@ _OF_UNET_256 = {"width": 1, "levels": 4}
 _OF_PIXELCNN = {"depth": 1, "width": 1, "features": 1, "layers": 1, "kernel": 3, "mixtures": 1, "grid": 1}
 
 
-def _by_name(*systems: System) -> dict[str, System]:
-    return {system.name: system for system in systems}
-
-
-SYSTEMS = _by_name(
+_OURS = (
     System(
         "draft and colorizer",
         (
@@ -126,6 +122,7 @@ SYSTEMS = _by_name(
         samples=True,
     ),
 )
+SYSTEMS = {system.name: system for system in _OURS}
 """Ours, by their names."""
 
 

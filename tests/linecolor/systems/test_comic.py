@@ -152,8 +152,7 @@ def test_the_background_found_is_painted_in_its_mean():
         rtol=0,
     )
     assert made.color[..., 16:].var() > 0.01
-    assert made.plain is not None
-    assert made.plain[..., :16].var() > 0.01
+    assert made.extras[comic.WITHOUT_BACKGROUND][..., :16].var() > 0.01
 
 
 def uniforms() -> Tensor:
@@ -177,7 +176,7 @@ def test_without_a_polishing_network_the_plain_one_is_the_last():
     networks = {comic.LOW: Cells(), comic.DETECTOR: LeftHalf(), comic.PLAIN: Filled()}
     made = comic.color_comic(networks, LINE, 0, 1.0, with_plain=False)
     assert torch.equal(made.color, comic.enlarge(Cells().sample(LINE, uniforms(), 1.0), (16, 32)))
-    assert made.plain is None
+    assert comic.WITHOUT_BACKGROUND not in made.extras
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -185,11 +184,14 @@ def test_the_first_networks_colour_as_far_as_they_go(count):
     networks = dict([(comic.LOW, Cells()), (comic.DETECTOR, LeftHalf()), (comic.POLISHING, Filled())][:count])
     made = comic.color_comic(networks, LINE, 0, 1.0, with_plain=True)
     assert made.color.shape == (1, 3, 16, 32)
-    assert made.plain is None
-    assert (made.foreground is None) == (count == 1)
+    assert comic.WITHOUT_BACKGROUND not in made.extras
+    assert (comic.BACKGROUND in made.extras) == (count > 1)
 
 
 def test_a_seed_is_a_candidate_and_the_same_again():
-    first, again, other = (comic.color_comic({comic.LOW: Cells()}, LINE, seed, 1.0, False).low for seed in (1, 1, 2))
+    networks = {comic.LOW: Cells()}
+    first, again, other = (
+        comic.color_comic(networks, LINE, seed, 1.0, False).extras[comic.LOW_COLOR] for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
