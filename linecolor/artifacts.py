@@ -50,14 +50,9 @@ class ArtifactRecipe:
 
 
 def simulate(draft: Tensor, recipe: ArtifactRecipe) -> Tensor:
-    """A draft with faults: pasted regions, distortion, spray, bleeding, in this order.
+    """A draft (B, 3, h, w) in [-1, 1] with faults: pasted regions, distortion, spray, bleeding, in this order.
 
-    Args:
-        draft: (B, 3, h, w) RGB in [-1, 1].
-        recipe: the choices for each sample; a sample with nothing switched on comes back as it is.
-
-    Returns:
-        (B, 3, h, w) RGB in [-1, 1].
+    A sample with nothing switched on comes back as it is.
     """
     for patch in range(recipe.paste.shape[1]):
         draft = paste_region(draft, recipe.paste[:, patch], recipe.paste_on[:, patch])

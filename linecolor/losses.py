@@ -9,18 +9,14 @@ from torch import Tensor, nn
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Equation 2 for D: -log D(c) - log(1 - D(G)), means over the batch; logits (B, 1), D = sigmoid."""
-    real = F.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
     fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
-    return real + fake
+    return adversarial_loss(real_logits) + fake
 
 
 def critic_loss(real_scores: Tensor, fake_scores: Tensor, drift: float) -> Tensor:
     """The Wasserstein critic's loss, to be minimised: E D(fake) - E D(real) + drift * (E D(real))^2 (Ci et al. 2018).
 
-    Args:
-        real_scores: (B, 1) of true pictures.
-        fake_scores: (B, 1) of generated ones.
-        drift: weight that keeps the scores near 0; 1e-3 as published.
+    Scores are (B, 1); `drift` is the weight that keeps them near 0, 1e-3 as published.
     """
     real = real_scores.mean()
     return fake_scores.mean() - real + drift * real**2

@@ -24,14 +24,10 @@ _HEX = re.compile("#[0-9a-fA-F]{6}")
 
 
 def reduce_layer(layer: Picture, size: tuple[int, int]) -> Picture:
-    """Bring a painted hint layer to the draft's grid.
+    """Bring a painted hint layer, (H, W, 4) RGBA with straight alpha, to the draft's grid of `size` (h, w).
 
     Nearest-neighbour reduction loses thin strokes, so a cell takes the largest alpha and the alpha-weighted mean
     colour of all that was painted in it.
-
-    Args:
-        layer: (H, W, 4) RGBA, straight alpha.
-        size: (h, w) of the grid.
 
     Returns:
         (h, w, 4) RGBA with alpha 0 or 255; RGB is 0 where alpha is.

@@ -46,12 +46,9 @@ def segment(grid: Picture, line: Line, with_openness: bool = True) -> WatershedR
     """Divide a drawing among its hints, by a watershed that floods from them and meets on the ink.
 
     Args:
-        grid: (h, w, 4) hints as `layers.reduce_layer` returns them.
+        grid: (h, w, 4) hints as `layers.reduce_layer` returns them; where there is none, neither are regions.
         line: (h, w) line art on the same grid, paper = 255.
         with_openness: it takes as long again.
-
-    Returns:
-        The regions; None where there is no hint.
     """
     hinted = grid[..., 3] > 0
     if not hinted.any():

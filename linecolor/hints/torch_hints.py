@@ -88,13 +88,9 @@ def _blocked(line: Tensor) -> Tensor:
 
 
 def halve(hint: Tensor) -> Tensor:
-    """Hints for a network on a grid half as fine: a cell has a hint where one of its four had, of their mean colour.
+    """Hints for a network on a grid half as fine: (B, 4, 2h, 2w) -> (B, 4, h, w), both by `hints.CONVENTION`.
 
-    Args:
-        hint: (B, 4, 2h, 2w) float by `hints.CONVENTION`.
-
-    Returns:
-        (B, 4, h, w), by the same convention.
+    A cell has a hint where one of its four had, of their mean colour.
     """
     color, alpha = hint[:, :3], hint[:, 3:]
     share = F.avg_pool2d(alpha, 2)

@@ -7,18 +7,10 @@ from linecolor.arrays import PAPER, Line, Mask, Picture, check_color, check_line
 
 
 def foreground(line: Line, color: Picture, alpha: Picture | None = None) -> Mask:
-    """Where the drawing is.
+    """Where the drawing is, (H, W) bool.
 
-    With alpha, wherever it is above 0. Without, everything that paper (line and all channels at least 250)
-    cannot reach from the border, by steps to the four neighbours.
-
-    Args:
-        line: (H, W) uint8.
-        color: (H, W, 3) uint8 RGB.
-        alpha: (H, W) uint8 alpha of the colour picture, if it has one.
-
-    Returns:
-        (H, W) bool.
+    With alpha, (H, W) uint8 of the colour picture, wherever it is above 0. Without, everything that paper (line and all
+    channels at least 250) cannot reach from the border, by steps to the four neighbours.
 
     Raises:
         ValueError: sizes or types do not fit.

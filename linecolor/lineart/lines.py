@@ -35,16 +35,13 @@ def to_grey(color: Picture) -> Floats:
 
 
 def xdog_difference(color: Picture, sigma: float) -> Floats:
-    """The difference of Gaussians G_sigma - 0.95 G_{4.5 sigma} of the luma.
+    """G_sigma - 0.95 G_{4.5 sigma} of the luma of (H, W, 3) RGB: (H, W) float32, about [-1, 1].
 
-    Computed in float: blurs rounded to 8 bits lose the fine lines.
+    0.05 on even paper, negative on ink. Computed in float: blurs rounded to 8 bits lose the fine lines.
 
     Args:
         color: (H, W, 3) RGB.
         sigma: of the narrower Gaussian in pixels; the paper draws 0.3, 0.4 or 0.5 (section 3.1, its alpha).
-
-    Returns:
-        (H, W) float32, about [-1, 1]; 0.05 on even paper, negative on ink.
     """
     grey = to_grey(color)
     narrow, wide = (gaussian_kernel(s) for s in (sigma, XDOG_RATIO * sigma))
@@ -81,18 +78,12 @@ def grey_uint8(color: Picture) -> Picture:
 
 
 def reduce(line: Picture, size: tuple[int, int]) -> Picture:
-    """Shrink line art without losing its lines: the only way a line is shrunk, in training and in use.
+    """Shrink line art (H, W) without losing its lines: the only way a line is shrunk, in training and in use.
 
     Area averaging alone turns a 2 px line of a 10,000 px page into grey 242 at 256 px. Here the area mean is
     pulled towards the darkest pixel of each cell, the more the larger the factor; white paper stays white and a
-    picture at its own size stays as it is.
-
-    Args:
-        line: (H, W), paper = 255.
-        size: (h, w) wanted. Where it is larger than the picture, the line is enlarged smoothly instead.
-
-    Returns:
-        (h, w) uint8.
+    picture at its own size stays as it is. Where `size` (h, w) is larger than the picture, the line is enlarged
+    smoothly instead.
     """
     if line.ndim != 2 or line.dtype != np.uint8:
         raise ValueError(f"a line is (H, W) uint8, got {line.shape} {line.dtype}")

@@ -13,15 +13,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def xdog_difference(color: Tensor, sigma: float) -> Tensor:
-    """G_sigma - 0.95 G_{4.5 sigma} of the luma; see `lines.xdog_difference`.
-
-    Args:
-        color: (B, 3, H, W) RGB uint8.
-        sigma: of the narrower Gaussian in pixels.
-
-    Returns:
-        (B, 1, H, W) float32.
-    """
+    """`lines.xdog_difference` of (B, 3, H, W) RGB uint8: (B, 1, H, W) float32."""
     weights = torch.tensor(_LUMA, device=color.device).view(1, 3, 1, 1)
     grey = (color.float() * (1 / 255) * weights).sum(dim=1, keepdim=True)
     return _blur(grey, sigma) - lines.XDOG_WEIGHT * _blur(grey, lines.XDOG_RATIO * sigma)
@@ -54,15 +46,7 @@ def grey_uint8(color: Tensor) -> Tensor:
 
 
 def reduce(line: Tensor, factor: int) -> Tensor:
-    """`lines.reduce` by a whole factor.
-
-    Args:
-        line: (B, 1, H, W) uint8; H and W multiples of `factor`.
-        factor: >= 1.
-
-    Returns:
-        (B, 1, H / factor, W / factor) uint8.
-    """
+    """`lines.reduce` of (B, 1, H, W) uint8 by a whole factor >= 1 that divides both sides."""
     if factor == 1:
         return line
     shades = line.float()

@@ -68,15 +68,12 @@ class AlacGenerator(nn.Module):
         return F.max_pool2d(self._vgg[0](halved), 4)
 
     def forward(self, line: Tensor, hint: Tensor, local: Tensor | None = None) -> Tensor:
-        """Colour a line drawing.
+        """Colours (B, 3, S, S) RGB in [-1, 1] of a line (B, 1, S, S) in [-1, 1], paper = 1; S a multiple of 16.
 
         Args:
-            line: (B, 1, S, S) in [-1, 1], paper = 1; S a multiple of 16.
+            line: the line.
             hint: (B, 4, S/2, S/2) by `hints.CONVENTION`, brought to S/4 here.
             local: features (B, F, S/16, S/16) of the line; made from it if not given.
-
-        Returns:
-            (B, 3, S, S) RGB in [-1, 1].
 
         Raises:
             ValueError: if the network needs features that it cannot make.

@@ -100,15 +100,13 @@ def negative_log_likelihood(parameters: Tensor, colors: Tensor) -> Tensor:
 
 
 def noise(uniforms: Tensor, channels: int, temperature: float = 1.0) -> Tensor:
-    """The noise of a sample: Gumbel for the mixtures, standard logistic for the channels, times the temperature.
+    """The noise of a sample (..., M + C): Gumbel for the mixtures, standard logistic for the channels.
 
     Args:
         uniforms: (..., M + C) in (0, 1): M choose the mixture, C the channels' values. 0 and 1 are moved inside.
         channels: C.
-        temperature: 1 draws from the model, 0 takes the mean of the most likely mixture.
-
-    Returns:
-        (..., M + C).
+        temperature: what the noise is multiplied by: 1 draws from the model, 0 takes the mean of the most likely
+            mixture.
 
     Raises:
         ValueError: the temperature is negative.
@@ -122,17 +120,10 @@ def noise(uniforms: Tensor, channels: int, temperature: float = 1.0) -> Tensor:
 
 
 def draw(parameters: Tensor, noise: Tensor, channels: int) -> Tensor:
-    """Draw a colour for each pixel: a mixture by Gumbel-max, then channel after channel.
+    """Draw colours (B, C) on the levels of `quantise`: a mixture by Gumbel-max, then channel after channel.
 
     Each channel is rounded to its level before the mean of the next one moves with it, as `log_likelihood` models it.
-
-    Args:
-        parameters: (B, P).
-        noise: (B, M + C) by `noise`; the same noise gives the same colours.
-        channels: C.
-
-    Returns:
-        (B, C) in [-1, 1], on the levels of `quantise`.
+    Parameters are (B, P); noise is (B, M + C) by `noise`, and the same noise gives the same colours.
     """
     mixtures = noise.shape[1] - channels
     rows = parameters.view(len(parameters), -1, mixtures)

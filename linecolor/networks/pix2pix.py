@@ -81,14 +81,9 @@ class Pix2PixUNet(UNet256):
         self.multiple = 2**levels
 
     def forward(self, line: Tensor, hint: Tensor) -> Tensor:
-        """Colour a line drawing.
+        """Colours (B, 3, S, S) RGB in [-1, 1] of a line (B, 1, S, S) in [-1, 1], paper = 1.
 
-        Args:
-            line: (B, 1, S, S) in [-1, 1], paper = 1.
-            hint: (B, 4, S/2, S/2) or (B, 4, S, S); cells are repeated where the grid is coarser.
-
-        Returns:
-            (B, 3, S, S) RGB in [-1, 1].
+        The hint is (B, 4, S/2, S/2) or (B, 4, S, S); cells are repeated where the grid is coarser.
         """
         x = torch.cat([line, F.interpolate(hint, size=line.shape[-2:], mode="nearest")], dim=1)
         return torch.tanh(self.draw(x))

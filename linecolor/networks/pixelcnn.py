@@ -92,14 +92,9 @@ class PixelCNN(nn.Module):
         self.to_parameters.bias = nn.Parameter(logistic_mixture.spread(channels, mixtures))
 
     def forward(self, colors: Tensor, condition: Tensor) -> Tensor:
-        """The mixture of every pixel, given the pixels before it.
+        """The mixture (B, P, h, w) of every pixel for `logistic_mixture`, given the pixels before it.
 
-        Args:
-            colors: (B, C, h, w) in [-1, 1].
-            condition: (B, c, h, w).
-
-        Returns:
-            (B, P, h, w), for `logistic_mixture`; in float32 under autocast too.
+        Colours are (B, C, h, w) in [-1, 1], the condition (B, c, h, w); the mixture is float32 under autocast too.
         """
         reach = FIRST_REACH
         # The last row and column look at pixels below and right of the picture.

@@ -92,15 +92,10 @@ class UpBlock(nn.Module):
 
 
 def icnr_(weight: Tensor, upscale: int, slope: float = LEAKY_SLOPE) -> None:
-    """Initialise, in place, a convolution before a pixel shuffle so that it starts as nearest-neighbour (ICNR).
+    """Initialise a convolution (C * upscale^2, in, k, k) before a pixel shuffle as nearest-neighbour (ICNR), in place.
 
     The `upscale ** 2` filters that make up one output channel start equal, so no checkerboard is there to be
-    unlearned (Aitken et al. 2017).
-
-    Args:
-        weight: (C * upscale^2, in, k, k).
-        upscale: factor of the pixel shuffle.
-        slope: slope of the LeakyReLU that follows.
+    unlearned (Aitken et al. 2017). `slope` is that of the LeakyReLU that follows.
     """
     out_channels, *rest = weight.shape
     seed = torch.empty(out_channels // upscale**2, *rest)

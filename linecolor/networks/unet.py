@@ -77,14 +77,10 @@ class ResNeXtUNet(nn.Module):
         nn.init.xavier_normal_(self.to_color.weight, gain=0.02 if self.residual else 1.0)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Colour a picture.
+        """Colour a picture: (B, 3, H, W) RGB in [-1, 1].
 
-        Args:
-            inputs: tensors (B, c_i, H, W) in [-1, 1] that are joined along the channels, `in_channels` in all;
-                H and W multiples of `self.multiple`.
-
-        Returns:
-            (B, 3, H, W) RGB in [-1, 1].
+        The inputs, tensors (B, c_i, H, W) in [-1, 1], are joined along the channels, `in_channels` in all; H and W are
+        multiples of `self.multiple`.
         """
         x = first = self.stem(torch.cat(inputs, dim=1))
         # The deepest level passes on both of its layers, the others only their second (figure 3).

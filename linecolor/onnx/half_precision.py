@@ -34,12 +34,7 @@ class HalfPrecision(nn.Module):
 
 
 def convolution_levels(network: nn.Module, inputs: list[Tensor]) -> dict[str, int]:
-    """How coarse the output of each convolution is, by its name: 0 at the size of the first input, 1 at half of it.
-
-    Args:
-        network: a network.
-        inputs: of the network.
-    """
+    """How coarse the output of each convolution is, by its name: 0 at the size of the first input, 1 at half of it."""
     height = inputs[0].shape[-2]
     levels: dict[str, int] = {}
 

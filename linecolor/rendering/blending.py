@@ -103,12 +103,8 @@ def inpaint_ink(line: Picture, color: Picture | npt.NDArray[np.floating]) -> Flo
     scales, weighted by the share of paper. A wide grey area counts as paper of that grey, so that a tone keeps
     the colour painted on it. Ours, not the paper's.
 
-    Args:
-        line: (H, W) or (H, W, 3), uint8, paper = 255, any size.
-        color: (h, w, 3), uint8 or float in [0, 255].
-
-    Returns:
-        (h, w, 3) float32 in [0, 255].
+    The line is (H, W) or (H, W, 3), uint8, paper = 255, any size; the colour, (h, w, 3), uint8 or float in [0, 255],
+    comes back as float32 in [0, 255].
     """
     height, width = color.shape[:2]
     paper = cv2.resize(line, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)

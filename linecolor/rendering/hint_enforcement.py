@@ -31,9 +31,6 @@ def enforce_hints(colorized: Picture, line: Picture, hint: Picture, regions: Wat
         line: (h, w), the line they saw, paper = 255.
         hint: (h/2, w/2, 4), the hints on the draft's grid, one at least.
         regions: of these hints, with openness.
-
-    Returns:
-        (h, w, 3) RGB.
     """
     hinted = hint[..., 3] > 0
     height, width = hinted.shape

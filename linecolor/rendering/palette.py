@@ -43,7 +43,7 @@ def dominant_colors(picture: Picture, count: int = 12) -> list[tuple[Color, floa
     rgb = _sampled(picture)
     lab = cv2.cvtColor((rgb.astype(np.float32) / 255)[None], cv2.COLOR_RGB2Lab)[0]
     centers = _spread_out(lab, count)
-    labels = _nearest(lab, centers)
+    labels = np.argmin(np.stack([((lab - center) ** 2).sum(axis=1) for center in centers], axis=1), axis=1)
     if len(centers) > 1:
         stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, _ITERATIONS, 0.5)
         start = labels[:, None].astype(np.int32)
@@ -79,11 +79,6 @@ def _spread_out(lab: Floats, count: int) -> Floats:
             break
         chosen.append(farthest)
     return colors[chosen]
-
-
-def _nearest(lab: Floats, centers: Floats) -> NDArray[np.int64]:
-    distances = np.stack([((lab - center) ** 2).sum(axis=1) for center in centers], axis=1)
-    return np.argmin(distances, axis=1)
 
 
 def _swatches(rgb: Picture, centers: Floats, labels: NDArray[np.integer]) -> list[tuple[Color, float]]:

@@ -46,31 +46,21 @@ def composite(color: Tensor, foreground: Tensor, background: Tensor) -> Tensor:
 
 
 def background_loss(color: Tensor, foreground: Tensor, truth: Tensor) -> Tensor:
-    """Loss of the background detector: L1 between the composite and the unchanged truth.
+    """Loss of the background detector: L1 between the composite and the unchanged truth (B, 3, H, W).
 
-    The background of the composite is the mean of the *truth's* background. One colour is then right where the truth
-    is even, and a sampled colour where it could be predicted. If the truth's background were averaged as well, a page
-    that is all background would always win.
-
-    Args:
-        color: sampled colours at the truth's size.
-        foreground: the detector's (B, 1, H, W).
-        truth: (B, 3, H, W).
+    Colours are the sampled ones at the truth's size, the foreground is the detector's (B, 1, H, W). The background of
+    the composite is the mean of the *truth's* background. One colour is then right where the truth is even, and a
+    sampled colour where it could be predicted. If the truth's background were averaged as well, a page that is all
+    background would always win.
     """
     return F.l1_loss(composite(color, foreground, mean_color(truth, 1 - foreground)), truth)
 
 
 def polishing_loss(color: Tensor, truth: Tensor, line: Tensor, ink: float) -> Tensor:
-    """L1 that counts ink less than paper: at full size the line covers what is painted under it.
+    """L1 of colours (B, 3, H, W) that counts ink less than paper: at full size the line covers what is under it.
 
     A small network that must paint the ink as well darkens the pixels next to it, and areas are not even up to their
-    edges.
-
-    Args:
-        color: (B, 3, H, W).
-        truth: (B, 3, H, W).
-        line: the outline (B, 1, H, W) in [-1, 1].
-        ink: weight of black ink; that of white paper is 1.
+    edges. `line` is the outline (B, 1, H, W) in [-1, 1], `ink` the weight of black ink; that of white paper is 1.
     """
     weight = ink + (1 - ink) * ((line + 1) / 2).square()
     return ((color - truth).abs() * weight).mean() / weight.mean()

@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any
 
 ENTRY_POINTS = "linecolor.systems"
@@ -186,7 +186,9 @@ def _installed() -> tuple[dict[str, System], list[str]]:
     unusable = []
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.value)):
         try:
-            system = _loaded(entry)
+            system = entry.load()
+            if not isinstance(system, System):
+                raise ValueError(f"is a {type(system).__name__}, not a linecolor.systems.registry.System")
             _check_names(system, [*SYSTEMS.values(), *found.values()])
         except Exception as error:  # whatever a package of somebody else raises while it is imported
             package = f" of the package {entry.dist.name}" if entry.dist else ""
@@ -194,13 +196,6 @@ def _installed() -> tuple[dict[str, System], list[str]]:
         else:
             found[system.name] = system
     return found, unusable
-
-
-def _loaded(entry: EntryPoint) -> System:
-    system = entry.load()
-    if not isinstance(system, System):
-        raise ValueError(f"is a {type(system).__name__}, not a linecolor.systems.registry.System")
-    return system
 
 
 def _check_names(system: System, others: Iterable[System]) -> None:
