@@ -25,25 +25,18 @@ def test_a_one_pixel_stroke_survives_any_reduction(height, width, new_height, ne
     assert tuple(grid[y * new_height // height, x * new_width // width]) == (*RED, 255)
 
 
-def test_colours_of_one_cell_are_weighted_by_their_alpha():
+@pytest.mark.parametrize(
+    ("painted", "cell"),
+    [
+        ([(200, 0, 0, 255), (0, 0, 200, 85)], (150, 0, 50, 255)),
+        ([(*RED, 255), (*BLUE, 0)], (*RED, 255)),  # transparent pixels with colour do not bleed in
+        ([(200, 0, 0, layers.HINT_ALPHA - 1)], (0, 0, 0, 0)),  # the faint rim of a brush is no hint
+    ],
+)
+def test_colours_of_one_cell_are_weighted_by_their_alpha(painted, cell):
     layer = empty(4, 4)
-    layer[0, 0] = (200, 0, 0, 255)
-    layer[0, 1] = (0, 0, 200, 85)
-    grid = layers.reduce_layer(layer, (1, 1))
-    assert tuple(grid[0, 0]) == (150, 0, 50, 255)
-
-
-def test_the_faint_rim_of_a_brush_is_no_hint():
-    layer = empty(4, 4)
-    layer[0, 0] = (200, 0, 0, layers.HINT_ALPHA - 1)
-    assert not layers.reduce_layer(layer, (4, 4)).any()
-
-
-def test_transparent_pixels_with_colour_do_not_bleed_in():
-    layer = empty(2, 2)
-    layer[..., :3] = BLUE
-    layer[0, 0] = (*RED, 255)
-    assert tuple(layers.reduce_layer(layer, (1, 1))[0, 0]) == (*RED, 255)
+    layer[0, : len(painted)] = painted
+    assert tuple(layers.reduce_layer(layer, (1, 1))[0, 0]) == cell
 
 
 def test_convention_alpha_is_1_where_there_is_a_hint_and_rgb_0_elsewhere():

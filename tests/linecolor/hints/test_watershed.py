@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,20 +42,16 @@ def test_it_floods_without_scikit_image(monkeypatch):
     assert (level == ink).all()
 
 
-def test_the_level_is_the_most_ink_on_the_most_open_way():
-    ink = np.array([[0, 100, 0, 250, 0]], np.uint8)
-    markers = np.array([[1, 0, 0, 0, 0]], np.int32)
-    _, level = flood(ink, markers, with_level=True)
-    assert level is not None
-    assert level.tolist() == [[0, 100, 100, 250, 250]]
+GAP = np.zeros((5, 5), np.uint8)
+GAP[:4, 2] = 255  # a line that the water goes around
 
 
-def test_a_gap_in_a_line_lets_the_water_through():
-    ink = np.zeros((5, 5), np.uint8)
-    ink[:, 2] = 255
-    ink[4, 2] = 0
-    markers = np.zeros((5, 5), np.int32)
+@pytest.mark.parametrize(
+    ("ink", "levels"), [(np.array([[0, 100, 0, 250, 0]], np.uint8), [0, 100, 100, 250, 250]), (GAP, [0, 0, 255, 0, 0])]
+)
+def test_the_level_is_the_most_ink_on_the_most_open_way(ink, levels):
+    markers = np.zeros(ink.shape, np.int32)
     markers[0, 0] = 1
     _, level = flood(ink, markers, with_level=True)
     assert level is not None
-    assert level[0, 4] == 0
+    assert level[0].tolist() == levels

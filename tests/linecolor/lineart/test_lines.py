@@ -88,14 +88,6 @@ def test_a_2_px_line_on_a_10000_px_page_stays_dark(size, position):
     assert (reduced.min(axis=1) < 128).all()
 
 
-def test_reduce_keeps_what_area_averaging_loses():
-    page = np.full((4096, 64), 255, np.uint8)
-    page[2000:2002] = 0
-    averaged = cv2.resize(page, (8, 512), interpolation=cv2.INTER_AREA)
-    assert averaged.min() > 180
-    assert lines.reduce(page, (512, 8)).min() < 128
-
-
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1))
 def test_reduce_keeps_size_range_and_white_paper(height, width, new_height, new_width, seed):
@@ -121,12 +113,6 @@ def test_reduce_looks_for_the_darkest_pixel_in_every_cell(height, width, data):
         columns = slice(x * width // new_width, -(-(x + 1) * width // new_width))
         expected[y, x] = np.rint(mean[y, x] + pull * (line[rows, columns].min() - mean[y, x]))
     np.testing.assert_array_equal(lines.reduce(line, (new_height, new_width)), expected)
-
-
-def test_reduce_is_never_lighter_than_the_area_mean():
-    line = np.random.default_rng(1).integers(0, 256, (120, 96), dtype=np.uint8)
-    mean = cv2.resize(line, (24, 30), interpolation=cv2.INTER_AREA)
-    assert (lines.reduce(line, (30, 24)) <= mean).all()
 
 
 def test_reduce_at_its_own_size_changes_nothing():

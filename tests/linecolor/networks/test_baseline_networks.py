@@ -8,15 +8,7 @@ from linecolor.hints.torch_hints import halve
 from linecolor.networks.alacgan import AlacCritic, AlacGenerator
 from linecolor.networks.pix2pix import PatchDiscriminator, Pix2PixUNet
 from linecolor.networks.resnext import ResNeXtBlock
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters())
-
-
-def on_meta(factory, *args) -> nn.Module:
-    with torch.device("meta"):
-        return factory(*args)
+from tests.linecolor.networks.sizes import on_meta, parameters
 
 
 def test_the_baselines_have_their_published_size():

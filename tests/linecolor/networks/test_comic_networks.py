@@ -22,27 +22,13 @@ def test_pages_of_any_size(size):
     assert color.abs().max() <= 1
 
 
-def test_the_published_size_is_pix2pixs():
-    with torch.device("meta"):
-        detector, polishing = BackgroundDetector(64, 8, True), PolishingNetwork(64, 8, True, True)
-        assert detector(torch.empty(1, 1, 256, 256)).shape == (1, 1, 256, 256)
-        assert polishing(torch.empty(1, 10, 256, 256)).shape == (1, 3, 256, 256)
-    counts = [sum(p.numel() for p in network.parameters()) / 1e6 for network in (detector, polishing)]
-    assert counts == pytest.approx([54.40, 54.42], abs=0.02)
-
-
-def test_the_plain_one_is_blind_to_the_background_and_nothing_else():
-    network = PolishingNetwork(4, 4, False, background=False).eval()
+@pytest.mark.parametrize("background", [True, False])
+def test_the_plain_one_is_blind_to_the_background_and_nothing_else(background):
+    network = PolishingNetwork(4, 4, False, background).eval()
     channels = torch.rand(1, 10, 16, 16, requires_grad=True)
     network(channels).square().sum().backward()
     seen = channels.grad.abs().sum((0, 2, 3)) > 0
-    assert seen.tolist() == [True] * 4 + [False] * 2 + [True] + [False] * 3
-
-
-def test_the_other_sees_all_ten_channels():
-    channels = torch.rand(1, 10, 16, 16, requires_grad=True)
-    PolishingNetwork(4, 4, False, background=True).eval()(channels).square().sum().backward()
-    assert (channels.grad.abs().sum((0, 2, 3)) > 0).all()
+    assert seen.tolist() == [background or channel in (0, 1, 2, 3, 6) for channel in range(10)]
 
 
 def test_both_kinds_have_the_same_weights_on_disk():
@@ -64,7 +50,6 @@ def test_model_comic_paper_is_the_published_size():
     with torch.device("meta"):
         networks = {name: instantiate(model[name]) for name in SYSTEMS["comic"].names}
         colors = networks["low_resolution"]
-        assert colors.conditioning(torch.empty(1, 1, 224, 224)).shape == (1, 1024, 28, 28)
         line = torch.empty(1, 1, model.resolution // 2, model.resolution // 2)
         assert colors(line, torch.empty(1, 3, 28, 28)).shape == (1, 10 * 10, 28, 28)
     assert len(colors.pixelcnn.layers) == 10

@@ -2,7 +2,6 @@ import sys
 import types
 
 import pytest
-import skimage.data
 import torch
 
 from linecolor.networks.distance_features import (
@@ -10,6 +9,8 @@ from linecolor.networks.distance_features import (
     EfficientNetLite0Features,
     make_feature_extractor,
 )
+from linecolor.networks.features import VGG16Relu22
+from tests.linecolor.networks.test_features import photograph
 
 
 @pytest.fixture(scope="module")
@@ -17,17 +18,15 @@ def lite0():
     return make_feature_extractor("efficientnet-lite0")
 
 
-def photograph(name):
-    return torch.from_numpy(getattr(skimage.data, name)()).permute(2, 0, 1)[None]
-
-
-def test_a_frozen_network_never_enters_training_mode(lite0):
-    owner = torch.nn.Sequential(lite0).train()
+@pytest.mark.parametrize("frozen", [EfficientNetLite0Features, VGG16Relu22])
+def test_a_frozen_network_never_enters_training_mode(frozen):
+    owner = torch.nn.Sequential(frozen()).train()
     assert owner.training
-    assert not any(module.training for module in lite0.modules())
+    assert not any(module.training for module in owner[0].modules())
 
 
 def test_lite0_turns_pictures_of_any_size_into_1280_numbers(lite0):
+    assert isinstance(lite0, EfficientNetLite0Features)
     assert lite0.num_features == 1280
     assert lite0.name == "efficientnet-lite0"
     for height, width in ((40, 300), (1, 1)):
@@ -91,7 +90,3 @@ def test_unknown_extractors_name_the_choices():
         make_feature_extractor("vgg")
     with pytest.raises(ValueError, match=r"built in; drop weights_path='w\.pth'"):
         make_feature_extractor("efficientnet-lite0", "w.pth")
-
-
-def test_the_default_extractor_is_made_by_its_name(lite0):
-    assert isinstance(lite0, EfficientNetLite0Features)

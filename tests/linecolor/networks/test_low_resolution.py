@@ -2,31 +2,18 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from torch import nn
 
 from linecolor.networks.logistic_mixture import negative_log_likelihood, quantise
 from linecolor.networks.low_resolution import LowResolutionColorizer, chroma_of, rgb_of
 from linecolor.networks.resnet import ConditioningNetwork
+from tests.linecolor.networks.sizes import on_meta, parameters
 
 
 def colorizer(channels: str = "rgb", grid: int = 4) -> LowResolutionColorizer:
     torch.manual_seed(0)
     return LowResolutionColorizer(14, 4, 8, 1, 3, 2, channels, grid)
-
-
-def on_meta(factory, *args) -> nn.Module:
-    with torch.device("meta"):
-        return factory(*args)
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters())
-
-
-def grey(levels: torch.Tensor) -> torch.Tensor:
-    return levels.expand(-1, 3, -1, -1)
 
 
 def test_the_conditioning_network_is_resnet_101_up_to_its_third_block():
@@ -53,6 +40,8 @@ def test_a_depth_is_its_number_of_blocks_and_the_last_ones_are_dilated(depth, bl
     assert network(torch.empty(1, 1, 64, 40, device="meta")).shape == (1, 256, 8, 5)
 
 
+@example(4, 5000, 4)
+@example(16384, 2, 4)
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 40))
 def test_the_short_side_has_the_grid_and_the_long_one_its_proportion(height, width, grid):
     network = on_meta(LowResolutionColorizer, 14, 1, 1, 1, 3, 1, "rgb", grid)
@@ -98,11 +87,6 @@ def test_the_scale_of_a_drawing_does_not_change_its_condition_much():
 def bits(network: LowResolutionColorizer, line: torch.Tensor, colors: torch.Tensor) -> torch.Tensor:
     """What the colours cost, as the training stage has it."""
     return negative_log_likelihood(network(line, colors), network.encode(colors))
-
-
-def test_a_sliver_has_no_more_cells_than_32_pages():
-    assert colorizer().cells(4, 5000) == (4, 4 * 32)
-    assert colorizer().cells(16384, 2) == (4 * 32, 4)
 
 
 def test_loss_and_gradients_reach_every_weight():
@@ -167,9 +151,9 @@ def test_a_seed_gives_the_same_uniforms_strictly_within_nought_and_one():
 
 def test_grey_has_a_chroma_of_its_own_level_and_comes_back_grey():
     levels = quantise(torch.linspace(-1, 1, 256)).view(1, 1, 1, 256)
-    chroma = quantise(chroma_of(grey(levels)))
+    chroma = quantise(chroma_of(levels.expand(-1, 3, -1, -1)))
     assert ((chroma + 1) * 127.5).round().unique().tolist() == [128]
-    torch.testing.assert_close(rgb_of(levels, chroma), grey(levels))
+    torch.testing.assert_close(rgb_of(levels, chroma), levels.expand(-1, 3, -1, -1))
 
 
 @given(st.lists(st.integers(0, 255), min_size=3, max_size=3))

@@ -5,15 +5,7 @@ from torch import nn
 from linecolor.networks.discriminator import Discriminator
 from linecolor.networks.resnext import ResNeXtBlock, UpBlock
 from linecolor.networks.unet import ResNeXtUNet
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters())
-
-
-def on_meta(factory, *args) -> nn.Module:
-    with torch.device("meta"):
-        return factory(*args)
+from tests.linecolor.networks.sizes import on_meta, parameters
 
 
 def test_the_papers_networks_have_the_papers_size():

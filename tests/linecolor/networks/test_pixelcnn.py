@@ -45,18 +45,6 @@ def test_a_pixel_sees_all_before_it_within_reach_and_nothing_else(layers, kernel
         assert seen_from(net, y, x, h, w) == before
 
 
-def test_a_change_reaches_no_earlier_pixel():
-    net = network()
-    condition, _ = inputs(net, 1, 5, 6)
-    colors = torch.zeros(1, 3, 5, 6, dtype=torch.float64)
-    changed = colors.clone()
-    changed[0, :, 2, 3] = 1
-    with torch.no_grad():
-        moved = (net(changed, condition) - net(colors, condition)).abs().amax((0, 1)).flatten()
-    assert (moved[: 2 * 6 + 4] == 0).all()
-    assert moved[2 * 6 + 4] > 0
-
-
 def test_every_pixel_sees_the_condition_at_its_own_place():
     net = network(layers=1)
     condition = inputs(net, 1, 4, 5)[0].requires_grad_()
@@ -116,15 +104,6 @@ def test_the_same_uniforms_give_the_same_picture_alone_or_in_a_batch():
     assert torch.equal(together, net.sample(condition, uniforms))
     assert torch.equal(together[1:2], net.sample(condition[1:2], uniforms[1:2]))
     assert not torch.equal(together, net.sample(condition, uniforms.flip(0)))
-
-
-def test_samples_lie_on_eight_bit_levels():
-    net = network().float()
-    condition, uniforms = (part.float() for part in inputs(net, 2, 4, 4))
-    colors = net.sample(condition, uniforms)
-    levels = (colors + 1) * 127.5
-    torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-4)
-    assert colors.abs().max() <= 1
 
 
 def test_training_can_go_on_after_sampling():

