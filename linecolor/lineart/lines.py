@@ -28,12 +28,6 @@ def gaussian_kernel(sigma: float) -> Floats:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def to_grey(color: Picture) -> Floats:
-    """RGB (H, W, 3) uint8 -> luma (H, W) float32 in [0, 1], by the BT.601 weights that OpenCV uses."""
-    shades: Floats = color.astype(np.float32) * np.float32(1 / 255)
-    return np.asarray(cv2.cvtColor(shades, cv2.COLOR_RGB2GRAY), np.float32)
-
-
 def xdog_difference(color: Picture, sigma: float) -> Floats:
     """G_sigma - 0.95 G_{4.5 sigma} of the luma of (H, W, 3) RGB: (H, W) float32, about [-1, 1].
 
@@ -43,7 +37,8 @@ def xdog_difference(color: Picture, sigma: float) -> Floats:
         color: (H, W, 3) RGB.
         sigma: of the narrower Gaussian in pixels; the paper draws 0.3, 0.4 or 0.5 (section 3.1, its alpha).
     """
-    grey = to_grey(color)
+    # By the BT.601 weights that OpenCV uses, in [0, 1].
+    grey = np.asarray(cv2.cvtColor(color.astype(np.float32) * np.float32(1 / 255), cv2.COLOR_RGB2GRAY), np.float32)
     narrow, wide = (gaussian_kernel(s) for s in (sigma, XDOG_RATIO * sigma))
     return _blur(grey, narrow) - np.float32(XDOG_WEIGHT) * _blur(grey, wide)
 

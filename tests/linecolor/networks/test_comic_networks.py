@@ -11,9 +11,11 @@ from linecolor.systems.registry import SYSTEMS
 
 
 @pytest.mark.parametrize("size", [(16, 16), (24, 40), (17, 33), (1, 50)])
-def test_pages_of_any_size(size):
+def test_pages_of_any_size_and_in_use_a_result_repeats(size):
     line = torch.rand(2, 1, *size) * 2 - 1
-    foreground = BackgroundDetector(4, 4, True).eval()(line)
+    network = BackgroundDetector(4, 4, True).eval()
+    foreground = network(line)
+    assert torch.equal(network(line), foreground)
     assert foreground.shape == (2, 1, *size)
     assert foreground.min() >= 0
     assert foreground.max() <= 1
@@ -34,12 +36,6 @@ def test_the_plain_one_is_blind_to_the_background_and_nothing_else(background):
 def test_both_kinds_have_the_same_weights_on_disk():
     one, other = PolishingNetwork(4, 4, False, True), PolishingNetwork(4, 4, False, False)
     other.load_state_dict(one.state_dict())
-
-
-def test_in_use_a_result_repeats():
-    network = BackgroundDetector(4, 4, True).eval()
-    line = torch.rand(1, 1, 16, 16)
-    assert torch.equal(network(line), network(line))
 
 
 def test_model_comic_paper_is_the_published_size():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from linecolor.cli import colorize
+from linecolor.evaluation.metrics.psnr import psnr
 from linecolor.lineart.lines import grey_uint8
 from linecolor.rendering.blending import blend, inpaint_ink
 from linecolor.rendering.blends import BLENDS, Blend
@@ -32,10 +33,6 @@ def strokes(height: int, width: int, seed: int = 0) -> np.ndarray:
         ends = rng.integers(0, (width, height), (2, 2)).tolist()
         cv2.line(line, ends[0], ends[1], int(rng.integers(0, 90)), 3, cv2.LINE_AA)
     return line
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / np.mean((a.astype(np.float64) - b) ** 2)))
 
 
 @pytest.fixture(scope="module")

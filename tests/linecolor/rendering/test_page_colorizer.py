@@ -66,12 +66,13 @@ def test_coloured_strokes_stay_coloured():
     assert result[32, 32].tolist() == [150, 60, 20]
 
 
-def test_a_page_within_the_budget_is_seen_whole_and_a_longer_one_in_windows():
+def test_a_page_within_the_budget_is_seen_whole_and_a_longer_one_in_windows_with_the_networks_held_once():
     whole, strip = Painter(), Painter(page_pixels=32 * 64)
     whole.colorize(page(640, 32))
     strip.colorize(page(640, 32))
     assert whole.windows == [(640, 32)]
     assert len(strip.windows) > 1
+    assert strip.held == 1
     assert all(size == (64, 32) for size in strip.windows)
 
 
@@ -104,12 +105,6 @@ NO_HINTS = "hints are an RGBA array or a list"
 def test_wrong_hints_are_refused(hints, message):
     with pytest.raises(ValueError, match=message):
         Painter().colorize(page(), hints)
-
-
-def test_the_networks_are_held_once_a_page():
-    painter = Painter(page_pixels=32 * 32)
-    painter.colorize(page(400, 32))
-    assert painter.held == 1
 
 
 class Stubborn(Painter):

@@ -107,24 +107,21 @@ def test_a_long_strip_in_windows_has_no_seam_of_more_than_two_levels(lying):
 
 
 class GreyLine(nn.Module):
-    multiple = 4
+    """Paints the line, whatever comes with it."""
 
-    def forward(self, line: torch.Tensor, draft: torch.Tensor) -> torch.Tensor:
-        return line.expand(-1, 3, -1, -1)
+    def __init__(self, multiple: int = 4) -> None:
+        super().__init__()
+        self.multiple = multiple
 
-
-class OnePage(nn.Module):
-    """One network for line and hint, with a coarse multiple."""
-
-    multiple = 64
-
-    def forward(self, line: torch.Tensor, hint: torch.Tensor) -> torch.Tensor:
+    def forward(self, line: torch.Tensor, draft_or_hint: torch.Tensor) -> torch.Tensor:
         return line.expand(-1, 3, -1, -1)
 
 
 @pytest.mark.parametrize("length", range(128, 1100, 50))
 def test_windows_overlap_however_coarse_the_multiple(length):
-    colorizer = LineColorizer({"page": OnePage()}, "none", replace(UNBLENDED, resolution=64), page_pixels=2 * 64 * 64)
+    colorizer = LineColorizer(
+        {"page": GreyLine(64)}, "none", replace(UNBLENDED, resolution=64), page_pixels=2 * 64 * 64
+    )
     padded = -(-length // 64) * 64
     windows = [(rows.start, rows.stop) for rows, _, _ in colorizer._windows(padded, 64)]
     assert windows[0][0] == 0
@@ -134,9 +131,7 @@ def test_windows_overlap_however_coarse_the_multiple(length):
 
 
 def test_a_multiple_beyond_the_resolution_still_colours():
-    network = OnePage()
-    network.multiple = 256
-    result = LineColorizer({"page": network}, "none", replace(UNBLENDED, resolution=64)).color(page(300, 64))
+    result = LineColorizer({"page": GreyLine(256)}, "none", replace(UNBLENDED, resolution=64)).color(page(300, 64))
     assert result.colorized.shape == (300, 64, 3)
 
 
