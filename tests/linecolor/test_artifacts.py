@@ -40,11 +40,6 @@ def quarters() -> torch.Tensor:
 ON = torch.tensor([True])
 
 
-def test_with_everything_off_the_draft_comes_back_as_it_is():
-    draft = quarters()
-    assert torch.equal(artifacts.simulate(draft, recipe()), draft)
-
-
 def test_a_pasted_patch_brings_the_source_colour_to_its_place_only():
     made = replace(recipe(), paste_on=torch.tensor([[True, False]]))
     faulty = artifacts.simulate(quarters(), made)

@@ -8,7 +8,7 @@ from linecolor.hints.torch_hints import halve
 from linecolor.networks.alacgan import AlacCritic, AlacGenerator
 from linecolor.networks.pix2pix import PatchDiscriminator, Pix2PixUNet
 from linecolor.networks.resnext import ResNeXtBlock
-from tests.linecolor.networks.sizes import on_meta, parameters
+from tests.linecolor.networks.sizes import on_meta, parameters, shapes
 
 
 def test_the_baselines_have_their_published_size():
@@ -21,12 +21,9 @@ def test_the_baselines_have_their_published_size():
 
 def test_the_u_net_halves_256_pixels_to_one_and_back():
     network = on_meta(Pix2PixUNet, 5, 64, 8)
-    seen: list[tuple[int, ...]] = []
-    for part in [*network.down, *network.up]:
-        part.register_forward_hook(lambda _module, _inputs, output: seen.append(tuple(output.shape[1:3])))
     line, hint = torch.empty(2, 1, 256, 256, device="meta"), torch.empty(2, 4, 128, 128, device="meta")
     assert network(line, hint).shape == (2, 3, 256, 256)
-    assert seen == [
+    assert shapes([*network.down, *network.up], network, line, hint) == [
         (64, 128), (128, 64), (256, 32), (512, 16), (512, 8), (512, 4), (512, 2), (512, 1),
         (512, 2), (512, 4), (512, 8), (512, 16), (256, 32), (128, 64), (64, 128), (3, 256),
     ]  # fmt: skip
@@ -63,15 +60,11 @@ def test_initial_weights_of_pix2pix_have_a_deviation_of_002():
 def test_alacgans_layers_have_their_published_sizes():
     network = on_meta(AlacGenerator, 64, 20, 32, "illustration2vec")
     names = ("line_0", "line_1", "line_2", "hint", "joined_3", "joined_4", "up_4", "up_3", "up_2", "up_1")
-    seen: dict[str, tuple[int, ...]] = {}
-    for name in names:
-        part = getattr(network, name)
-        part.register_forward_hook(lambda _m, _i, output, name=name: seen.update({name: tuple(output.shape[1:3])}))
     line, hint, local = (
         torch.empty(1, c, s, s, device="meta") for c, s in ((1, 512), (4, 256), (512, 32))
     )  # the hint comes on the draft's grid and is halved
     assert network(line, hint, local).shape == (1, 3, 512, 512)
-    assert [seen[name] for name in names] == [
+    assert shapes([getattr(network, name) for name in names], network, line, hint, local) == [
         (32, 512), (64, 256), (128, 128), (64, 128), (256, 64), (512, 32), (256, 64), (128, 128), (64, 256), (32, 512),
     ]  # fmt: skip
     blocks = [[m for m in getattr(network, f"up_{n}") if isinstance(m, ResNeXtBlock)] for n in (4, 3, 2, 1)]

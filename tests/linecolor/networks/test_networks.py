@@ -5,7 +5,7 @@ from torch import nn
 from linecolor.networks.discriminator import Discriminator
 from linecolor.networks.resnext import ResNeXtBlock, UpBlock
 from linecolor.networks.unet import ResNeXtUNet
-from tests.linecolor.networks.sizes import on_meta, parameters
+from tests.linecolor.networks.sizes import on_meta, parameters, shapes
 
 
 def test_the_papers_networks_have_the_papers_size():
@@ -17,20 +17,11 @@ def test_the_papers_networks_have_the_papers_size():
     assert parameters(on_meta(Discriminator, 256, 32)) == pytest.approx(0.95e6, rel=0.01)
 
 
-def shapes(network: nn.Module, *inputs: torch.Tensor) -> list[tuple[int, ...]]:
-    """Channels and size after every stem, down, refine and up of a network."""
-    seen: list[tuple[int, ...]] = []
-    parts = [network.stem, *network.down, *network.refine, *network.up, network.last]
-    for part in parts:
-        part.register_forward_hook(lambda _module, _inputs, output: seen.append(tuple(output.shape[1:3])))
-    network(*inputs)
-    return seen
-
-
 def test_the_drafts_layers_follow_figure_3():
     draft = on_meta(ResNeXtUNet, 5, 32, 4, 10, 32)
     line, hint = (torch.empty(2, n, 256, 256, device="meta") for n in (1, 4))
-    assert shapes(draft, line, hint) == [
+    parts = [draft.stem, *draft.down, *draft.refine, *draft.up, draft.last]
+    assert shapes(parts, draft, line, hint) == [
         (32, 256),
         (64, 128), (64, 128), (128, 64), (128, 64), (256, 32), (256, 32), (512, 16), (512, 16),
         (256, 32), (128, 64), (64, 128), (32, 256),
