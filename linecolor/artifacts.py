@@ -65,20 +65,19 @@ def paste_region(draft: Tensor, patch: Tensor, on: Tensor) -> Tensor:
     """Paste a turned and scaled patch of the picture's own colours elsewhere; `patch` is (B, 8), `on` (B,)."""
     if not on.any():
         return draft
-    source_y, source_x, source_half, place_y, place_x, place_half, angle, region = patch.unbind(1)
+    source_y, source_x, half, place_y, place_x, place_half, angle, region = (v.view(-1, 1, 1) for v in patch.unbind(1))
     rows, columns = _pixel_centres(draft)
     # From the place back to the source: shift, turn, scale.
-    y, x = rows - place_y.view(-1, 1, 1), columns - place_x.view(-1, 1, 1)
-    turn = torch.deg2rad(angle).view(-1, 1, 1)
-    v = (torch.cos(turn) * y - torch.sin(turn) * x) / place_half.view(-1, 1, 1)
-    u = (torch.sin(turn) * y + torch.cos(turn) * x) / place_half.view(-1, 1, 1)
-    half = source_half.view(-1, 1, 1)
-    grid = torch.stack([source_x.view(-1, 1, 1) + u * half, source_y.view(-1, 1, 1) + v * half], dim=-1) * 2 - 1
+    y, x = rows - place_y, columns - place_x
+    turn = torch.deg2rad(angle)
+    v = (torch.cos(turn) * y - torch.sin(turn) * x) / place_half
+    u = (torch.sin(turn) * y + torch.cos(turn) * x) / place_half
+    grid = torch.stack([source_x + u * half, source_y + v * half], dim=-1) * 2 - 1
     moved = F.grid_sample(draft, grid, padding_mode="border", align_corners=False)
-    middle = torch.stack([source_x, source_y], dim=1).view(-1, 1, 1, 2) * 2 - 1
+    middle = torch.stack([source_x, source_y], dim=-1) * 2 - 1
     color = F.grid_sample(draft, middle, padding_mode="border", align_corners=False)
     alike = (moved - color).abs().amax(1) < REGION_TOLERANCE
-    inside = (u.abs() < 1) & (v.abs() < 1) & (alike | (region.view(-1, 1, 1) < 0.5)) & on.view(-1, 1, 1)
+    inside = (u.abs() < 1) & (v.abs() < 1) & (alike | (region < 0.5)) & on.view(-1, 1, 1)
     return torch.where(inside[:, None], moved, draft)
 
 

@@ -13,7 +13,7 @@ DARK = 80
 
 
 def outline(color: Picture, low: int = LOW, high: int = HIGH, dark: int = DARK) -> Picture:
-    """Binary line art: edges one pixel wide, and areas of ink as they are (Kang et al. 2017).
+    """Binary line art (H, W) uint8, ink = 0 and paper = 255: edges one pixel wide, areas of ink as they are.
 
     Canny(low, high) OR grey < dark, on the grey of `lines.grey_uint8`. The sources leave the rest of Canny open; here
     it is OpenCV's default: Sobel of aperture 3, the gradient's length as |dx| + |dy| (L1), no blur before it.
@@ -23,9 +23,6 @@ def outline(color: Picture, low: int = LOW, high: int = HIGH, dark: int = DARK) 
         low: an edge goes on where the gradient is above this.
         high: an edge begins where the gradient is above this.
         dark: grey level, [0, 256]; 0 leaves the edges alone.
-
-    Returns:
-        (H, W) uint8, ink = 0 and paper = 255.
 
     Raises:
         ValueError: for what is no colour picture, or a low threshold above the high one, which OpenCV would exchange.
