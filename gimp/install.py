@@ -17,13 +17,13 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 FILES = ("linecolor.py", "coloring.py", "guard.py", "layer_choice.py")
 INSTALLATION = "installation.json"
-PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime")
+PACKAGES = ("numpy", "opencv-python-headless", "pillow", "onnxruntime")
 FLATPAK = "org.gimp.GIMP"
 OURS = ".made-by-linecolor"
 """Marks the environment: a folder without it is never replaced nor removed."""
 
 DESCRIPTION = """Install linecolor into GIMP 3: Filters > Line art > Colorize. Makes a small Python environment of its
-own (numpy, OpenCV, onnxruntime; about 300 MB) and touches no other."""
+own (numpy, OpenCV, Pillow, onnxruntime; about 300 MB) and touches no other."""
 
 EXAMPLES = """examples:
   python3 gimp/install.py
@@ -220,7 +220,7 @@ def _python(options: argparse.Namespace) -> list[str]:
 
 
 def _make_environment(environment: Path, python: list[str], dry_run: bool) -> None:
-    print(f"Environment: {environment} (numpy, OpenCV, onnxruntime; a minute or two)")
+    print(f"Environment: {environment} (numpy, OpenCV, Pillow, onnxruntime; a minute or two)")
     if environment.is_symlink() or (environment.exists() and not (environment / OURS).is_file()):
         raise InstallError(f"{environment} was not made by this program. Move it away and try again.")
     if dry_run:

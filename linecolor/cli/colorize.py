@@ -142,8 +142,7 @@ def parse_point(text: str) -> Point:
 def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point], options: argparse.Namespace) -> str:
     from linecolor import images
     from linecolor.images.encoding import encode_png
-    from linecolor.images.formats import read_metadata
-    from linecolor.images.metadata import signed
+    from linecolor.images.metadata import read_metadata
     from linecolor.rendering import blending, openraster
 
     started = time.perf_counter()
@@ -162,7 +161,7 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
             openraster.write_openraster(layers, stack, openraster.flattened(coloring.ink, color), notes)
         if options.color_only:
             picture = color
-    images.write_atomically(job.out, signed(encode_png(picture, notes)))
+    images.write_atomically(job.out, encode_png(picture, notes, signed=True))
     second = f" and {layers}" if layers else ""
     empty = f"; no hint is painted in {job.hints}" if layer is not None and not layer[..., 3].any() else ""
     return f"{job.page} -> {job.out}{second} ({width} x {height}, {time.perf_counter() - started:.1f} s){empty}"

@@ -16,7 +16,7 @@ colorizer.onnx with one network each. Height, width and batch are variable. Each
 several sizes before it is written, and refused if it differs."""
 
 EXAMPLES = """The sides of a page must be multiples of linecolor.multiple in the metadata of the files, which has all
-else that a program must know. linecolor-colorize --onnx needs numpy, OpenCV and onnxruntime alone.
+else that a program must know. linecolor-colorize --onnx needs numpy, OpenCV, Pillow and onnxruntime alone.
 
 examples:
   linecolor-export -o model

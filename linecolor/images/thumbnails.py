@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from PIL import Image
 
 from linecolor.arrays import Picture
-from linecolor.images.pillow_decoder import decoded, in_mode, opened, oriented_size
+from linecolor.images.reading import decoded, on_white, opened, oriented_size
 from linecolor.images.sources import MAX_PIXELS, PictureSource
 
 
@@ -42,8 +41,4 @@ def read_thumbnail(path: PictureSource, area: int, max_pixels: int = MAX_PIXELS)
         if plain.size != size:
             # Pillow weighs colours by alpha here, so that transparent pixels do not bleed into seen ones.
             plain = plain.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
-        if plain.mode == "RGBA":
-            paper = Image.new("RGB", plain.size, (255, 255, 255))
-            paper.paste(plain, mask=plain)
-            plain = paper
-        return np.array(in_mode(plain, "RGB")), (height, width)
+        return on_white(plain, "RGB"), (height, width)
