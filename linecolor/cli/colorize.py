@@ -8,11 +8,12 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linecolor.cli.parser import CommandParser, check_least
 from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ def run(options: argparse.Namespace) -> int:
     from linecolor.rendering.blends import BLENDS
 
     points = [parse_point(text) for text in options.hint]
-    if options.jobs < 1:
-        raise ValueError(f"--jobs {options.jobs} must be 1 or more")
+    check_least(1, jobs=options.jobs)
     if not 1 <= options.candidates <= MAX_CANDIDATES:
         raise ValueError(f"--candidates {options.candidates} must be from 1 to {MAX_CANDIDATES}")
     if not 0 <= options.seed < 2**62:
@@ -235,10 +235,7 @@ def _with_progress(running: list) -> Iterator:
 def _parser() -> argparse.ArgumentParser:
     from linecolor.rendering.blends import BLENDS
 
-    raw: Callable = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=raw
-    )
+    parser = CommandParser(prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("pages", nargs="+", metavar="PAGE", help="line art: files, folders, patterns in quotes")
     parser.add_argument("-o", "--out", metavar="OUT", help="a file for one page, a folder for several")
     parser.add_argument("--hints", type=Path, metavar="PNG", help="painted hint layer, or a folder of them")

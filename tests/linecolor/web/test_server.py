@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import pytest
 
-from linecolor.cli import app
 from linecolor.images import reading, thumbnails
 from linecolor.images.encoding import encode_png
 from linecolor.images.formats import MEDIA_TYPES
@@ -322,9 +321,3 @@ def test_it_needs_no_torch():
     code = "import sys; sys.modules['torch'] = None; import linecolor.web.server"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-
-
-def test_without_its_extra_the_command_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr("linecolor.cli.app.find_spec", lambda name: None)
-    assert app.main([]) == 2
-    assert "needs starlette and uvicorn: pip install 'linecolor[app]'" in capsys.readouterr().err
