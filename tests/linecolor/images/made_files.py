@@ -7,6 +7,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from linecolor.images import PictureBytes
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -28,3 +30,7 @@ def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 def noise(height: int, width: int, channels: int = 3) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8))
+
+
+def source(data: bytes) -> PictureBytes:
+    return PictureBytes("a picture", data)

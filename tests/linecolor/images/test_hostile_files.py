@@ -4,6 +4,7 @@ import os
 import pickle
 import warnings
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from PIL import Image
 
 from linecolor.images import PictureBytes, UnreadableImage, reading
 from linecolor.images.formats import names
-from tests.linecolor.images.made_files import SIGNATURE, encoded, noise, png
+from linecolor.images.thumbnails import read_thumbnail
+from tests.linecolor.images.made_files import SIGNATURE, encoded, noise, png, source
 
-READERS = ("image_size", "check_image", "read_color", "read_line", "read_hint_layer")
+DECODERS = (reading.check_image, reading.read_color, reading.read_line, partial(read_thumbnail, area=100))
+READERS = (reading.image_size, reading.read_hint_layer, *DECODERS)
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -38,25 +41,28 @@ READERS = ("image_size", "check_image", "read_color", "read_line", "read_hint_la
     ],
     ids=["empty", "pdf", "ppm", "png", "jpeg", "webp", "png bomb", "nothing", "nothing in colour", "webp bomb"],
 )
-def test_an_unusable_file_is_refused_with_its_reason_and_without_a_warning(file, read, data, reason):
-    for source in (file(data), PictureBytes("a picture", data)):
+def test_an_unusable_file_is_refused_with_its_reason_and_without_a_warning(tmp_path, read, data, reason):
+    path = tmp_path / "picture.png"
+    path.write_bytes(data)
+    for given_ in (path, source(data)):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises(UnreadableImage, match=reason) as caught:
-                getattr(reading, read)(source)
-        assert str(caught.value).startswith(f"{source}: ")
+                read(given_)
+        assert str(caught.value).startswith(f"{given_}: ")
         assert "\n" not in str(caught.value)
-        assert caught.value.path == Path(str(source))
+        assert caught.value.path == Path(str(given_))
 
 
-def test_own_limit_holds_and_pillows_does_not(file, monkeypatch):
-    path = file(encoded(noise(5, 7), "PNG"))
-    with pytest.raises(UnreadableImage, match="7 x 5 pixels; the limit is 34"):
-        reading.read_color(path, max_pixels=34)
+def test_own_limit_holds_and_pillows_does_not(monkeypatch):
+    page = source(encoded(noise(5, 7), "PNG"))
+    for read in READERS:
+        with pytest.raises(UnreadableImage, match="7 x 5 pixels; the limit is 34"):
+            read(page, max_pixels=34)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert reading.read_color(path)[0].shape == (5, 7, 3)
+        assert reading.read_color(page)[0].shape == (5, 7, 3)
 
 
 def test_missing_file_folder_and_pipe_are_unreadable(tmp_path):
@@ -73,18 +79,18 @@ def test_error_stays_one_line_for_any_name_and_crosses_processes(tmp_path):
     assert str(pickle.loads(pickle.dumps(error))) == "https://example.org/shard-000000.tar, byte 512: is empty"
 
 
-@pytest.mark.parametrize("read", ["check_image", "read_color", "read_line"])
+@pytest.mark.parametrize("read", DECODERS)
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_a_truncated_picture_is_refused(kind, share, read):
     data = encoded(noise(64, 64), kind)
     with pytest.raises(UnreadableImage):
-        getattr(reading, read)(PictureBytes("a picture", data[: int(share * len(data))]))
+        read(source(data[: int(share * len(data))]))
 
 
 def test_a_flat_hint_layer_is_refused_with_the_way_out():
     with pytest.raises(UnreadableImage, match="transparent layer, as PNG or WebP"):
-        reading.read_hint_layer(PictureBytes("hints", encoded(noise(4, 4), "PNG")))
+        reading.read_hint_layer(source(encoded(noise(4, 4), "PNG")))
 
 
 TURNED = Image.Exif()
@@ -101,9 +107,9 @@ MAGIC = [b"", SIGNATURE, b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"RIFF\0\0\0\
 
 
 def assert_only_unreadable_escapes(data: bytes) -> None:
-    for name in READERS:
+    for read in READERS:
         with suppress(UnreadableImage):
-            getattr(reading, name)(PictureBytes("damaged", data), max_pixels=10_000)
+            read(source(data), max_pixels=10_000)
 
 
 @settings(max_examples=60)
@@ -131,4 +137,4 @@ def test_damaged_pictures_raise_nothing_but_unreadable(data, end, flips):
 def test_any_exif_costs_no_picture(exif):
     for kind in ("PNG", "WEBP"):
         data = encoded(noise(5, 5), kind, exif=b"Exif\0\0" + exif)
-        assert reading.read_color(PictureBytes("a picture", data))[0].shape == (5, 5, 3)
+        assert reading.read_color(source(data))[0].shape == (5, 5, 3)

@@ -7,17 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from linecolor.images import PictureBytes
 from linecolor.images.encoding import encode_png
 from linecolor.images.metadata import PageMetadata, is_signed, read_metadata
-from tests.linecolor.images.made_files import SIGNATURE, chunk, encoded, noise, png
+from tests.linecolor.images.made_files import SIGNATURE, chunk, encoded, noise, png, source
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 PAGE = np.zeros((5, 6, 3), np.uint8)
 
 
 def metadata_of(data: bytes) -> PageMetadata:
-    return read_metadata(PictureBytes("a page", data))
+    return read_metadata(source(data))
 
 
 def saved(kind: str, **options) -> PageMetadata:
