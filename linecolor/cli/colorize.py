@@ -69,16 +69,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--candidates {options.candidates} must be from 1 to {MAX_CANDIDATES}")
     if not 0 <= options.seed < 2**62:
         raise ValueError(f"--seed {options.seed} must be a whole number from 0")
-    jobs = plan(
-        options.pages,
-        options.out,
-        options.hints,
-        options.layers,
-        bool(points),
-        options.force,
-        options.seed,
-        options.candidates,
-    )
+    jobs = plan(options)
     if points and (options.hints or jobs[0].hints):
         layer = f"--hints {options.hints}" if options.hints else f"{jobs[0].hints}, which is next to the page"
         raise ValueError(
