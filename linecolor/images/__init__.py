@@ -3,9 +3,9 @@
 Every picture is RGB, uint8 in [0, 255], paper white; where a file is transparent, white paper shows through. Pillow
 decodes them, without torch or OpenCV.
 
-sources: which files are let in, as bytes. formats: one row a format. reading: a file as colour, line or hint layer, and
-what keeps Pillow from harm. encoding and metadata: PNG files, with a page's resolution and profile. files: finding
-picture files in folders, and writing them whole or not at all.
+sources: which files are let in, as bytes. formats: one row a format. reading: a file as colour, line, hint layer or
+thumbnail, and what keeps Pillow from harm. encoding and metadata: PNG files, with a page's resolution and profile.
+files: finding picture files in folders, and writing them whole or not at all.
 """
 
 from linecolor.images.encoding import write_png

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from linecolor.arrays import Picture
 from linecolor.images import PictureBytes, UnreadableImage
 from linecolor.images.formats import MEDIA_TYPES
-from linecolor.images.thumbnails import read_thumbnail
+from linecolor.images.reading import read_thumbnail
 from linecolor.rendering.blends import BLENDS, BlendMode, check_blend
 from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.rendering.palette import dominant_colors

@@ -14,10 +14,9 @@ from PIL import Image
 
 from linecolor.images import PictureBytes, UnreadableImage, reading
 from linecolor.images.formats import names
-from linecolor.images.thumbnails import read_thumbnail
 from tests.linecolor.images.made_files import SIGNATURE, encoded, noise, png, source
 
-DECODERS = (reading.check_image, reading.read_color, reading.read_line, partial(read_thumbnail, area=100))
+DECODERS = (reading.check_image, reading.read_color, reading.read_line, partial(reading.read_thumbnail, area=100))
 READERS = (reading.image_size, reading.read_hint_layer, *DECODERS)
 
 

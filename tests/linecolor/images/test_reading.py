@@ -128,6 +128,6 @@ def test_what_is_read_can_be_written_into():
 
 
 def test_reading_pictures_needs_no_torch_and_no_opencv():
-    code = "import sys, linecolor.images.thumbnails; print([m for m in ('torch', 'cv2', 'kornia') if m in sys.modules])"
+    code = "import sys, linecolor.images; print([m for m in ('torch', 'cv2', 'kornia') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

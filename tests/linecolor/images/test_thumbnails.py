@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from linecolor.images.thumbnails import read_thumbnail
+from linecolor.images.reading import read_thumbnail
 from tests.linecolor.images.made_files import encoded, source
 
 
