@@ -81,6 +81,7 @@ def test_blend_and_detail_are_chosen(client):
     assert rgb(pictures["clean", sides[0]])[100, 80].max() == 0
 
 
+@pytest.mark.slow
 def test_a_stroke_on_a_page_of_1024_px_shows_within_two_seconds(serve):
     """With the weights in the box, from the request to the last byte of the picture."""
     colorizer = LineColorizer.load()
