@@ -5,9 +5,11 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from linecolor.networks.without_memory import without_memory
+
 
 def on_meta(factory, *args) -> nn.Module:
-    with torch.device("meta"):
+    with without_memory():
         return factory(*args)
 
 
