@@ -54,18 +54,14 @@ class FullDrawings(Dataset[FullDrawing]):
 
     Where a drawing's true background is known, its foreground is what stands before that.
 
-    Attributes:
-        drawings: to evaluate on.
-        line_method: `real` where there is one, or one of `HELD_OUT` for all of them, as in the paper's larger FID.
-        fallback: of `HELD_OUT`, for drawings without a real line.
-
     Raises:
         ValueError: for another line method.
     """
 
-    drawings: Sequence[Drawing]
+    drawings: Sequence[Drawing]  # to evaluate on
+    # `real` where there is one, or one of `HELD_OUT` for all of them, as in the paper's larger FID
     line_method: str = REAL
-    fallback: str = "xdog"
+    fallback: str = "xdog"  # of `HELD_OUT`, for drawings without a real line
 
     def __post_init__(self) -> None:
         if self.line_method not in (REAL, *HELD_OUT):

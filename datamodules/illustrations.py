@@ -82,23 +82,14 @@ def collage(pages: Sequence[Page], cell: int) -> Page:
 
 @dataclass(eq=False)
 class Illustrations(Dataset[dict[str, Any]]):
-    """Crops and recipes of training drawings, by (epoch, index).
+    """Crops and recipes of training drawings, by (epoch, index)."""
 
-    Attributes:
-        drawings: the training drawings; their ids must differ, for a sample's randomness hangs on them.
-        pairs: how crops are cut and recipes drawn.
-        side: pixels of a crop.
-        seed: of the run.
-        stage: name of the training stage; two stages see different crops of the same pictures.
-        read: samples made so far, in this process.
-    """
-
-    drawings: Sequence[Drawing]
-    pairs: PairSettings
-    side: int
-    seed: int
-    stage: str
-    read: int = field(default=0, init=False)
+    drawings: Sequence[Drawing]  # the training drawings; their ids must differ, for a sample's randomness hangs on them
+    pairs: PairSettings  # how crops are cut and recipes drawn
+    side: int  # pixels of a crop
+    seed: int  # of the run
+    stage: str  # name of the training stage; two stages see different crops of the same pictures
+    read: int = field(default=0, init=False)  # samples made so far, in this process
     _broken: set[int] = field(default_factory=set, init=False)
 
     def __len__(self) -> int:
@@ -165,26 +156,16 @@ class KeyedBatches(Sampler[list[tuple[int, int]]]):
 
     It has no state but the number of samples consumed, so a run resumes in the middle of an epoch and any number
     of devices goes through the same samples: rank r of w takes every w-th of each global batch.
-
-    Attributes:
-        names: ids of the drawings.
-        batch_size: samples of a global batch, all devices together.
-        batches: number of global batches in the whole stage.
-        seed: of the run.
-        stage: name of the training stage.
-        consumed: samples that an interrupted run has already trained on.
-        rank: of this process.
-        world_size: number of processes; must divide the batch.
     """
 
-    names: InitVar[Sequence[str]]
-    batch_size: int
-    batches: int
-    seed: int
-    stage: str
-    consumed: int = 0
-    rank: int = 0
-    world_size: int = 1
+    names: InitVar[Sequence[str]]  # ids of the drawings
+    batch_size: int  # samples of a global batch, all devices together
+    batches: int  # number of global batches in the whole stage
+    seed: int  # of the run
+    stage: str  # name of the training stage
+    consumed: int = 0  # samples that an interrupted run has already trained on
+    rank: int = 0  # of this process
+    world_size: int = 1  # number of processes; must divide the batch
 
     def __post_init__(self, names: Sequence[str]) -> None:
         if self.batch_size % self.world_size:

@@ -12,23 +12,14 @@ from datamodules.curation.thresholds import Thresholds
 
 @dataclass(frozen=True)
 class Curation:
-    """What came out.
+    """What came out."""
 
-    Attributes:
-        pictures: files of the folder.
-        reused: of these, measured before.
-        kept: fit to learn from.
-        left_out: pictures by the reason for which they are left out, without reasons that hold for none.
-        manifest: the Parquet file.
-        sheet: the page with examples; None if none was written.
-    """
-
-    pictures: int
-    reused: int
-    kept: int
-    left_out: dict[str, int]
+    pictures: int  # files of the folder
+    reused: int  # of these, measured before
+    kept: int  # fit to learn from
+    left_out: dict[str, int]  # pictures by the reason for which they are left out, without reasons that hold for none
     manifest: Path
-    sheet: Path | None
+    sheet: Path | None  # the page with examples; None if none was written
 
 
 def curate(root: Path, out: Path, thresholds: Thresholds, jobs: int, examples: int) -> Curation:

@@ -36,17 +36,11 @@ Figures = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Judgement:
-    """Why which pictures are dropped.
+    """Why which pictures are dropped."""
 
-    Attributes:
-        holds: reason -> (N,) bool, in the order of REASONS.
-        excess: reason -> (N,), see `excesses`.
-        duplicate_of: (N,) the row of the kept picture that a near-duplicate repeats, else -1.
-    """
-
-    holds: dict[str, NDArray[np.bool_]]
-    excess: dict[str, NDArray[np.float64]]
-    duplicate_of: NDArray[np.int64]
+    holds: dict[str, NDArray[np.bool_]]  # reason -> (N,) bool, in the order of REASONS
+    excess: dict[str, NDArray[np.float64]]  # reason -> (N,), see `excesses`
+    duplicate_of: NDArray[np.int64]  # (N,) the row of the kept picture that a near-duplicate repeats, else -1
 
     @property
     def kept(self) -> NDArray[np.bool_]:

@@ -52,20 +52,14 @@ _LOOKALIKES = {
 
 @dataclass(frozen=True)
 class Emoji:
-    """A usable OpenMoji drawing.
+    """A usable OpenMoji drawing."""
 
-    Attributes:
-        id: the file stem, code points joined by "-".
-        base: one name for all drawings that share their line art: skin tones, genders, mirrored forms and
-            emoji that reuse another's outline.
-        split: "test" for every drawing that shares its base with one of the 60 of the protocol.
-        variant: True for a skin-tone variant.
-    """
-
-    id: str
+    id: str  # the file stem, code points joined by "-"
+    # one name for all drawings that share their line art: skin tones, genders, mirrored forms and emoji that reuse
+    # another's outline
     base: str
-    split: str
-    variant: bool
+    split: str  # "test" for every drawing that shares its base with one of the 60 of the protocol
+    variant: bool  # True for a skin-tone variant
 
 
 def protocol_stems() -> list[str]:

@@ -82,16 +82,12 @@ DrawSvg = Callable[[str], tuple[str, str]]
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of a row, all of one size S x S.
+    """The pictures of a row, all of one size S x S."""
 
-    Attributes:
-        color: (S, S, 3) uint8 RGB or (S, S, 4) with straight alpha; or the bytes of such a PNG, written as they are.
-        line: (S, S) uint8, paper = 255.
-        background: (S, S) uint8, 255 = background, 0 = what stands before it; None where it is not known.
-    """
-
+    # (S, S, 3) uint8 RGB or (S, S, 4) with straight alpha; or the bytes of such a PNG, written as they are
     color: Picture | bytes
-    line: Picture
+    line: Picture  # (S, S) uint8, paper = 255
+    # (S, S) uint8, 255 = background, 0 = what stands before it; None where it is not known
     background: Picture | None = None
 
 
@@ -101,21 +97,13 @@ DrawPictures = Callable[[Row, int], Pictures]
 
 @dataclass(frozen=True)
 class DrawingSet:
-    """What is to be rendered.
+    """What is to be rendered."""
 
-    Attributes:
-        origin: what goes into the manifest about the source.
-        rows: the drawings, each id once.
-        draw: gives the pictures of a row; see `from_svgs`.
-        options: what the user chose (counts, seed, ...), for the manifest; JSON values.
-        masked: splits whose rows have a background mask; of the others' no mask is written.
-    """
-
-    origin: Origin
-    rows: Sequence[Row]
-    draw: DrawPictures
-    options: Mapping[str, Any]
-    masked: Collection[str] = ()
+    origin: Origin  # what goes into the manifest about the source
+    rows: Sequence[Row]  # the drawings, each id once
+    draw: DrawPictures  # gives the pictures of a row; see `from_svgs`
+    options: Mapping[str, Any]  # what the user chose (counts, seed, ...), for the manifest; JSON values
+    masked: Collection[str] = ()  # splits whose rows have a background mask; of the others' no mask is written
 
 
 def data_package(name: str) -> ModuleType:

@@ -71,22 +71,14 @@ class ShardSlice:
     """A picture within a shard; see `linecolor.images.EncodedPicture`.
 
     Reading a colour picture fetches the line behind it in the same request: over a network, the time of one.
-
-    Attributes:
-        files: where the shards are.
-        shard: the one it lies in.
-        offset: of its first byte.
-        length: in bytes.
-        what: names it within the shard, for messages.
-        behind: the line's slice, for a colour picture that has one.
     """
 
-    files: ByteRanges
-    shard: Shard
-    offset: int
-    length: int
-    what: str
-    behind: ShardSlice | None = None
+    files: ByteRanges  # where the shards are
+    shard: Shard  # the one it lies in
+    offset: int  # of its first byte
+    length: int  # in bytes
+    what: str  # names it within the shard, for messages
+    behind: ShardSlice | None = None  # the line's slice, for a colour picture that has one
     _fetched: bytes | None = field(default=None, init=False)
 
     def read(self) -> bytes:

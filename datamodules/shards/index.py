@@ -40,29 +40,17 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardIndex:
-    """An index in memory, as columns: some 60 bytes for a drawing.
-
-    Attributes:
-        ids: a pyarrow array of strings.
-        bases: the same; null where a drawing is its own base.
-        is_test: bool.
-        shard: int32, number of the shard.
-        color_offset: int64, in bytes.
-        color_length: uint32, in bytes.
-        line_length: uint32, in bytes; 0 where there is no line. Its offset follows, see `line_offset`.
-        shards: the tars.
-        facts: what else the metadata holds: licence, fingerprint, skipped.
-    """
+    """An index in memory, as columns: some 60 bytes for a drawing."""
 
     ids: pa.StringArray
-    bases: pa.StringArray
+    bases: pa.StringArray  # null where a drawing is its own base
     is_test: NDArray[np.bool_]
-    shard: NDArray[np.int32]
-    color_offset: NDArray[np.int64]
-    color_length: NDArray[np.uint32]
-    line_length: NDArray[np.uint32]
+    shard: NDArray[np.int32]  # number of the shard
+    color_offset: NDArray[np.int64]  # in bytes
+    color_length: NDArray[np.uint32]  # in bytes
+    line_length: NDArray[np.uint32]  # in bytes; 0 where there is no line; its offset follows, see `line_offset`
     shards: tuple[Shard, ...]
-    facts: dict[str, Any]
+    facts: dict[str, Any]  # what else the metadata holds: licence, fingerprint, skipped
 
 
 def line_offset(color_offset: Any, color_length: Any) -> Any:

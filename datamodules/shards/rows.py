@@ -27,27 +27,16 @@ class DamagedIndex(ValueError):
 
 @dataclass(frozen=True)
 class ShardedDrawing:
-    """One row of an index.
+    """One row of an index."""
 
-    Attributes:
-        id: of the drawing.
-        split: "train" or "test".
-        base: the drawing it is a variant of.
-        path: of its colour picture in the folder it came from, for people.
-        shard: number of its shard.
-        color: offset and length in bytes of the colour picture's file within the shard.
-        line: those of the line, None where there is none.
-        size: (height, width) in pixels.
-    """
-
-    id: str
-    split: str
-    base: str
-    path: str
-    shard: int
-    color: tuple[int, int]
-    line: tuple[int, int] | None
-    size: tuple[int, int]
+    id: str  # of the drawing
+    split: str  # "train" or "test"
+    base: str  # the drawing it is a variant of
+    path: str  # of its colour picture in the folder it came from, for people
+    shard: int  # number of its shard
+    color: tuple[int, int]  # offset and length in bytes of the colour picture's file within the shard
+    line: tuple[int, int] | None  # those of the line, None where there is none
+    size: tuple[int, int]  # (height, width) in pixels
 
 
 def is_safe_id(name: str) -> bool:

@@ -23,21 +23,13 @@ Member = tuple[str, bytes]
 
 @dataclass(frozen=True)
 class Checked:
-    """A drawing's files as they were read.
-
-    Attributes:
-        planned: the drawing.
-        color: its colour picture, None where that cannot be used.
-        line: its line, None where it has none that can be used.
-        size: (height, width) in pixels.
-        complaints: one line for each file that is left out.
-    """
+    """A drawing's files as they were read."""
 
     planned: Planned
-    color: Member | None
-    line: Member | None
-    size: tuple[int, int]
-    complaints: list[str]
+    color: Member | None  # its colour picture, None where that cannot be used
+    line: Member | None  # its line, None where it has none that can be used
+    size: tuple[int, int]  # (height, width) in pixels
+    complaints: list[str]  # one line for each file that is left out
 
 
 def read_drawing(planned: Planned, decode: bool) -> Checked:

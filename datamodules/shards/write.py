@@ -40,23 +40,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Sharded:
-    """What `write_shards` did.
+    """What `write_shards` did."""
 
-    Attributes:
-        out: the folder.
-        drawings: how many drawings lie in the shards, per split.
-        shards: how many shards there are.
-        reused: how many of them were there already.
-        size: of all shards in bytes.
-        skipped: one line for each picture or line that could not be used.
-    """
-
-    out: Path
-    drawings: dict[str, int]
-    shards: int
-    reused: int
-    size: int
-    skipped: list[str]
+    out: Path  # the folder
+    drawings: dict[str, int]  # how many drawings lie in the shards, per split
+    shards: int  # how many shards there are
+    reused: int  # how many of them were there already
+    size: int  # of all shards in bytes
+    skipped: list[str]  # one line for each picture or line that could not be used
 
 
 def write_shards(

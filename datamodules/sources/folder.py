@@ -31,15 +31,10 @@ class NoPictures(ValueError):
 
 @dataclass(frozen=True)
 class FolderScan:
-    """What a folder holds.
+    """What a folder holds."""
 
-    Attributes:
-        drawings: the usable ones, sorted by id.
-        skipped: one error for each unusable picture, sorted by path.
-    """
-
-    drawings: Sequence[Drawing]
-    skipped: list[UnreadableImage]
+    drawings: Sequence[Drawing]  # the usable ones, sorted by id
+    skipped: list[UnreadableImage]  # one error for each unusable picture, sorted by path
 
     @cached_property
     def fingerprint(self) -> str:
