@@ -10,9 +10,24 @@ import os
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from datamodules.shards.errors import changed, too_large
-
 _MAX_OPEN_FILES = 128
+
+
+class ChangedFile(ValueError):
+    """A file is not the one that its index describes; the message names it and says what to do."""
+
+
+def changed(place: str, found: int, expected: int) -> ChangedFile:
+    """The error for a file whose length its index does not know."""
+    return ChangedFile(
+        f"{place}: has {found:,} bytes, its index says {expected:,}: it was changed or copied in part; "
+        "copy the shards and their index again, together"
+    )
+
+
+def too_large(place: str, most: int) -> ValueError:
+    """The error for a small file that is none."""
+    return ValueError(f"{place}: has more than {most:,} bytes; it is no index of linecolor's")
 
 
 class ByteRanges(Protocol):
@@ -22,13 +37,7 @@ class ByteRanges(Protocol):
         """What messages call a file: its path or address, without passwords."""
 
     def read(self, name: str, start: int, length: int, total: int) -> bytes:
-        """`length` bytes of a file from byte `start`.
-
-        Args:
-            name: of the file, below the place.
-            start: the first byte.
-            length: how many.
-            total: bytes the whole file has, by its index.
+        """`length` bytes from byte `start` of the file `name`, which by its index has `total` bytes.
 
         Raises:
             ChangedFile: the file has another length.
@@ -63,11 +72,7 @@ def open_place(root: str) -> ByteRanges:
 
 
 class DiskRanges:
-    """Files of a folder.
-
-    Args:
-        root: the folder.
-    """
+    """Files of a folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datamodules.shards.index import BLOCK, FORMAT_VERSION
-from datamodules.shards.rows import is_safe_id
+from datamodules.shards.index import BLOCK, FORMAT_VERSION, is_safe_id
 from datamodules.sources.drawing import Drawing
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from datamodules.shards.index import BLOCK
 from datamodules.shards.plan import Planned
-from datamodules.shards.rows import ShardedDrawing
 from datamodules.sources.drawing import read_pair
 from linecolor.images import MAX_PIXELS, EncodedPicture, UnreadableImage, encoded
 from linecolor.images.formats import HEAD_BYTES, format_of
@@ -35,9 +35,7 @@ class Checked:
 def read_drawing(planned: Planned, decode: bool) -> Checked:
     """Read a drawing's files; by the rules of a folder's scan a bad line is left out, a bad picture everything.
 
-    Args:
-        planned: the drawing.
-        decode: whether to decode the pictures, so that a truncated one is found; else the size only is looked at.
+    `decode` finds truncated pictures too; without it, only the size is looked at.
     """
     try:
         color, line, size, complaint = read_pair(planned.drawing, partial(_read, decode=decode))
@@ -58,25 +56,26 @@ def _read(path: Path | EncodedPicture, decode: bool) -> tuple[Member, tuple[int,
         return (suffix, source.data), oriented_size(picture)
 
 
-def add(tar: tarfile.TarFile, shard: int, one: Checked) -> ShardedDrawing:
+def add(tar: tarfile.TarFile, shard: int, one: Checked) -> dict[str, Any]:
     """Append a usable drawing's members to a tar; returns its row of the index."""
     drawing = one.planned.drawing
     key = f"{one.planned.number:09d}"
     about = {"id": drawing.id, "split": drawing.split, "base": drawing.base, "path": one.planned.path}
-    places = []
+    base = None if drawing.base == drawing.id else drawing.base
+    row = about | {"base": base, "shard": shard, "height": one.size[0], "width": one.size[1]}
     for kind, member in (("color", one.color), ("line", one.line)):
         if member is not None:
-            places.append(_add_member(tar, f"{key}.{kind}.{member[0]}", member[1]))
+            suffix, data = member
+            row |= {f"{kind}_offset": _add_member(tar, f"{key}.{kind}.{suffix}", data), f"{kind}_length": len(data)}
     _add_member(tar, f"{key}.json", json.dumps(about, sort_keys=True, ensure_ascii=True).encode())
-    line = places[1] if one.line else None
-    return ShardedDrawing(**about, shard=shard, color=places[0], line=line, size=one.size)
+    return row
 
 
-def _add_member(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int]:
-    """Append a file without owner or time, so that the same input gives the same tar. Returns its offset and length."""
+def _add_member(tar: tarfile.TarFile, name: str, data: bytes) -> int:
+    """Append a file without owner or time, so that the same input gives the same tar. Returns its offset."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
     info.mtime = info.uid = info.gid = 0
     info.mode = 0o644
     tar.addfile(info, BytesIO(data))
-    return tar.offset - -(-len(data) // BLOCK) * BLOCK, len(data)
+    return tar.offset - -(-len(data) // BLOCK) * BLOCK

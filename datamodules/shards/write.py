@@ -20,10 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow as pa
+
 from datamodules.shards.drawings import UNFINISHED
-from datamodules.shards.index import FORMAT_VERSION, INDEX
+from datamodules.shards.index import FORMAT_VERSION, INDEX, SCHEMA, DamagedIndex, read_table, to_bytes
 from datamodules.shards.plan import Planned, ShardingRefused, deal, fingerprint, plan_drawings, tar_bytes
-from datamodules.shards.rows import DamagedIndex, ShardedDrawing, joined, read_table, to_bytes, to_table
 from datamodules.shards.tar import Checked, add, read_drawing
 from datamodules.sources.drawing import Drawing
 from linecolor.images import write_atomically
@@ -115,7 +116,7 @@ def write_shards(
             pool.shutdown(cancel_futures=True)
             raise
     skipped = refused + [complaint for _, facts in parts for complaint in facts["skipped"]]
-    table = joined([table for table, _ in parts], {})
+    table = pa.concat_tables([table for table, _ in parts])
     if not table.num_rows:
         raise ShardingRefused(f"{root}: none of its {len(drawings)} drawings can be used; the first: {skipped[0]}")
     metadata = {
@@ -125,7 +126,7 @@ def write_shards(
         "fingerprint": mark,
         "skipped": skipped,
     }
-    write_atomically(out / INDEX, to_bytes(table.replace_schema_metadata(joined([table], metadata).schema.metadata)))
+    write_atomically(out / INDEX, to_bytes(table, metadata))
     _tidy(out)
     return _summary(out, table, metadata, sum(part is not None for part in done))
 
@@ -193,7 +194,7 @@ def _write_shard(
 ) -> tuple[Any, dict[str, Any]]:
     """Write one tar and, when it is whole, the part of the index that belongs to it."""
     temporary = out / f".{_name(number)}.tmp"
-    rows: list[ShardedDrawing] = []
+    rows: list[dict[str, Any]] = []
     skipped: list[str] = []
     try:
         with temporary.open("wb") as file:
@@ -212,8 +213,8 @@ def _write_shard(
         temporary.unlink(missing_ok=True)
         raise
     facts = {"bytes": (out / _name(number)).stat().st_size, "skipped": skipped}
-    table = to_table(rows, facts)
-    write_atomically(_part(out, number), to_bytes(table))
+    table = pa.Table.from_pylist(rows, SCHEMA)
+    write_atomically(_part(out, number), to_bytes(table, facts))
     return table, facts
 
 
