@@ -96,7 +96,7 @@ class HintSettings:
     """How many hints there are, and of which kind."""
 
     no_hint_prob: float  # chance of a sample without hints
-    count: str  # distribution of their number, a file of `datamodules.hint_counts`
+    count: str  # distribution of their number, one of `datamodules.hint_counts`
     least: int  # hints of a sample that has any
     most: int  # hints of a sample
     strokes: float  # share of the hints that are strokes, not points

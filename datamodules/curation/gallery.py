@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 
 from datamodules.curation.manifest import row_name
@@ -19,9 +20,6 @@ from linecolor.html.document import render_page
 from linecolor.html.tables import Table, lay_out_table
 from linecolor.images import UnreadableImage, find_images, write_atomically
 from linecolor.images.thumbnails import read_thumbnail
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SHEET = "sheet.html"
 _THUMBNAIL = 224 * 224

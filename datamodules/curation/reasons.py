@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from datamodules.curation.duplicates import near_duplicates
 from datamodules.curation.measures import FIGURES, PIXELS
 from datamodules.curation.thresholds import Thresholds
 from linecolor.images.formats import names
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 REASONS = {
     "unreadable": f"broken, truncated, or no {names()}",
@@ -57,7 +54,7 @@ class Judgement:
 
 
 def judge(measured: pa.Table, limits: Thresholds) -> Judgement:
-    """Apply the limits to what was measured (`manifest.measured_schema`).
+    """Apply the limits to what was measured (`manifest.MEASURED`).
 
     Near-duplicates are sought among the pictures that no other reason drops, so that a grey or blurred copy never
     stands for a good one; of each group the one with the most pixels is kept, then the one with the most bytes.

@@ -51,15 +51,14 @@ _LOOKALIKES = {
 
 
 @dataclass(frozen=True)
-class Emoji:
-    """A usable OpenMoji drawing."""
+class Emoji(Row):
+    """A usable OpenMoji drawing: `id` is its file stem, code points joined by "-".
 
-    id: str  # the file stem, code points joined by "-"
-    # one name for all drawings that share their line art: skin tones, genders, mirrored forms and emoji that reuse
-    # another's outline
-    base: str
-    split: str  # "test" for every drawing that shares its base with one of the 60 of the protocol
-    variant: bool  # True for a skin-tone variant
+    Drawings that share their line art have one base: skin tones, genders, mirrored forms and emoji that reuse another's
+    outline. Whatever shares its base with one of the 60 of the protocol is in the split "test".
+    """
+
+    variant: bool  # whether it has a skin tone of its own
 
 
 def protocol_stems() -> list[str]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from io import BytesIO
-from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,15 +15,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from datamodules.processes import spawned_pool
 from datamodules.sources.data_set import (
     FORMAT_VERSION,
     MANIFEST,
     SPLITS,
     UNFINISHED,
     RenderingRefused,
-    background_path,
     make_ready,
-    pair_paths,
+    picture_paths,
     to_json,
 )
 from linecolor.arrays import Picture
@@ -129,6 +126,21 @@ def render_svg(svg: str, size: int, background: str | None = None) -> bytes:
     )
 
 
+def rendered_color(svg: str, size: int) -> Picture:
+    """A square SVG as (size, size, 4) RGBA with straight alpha."""
+    return _decoded(render_svg(svg, size), "RGBA")
+
+
+def rendered_line(svg: str, size: int) -> Picture:
+    """A square SVG on white paper, (size, size) grey."""
+    return _decoded(render_svg(svg, size, "white"), "L")
+
+
+def _decoded(png: bytes, mode: str) -> Picture:
+    with Image.open(BytesIO(png), formats=["PNG"]) as picture:
+        return np.asarray(picture.convert(mode))
+
+
 def from_svgs(draw: DrawSvg) -> DrawPictures:
     """The pictures of vector drawings, of which `draw` gives colour and line."""
     return partial(_svg_pictures, draw=draw)
@@ -193,39 +205,31 @@ def _render_all(rows: Sequence[Row], render: Callable[[Row], bool], jobs: int, p
     bar = partial(tqdm, total=len(rows), desc="rendering", unit="pair", disable=None if progress else True)
     if jobs == 1 or len(rows) < 8:
         return sum(bar(map(render, rows)))
-    # Spawned, not forked: a fork of a process with running threads (torch, OpenCV) may never wake up.
-    pool = ProcessPoolExecutor(min(jobs, len(rows)), get_context("spawn"), initializer=_ignore_interrupts)
+    pool = spawned_pool(min(jobs, len(rows)))
     try:
-        done: Iterable[bool] = pool.map(render, rows, chunksize=2)
-        return sum(bar(done))
+        return sum(bar(pool.map(render, rows, chunksize=2)))
     finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches the whole process group; the parent alone ends the pool, after the pairs in work."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        pool.shutdown(cancel_futures=True)  # upon Ctrl-C too, after the pairs in work
 
 
 def _svg_pictures(row: Row, size: int, draw: DrawSvg) -> Pictures:
     color_svg, line_svg = draw(row.id)
-    color = render_svg(color_svg, size)
-    with Image.open(BytesIO(render_svg(line_svg, size, background="white")), formats=["PNG"]) as line:
-        if line.size != (size, size):
-            raise RenderingRefused(f"{row.id}: the drawing is not square, it rendered to {line.size}")
-        return Pictures(color, np.asarray(line.convert("L")))
+    line = rendered_line(line_svg, size)
+    if line.shape != (size, size):
+        raise RenderingRefused(f"{row.id}: the drawing is not square, it rendered to {line.shape[::-1]}")
+    return Pictures(render_svg(color_svg, size), line)
 
 
 def _render_row(row: Row, out: Path, draw: DrawPictures, sizes: dict[str, int], masked: frozenset[str]) -> bool:
     """Render one row unless all of its files are whole; True where they were there."""
     size = sizes[row.split]
-    color_path, line_path = pair_paths(out, row.split, row.id)
-    mask_path = background_path(out, row.split, row.id) if row.split in masked else None
-    if all(_has_size(path, size) for path in (color_path, line_path, mask_path) if path is not None):
+    color_path, line_path, mask_path = picture_paths(out, row.split, row.id)
+    is_masked = row.split in masked
+    if _has_size(color_path, size) and _has_size(line_path, size) and (not is_masked or _has_size(mask_path, size)):
         return True
     pictures = draw(row, size)
     write_png(line_path, pictures.line)
-    if mask_path is not None:
+    if is_masked:
         if pictures.background is None:
             raise ValueError(f"{row.id}: split {row.split} is to have background masks, and its source gave none")
         write_png(mask_path, pictures.background)

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from datamodules.sources.data_set import MANIFEST, UNFINISHED, background_path, pair_paths, read_manifest
+from datamodules.sources.data_set import MANIFEST, UNFINISHED, picture_paths, read_manifest
 from datamodules.sources.drawing import Drawing, read_pair, split_of
 from linecolor.images import MAX_PIXELS, SUFFIXES, PictureSource, UnreadableImage, check_image, find_images, image_size
 
@@ -140,11 +140,9 @@ def _how_to_prepare(root: Path) -> str:
 def _prepared_drawings(root: Path) -> list[Drawing]:
     drawings = []
     for row in read_manifest(root / MANIFEST)["drawings"]:
-        color, line = pair_paths(root, row["split"], row["id"])
-        background = background_path(root, row["split"], row["id"])
-        drawings.append(
-            Drawing(row["id"], color, line, row["split"], row["base"], background if background.is_file() else None)
-        )
+        color, line, background = picture_paths(root, row["split"], row["id"])
+        known = background if background.is_file() else None
+        drawings.append(Drawing(row["id"], color, line, row["split"], row["base"], known))
     return sorted(drawings, key=lambda drawing: drawing.id)
 
 

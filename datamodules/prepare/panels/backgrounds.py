@@ -45,11 +45,8 @@ class Shade:
         return Shade(hue, min(1.0, max(0.08, self.lightness + step)), self.saturation)
 
     def __str__(self) -> str:
-        red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(*self._parts()))
-        return f"#{red:02x}{green:02x}{blue:02x}"
-
-    def _parts(self) -> tuple[float, float, float]:
-        return self.hue, self.lightness, self.saturation
+        parts = colorsys.hls_to_rgb(self.hue, self.lightness, self.saturation)
+        return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
 def draw_shade(random: Generator) -> Shade:

@@ -18,9 +18,9 @@ import numpy as np
 from datamodules.prepare import characters, openmoji
 from datamodules.prepare.panels.backgrounds import SIDE, draw_background
 from datamodules.prepare.panels.balloons import balloon_svg
-from datamodules.prepare.panels.cast import actor_outline, actor_pictures, decoded, draw_actors
+from datamodules.prepare.panels.cast import actor_outline, actor_pictures, draw_actors
 from datamodules.prepare.panels.layout import Figure, Layout, draw_frame, draw_layout, frame_svg
-from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Pictures, Row, render_svg
+from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Pictures, Row, rendered_color
 from datamodules.recipe import keyed_generator
 from datamodules.sources.data_set import RenderingRefused
 from linecolor.arrays import Floats, Picture
@@ -66,16 +66,16 @@ def draw_panel(row: Row, size: int, seed: int) -> Pictures:
     """A panel at a size in pixels: opaque RGB colour, its line, and for a test panel its background."""
     layout = draw_composition(row, seed)
     background = draw_background(keyed_generator(seed, row.id, "background"))
-    color = decoded(render_svg(_svg(background.paint), size), "RGBA")[..., :3].astype(np.float32)
+    color = _drawn(background.paint, size)[..., :3].astype(np.float32)
     line = np.full((size, size), 255, np.float32)
     seen = np.ones((size, size), np.float32)
     if background.ink:
-        ink = _coverage(decoded(render_svg(_svg(background.ink), size), "RGBA"))
+        ink = _coverage(_drawn(background.ink, size))
         color *= 1 - ink[..., None]
         line *= 1 - ink
     for figure in layout.figures:
         _stand(figure, color, line, seen)
-    front = decoded(render_svg(_front_svg(layout, row, seed), size), "RGBA")
+    front = _drawn(_front(layout, row, seed), size)
     coverage = _coverage(front)
     color += (front[..., :3] - color) * coverage[..., None]
     # Balloons, frame and gutter are black and white: their own line art.
@@ -104,7 +104,7 @@ def draw_composition(row: Row, seed: int) -> Layout:
 
 
 def _background_share(layout: Layout, row: Row, seed: int) -> float:
-    seen = 1 - _coverage(decoded(render_svg(_front_svg(layout, row, seed), SKETCH), "RGBA"))
+    seen = 1 - _coverage(_drawn(_front(layout, row, seed), SKETCH))
     for figure in layout.figures:
         side, left, top = _in_pixels(figure, SKETCH)
         outline = np.asarray(cv2.resize(actor_outline(figure.actor.name), (side, side), interpolation=cv2.INTER_AREA))
@@ -125,17 +125,19 @@ def _stand(figure: Figure, color: Floats, line: Floats, seen: Floats) -> None:
     seen[on_canvas] *= 1 - coverage
 
 
-def _front_svg(layout: Layout, row: Row, seed: int) -> str:
+def _front(layout: Layout, row: Row, seed: int) -> str:
     """Balloons, cut by the frame, the gutter and the border."""
     balloons = [
         balloon_svg(balloon, keyed_generator(seed, row.id, "balloon", number))
         for number, balloon in enumerate(layout.balloons)
     ]
-    return _svg("".join(balloons) + frame_svg(layout.frame))
+    return "".join(balloons) + frame_svg(layout.frame)
 
 
-def _svg(elements: str) -> str:
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE:g} {SIDE:g}">{elements}</svg>'
+def _drawn(elements: str, size: int) -> Picture:
+    """SVG elements in units of the panel, (size, size, 4) RGBA with straight alpha."""
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE:g} {SIDE:g}">{elements}</svg>'
+    return rendered_color(svg, size)
 
 
 def _in_pixels(figure: Figure, size: int) -> tuple[int, int, int]:

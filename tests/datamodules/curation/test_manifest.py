@@ -145,7 +145,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     for name in ("junk", "foreign"):
         with pytest.raises(ManifestRefused, match=f"{name}.parquet: no manifest of linecolor-data curate"):
             read_measured(tmp_path / f"{name}.parquet")
-    manifest.write_table(tmp_path / "part.parquet", manifest.rows_as_table([]))
+    manifest.write_table(tmp_path / "part.parquet", manifest.MEASURED.empty_table())
     with pytest.raises(ManifestRefused, match="unfinished"):
         read_judged(tmp_path / "part.parquet")
     manifest.write_table(tmp_path / "bare.parquet", pa.table({"path": ["a"]}), {"thresholds": {}})

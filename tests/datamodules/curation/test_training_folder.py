@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from datamodules.curation.manifest import ManifestRefused, rows_as_table, write_manifest
+from datamodules.curation.manifest import MEASURED, ManifestRefused, write_manifest
 from datamodules.sources.folder import scan_folder
 from linecolor.images import write_png
 
@@ -23,7 +24,7 @@ def curated(tmp_path) -> tuple[Path, Path]:
     rows = [{"path": name, "bytes": (root / name).stat().st_size, "modified_ns": 1} for name in names]
     kept = [True, False, True, False]
     reasons = [[] if keep else ["greyscale"] for keep in kept]
-    write_manifest(tmp_path / "manifest.parquet", rows_as_table(rows), kept, reasons, [None] * 4, {})
+    write_manifest(tmp_path / "manifest.parquet", pa.Table.from_pylist(rows, MEASURED), kept, reasons, [None] * 4, {})
     return root, tmp_path / "manifest.parquet"
 
 
@@ -77,14 +78,16 @@ def test_line_art_below_the_folder_need_not_be_among_the_pictures(curated, tmp_p
     names = ["a/one.png", "b/one.png"]
     write_png(root / "b/one.png", np.full((6, 4), 9, np.uint8))
     rows = [{"path": name, "bytes": (root / name).stat().st_size, "modified_ns": 1} for name in names]
-    write_manifest(tmp_path / "m.parquet", rows_as_table(rows), [True, True], [[], []], [None, None], {})
+    write_manifest(
+        tmp_path / "m.parquet", pa.Table.from_pylist(rows, MEASURED), [True, True], [[], []], [None, None], {}
+    )
     drawings = scan_folder(root, lines=root / "b", manifest=tmp_path / "m.parquet").drawings
     assert [drawing.id for drawing in drawings] == ["a/one"]
 
 
 def test_a_manifest_that_keeps_nothing_or_is_missing_is_refused(curated, tmp_path):
     root, _ = curated
-    rows = rows_as_table([{"path": "a/one.png", "bytes": 1, "modified_ns": 1}])
+    rows = pa.Table.from_pylist([{"path": "a/one.png", "bytes": 1, "modified_ns": 1}], MEASURED)
     write_manifest(tmp_path / "none.parquet", rows, [False], [["scribble"]], [None], {})
     with pytest.raises(ManifestRefused, match="keeps none of its 1 pictures"):
         scan_folder(root, manifest=tmp_path / "none.parquet")

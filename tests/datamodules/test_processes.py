@@ -16,7 +16,7 @@ def run(code: str, folder) -> str:
 def test_an_item_that_kills_its_process_costs_only_itself(tmp_path):
     code = """
         import os
-        from datamodules.curation.processes import in_processes
+        from datamodules.processes import in_processes
 
         def work(chunk):
             if 7 in chunk:
@@ -37,7 +37,7 @@ def test_when_the_parent_is_killed_its_processes_end(tmp_path):
     script.write_text(
         textwrap.dedent("""
         import os, pathlib, time
-        from datamodules.curation.processes import in_processes
+        from datamodules.processes import in_processes
 
         def work(chunk):
             pathlib.Path(f"{os.getpid()}.pid").touch()
