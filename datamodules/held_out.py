@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.utils.data import Dataset
 
-from datamodules.illustrations import Page, read_page
+from datamodules.illustrations import Page, read_page, refuse_other_size
 from datamodules.pair_settings import LineSettings
 from datamodules.sources.drawing import Drawing
 from linecolor import images
@@ -96,8 +96,5 @@ def _true_foreground(page: Page) -> Mask:
     if path is None:
         return page.alpha > 0
     background = images.read_line(path)
-    if background.shape != page.alpha.shape:
-        raise images.UnreadableImage(
-            path, f"is {background.shape[1]} x {background.shape[0]} px, its colour picture is another size"
-        )
+    refuse_other_size(path, background, page.color)
     return background < 128

@@ -35,27 +35,28 @@ class Page:
 def read_page(drawing: Drawing, flood: bool = True) -> Page:
     """Decode a drawing; what has no alpha channel gets its foreground by flooding the white paper.
 
-    It is blind to the drawing's true background, which must never train.
-
-    Args:
-        drawing: to decode.
-        flood: False spares the flood, a third of the time, where the foreground is not used: all of it is.
+    It is blind to the drawing's true background, which must never train. Without `flood`, which takes a third of the
+    time, all is foreground.
 
     Raises:
         images.UnreadableImage: naming the file and why.
     """
     color, alpha = images.read_color(drawing.color)
     line = images.read_line(drawing.line) if drawing.line else None
-    if drawing.line and line is not None and line.shape != color.shape[:2]:
-        raise images.UnreadableImage(
-            drawing.line, f"is {line.shape[1]} x {line.shape[0]} px, its colour picture is another size"
-        )
-    if alpha is None and not flood:
-        alpha = np.full(color.shape[:2], 255, np.uint8)
+    if drawing.line and line is not None:
+        refuse_other_size(drawing.line, line, color)
     if alpha is None:
-        reachable = np.full(color.shape[:2], 255, np.uint8) if line is None else line
-        alpha = foreground.foreground(reachable, color).astype(np.uint8) * 255
+        alpha = np.full(color.shape[:2], 255, np.uint8)
+        if flood:
+            alpha = foreground.foreground(alpha if line is None else line, color).astype(np.uint8) * 255
     return Page(drawing, color, line, alpha)
+
+
+def refuse_other_size(path: images.PictureSource, grey: Picture, color: Picture) -> None:
+    """UnreadableImage if a line or mask (H, W) has another size than its colour picture (H, W, ...)."""
+    if grey.shape != color.shape[:2]:
+        height, width = grey.shape
+        raise images.UnreadableImage(path, f"is {width} x {height} px, its colour picture is another size")
 
 
 def collage(pages: Sequence[Page], cell: int) -> Page:
@@ -144,10 +145,8 @@ class Illustrations(Dataset[dict[str, Any]]):
                     log.warning("skipped in training: %s", unreadable)
             stream = keyed_generator(self.seed, epoch, self.drawings[index].id, "substitute", attempt)
             index = int(stream.integers(len(self.drawings)))
-        raise images.UnreadableImage(
-            self.drawings[index].color,
-            "and 19 others drawn in its place cannot be read: is the folder still there?",
-        )
+        complaint = "and 19 others drawn in its place cannot be read: is the folder still there?"
+        raise images.UnreadableImage(self.drawings[index].color, complaint)
 
 
 @dataclass(eq=False)

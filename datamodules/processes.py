@@ -1,7 +1,5 @@
 """Work on many files in processes, past those that take a process down."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

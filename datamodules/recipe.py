@@ -59,18 +59,11 @@ class SampleKey:
 
 
 def draw_crop(settings: CropSettings, key: SampleKey, size: tuple[int, int], side: int) -> tuple[int, int, int]:
-    """Where the crop lies on the page.
+    """Where the crop lies on a page of `size` (H, W): y, x of its upper left corner and its side, in page pixels.
 
-    Args:
-        settings: `native` cuts `side` pixels; `log_uniform` anything from that to the whole short side, each
-            doubling as likely as another, so that training sees pages at the scale they are used at; `whole` the
-            short side but for Pix2Pix's jitter.
-        key: of the sample.
-        size: (H, W) of the page.
-        side: pixels of the crop as the network sees it.
-
-    Returns:
-        y, x of the upper left corner and the side of the square, in page pixels.
+    `native` cuts `side` pixels, as many as the network sees; `log_uniform` anything from that to the whole short side,
+    each doubling as likely as another, so that training sees pages at the scale they are used at; `whole` the short
+    side but for Pix2Pix's jitter.
     """
     height, width = size
     short = min(height, width)

@@ -23,14 +23,9 @@ class Curation:
 
 
 def curate(root: Path, out: Path, thresholds: Thresholds, jobs: int, examples: int) -> Curation:
-    """Measure, judge and write.
+    """Measure what lies in `root`, which is only read, in so many processes; judge; write manifest and sheet to `out`.
 
-    Args:
-        root: the folder of pictures; only read.
-        out: folder of the manifest and the sheet.
-        thresholds: of the reasons.
-        jobs: processes.
-        examples: pictures of each kind on the sheet; 0 writes none.
+    The sheet shows `examples` pictures of each kind; 0 writes none.
     """
     measured = survey(root, out, jobs)
     judgement = judge(measured.table, thresholds)

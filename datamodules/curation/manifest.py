@@ -1,7 +1,5 @@
 """The outcome of a curation as a Parquet file: one row a file, with its numbers, and why it is kept or not."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

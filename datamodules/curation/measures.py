@@ -1,7 +1,5 @@
 """A picture in numbers, at one small size, so that they do not depend on how large the file is."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -38,10 +36,7 @@ _BIAS = -4.1
 
 
 def measure(rgb: Picture) -> dict[str, float]:
-    """Every figure of a picture.
-
-    Args:
-        rgb: (H, W, 3) on white paper, reduced to about PIXELS in all.
+    """Every figure of a picture (H, W, 3) on white paper, reduced to about PIXELS in all.
 
     Returns:
         drawing_share: share of the picture that is drawing: all but the even background that touches the border;

@@ -1,7 +1,5 @@
 """From numbers and limits to reasons; no picture is opened here."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,11 +44,8 @@ class Judgement:
 
     def reasons(self) -> list[list[str]]:
         """The reasons of each picture, in the order of REASONS."""
-        found: list[list[str]] = [[] for _ in range(len(self.duplicate_of))]
-        for reason, holds in self.holds.items():
-            for row in np.flatnonzero(holds).tolist():
-                found[row].append(reason)
-        return found
+        rows = zip(*(holds.tolist() for holds in self.holds.values()))
+        return [[reason for reason, holds in zip(self.holds, row) if holds] for row in rows]
 
 
 def judge(measured: pa.Table, limits: Thresholds) -> Judgement:
@@ -83,9 +78,7 @@ def judge(measured: pa.Table, limits: Thresholds) -> Judgement:
 def excesses(figures: Figures, limits: Thresholds) -> dict[str, NDArray[np.float64]]:
     """How far each picture lies beyond the limit of each reason that numbers can tell.
 
-    Args:
-        figures: (N,) each: height, width and the figures of `measures.measure`; NaN for what was never measured.
-        limits: the thresholds.
+    `figures` are (N,) each: height, width and those of `measures.measure`; NaN for what was never measured.
 
     Returns:
         Reason -> (N,), above 0 where the reason holds, in parts of the limit's own scale, so that the smallest

@@ -4,8 +4,6 @@ What is measured is kept in parts next to the manifest, so a stopped or killed r
 again if its size or its time of change is another.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -46,14 +44,9 @@ class Survey:
 
 
 def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds: float = 10) -> Survey:
-    """Measure what is below root and not yet measured.
+    """Measure what is below `root` and not yet measured, in so many processes; `root` is only read.
 
-    Args:
-        root: the folder of pictures; only read.
-        out: the folder of the manifest and its parts.
-        jobs: processes.
-        progress: show a progress bar on a terminal.
-        part_seconds: what was measured is written at least this often.
+    What was measured is written to `out` at least every `part_seconds`; `progress` shows a bar on a terminal.
 
     Raises:
         ValueError: no picture in root.
@@ -87,8 +80,8 @@ def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds
                     last = time.monotonic()
     finally:
         write_part()
-    rows = _places(entries, tables)
-    in_order = pa.array([rows[entry.name] for entry in entries], pa.int64())
+    row_of = _places(entries, tables)
+    in_order = pa.array([row_of[entry.name] for entry in entries], pa.int64())
     return Survey(pa.concat_tables(tables).take(in_order), len(places))
 
 

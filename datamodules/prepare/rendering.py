@@ -1,7 +1,5 @@
 """Turns drawings into a data set of colour and line pairs: resumable, atomic, on all cores."""
 
-from __future__ import annotations
-
 import importlib
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence

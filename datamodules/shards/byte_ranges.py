@@ -4,11 +4,10 @@ Everything here may be carried into loader workers, forked or spawned: files and
 process that uses them, when it first does.
 """
 
-from __future__ import annotations
-
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 _MAX_OPEN_FILES = 128
 
@@ -30,12 +29,19 @@ def too_large(place: str, most: int) -> ValueError:
     return ValueError(f"{place}: has more than {most:,} bytes; it is no index of linecolor's")
 
 
-class ByteRanges(Protocol):
-    """A place with files that are read in parts; one thread of a process uses it at a time."""
+class ByteRanges(ABC):
+    """A place, `root`, with files that are read in parts; one thread of a process uses it at a time."""
 
+    root: Any
+
+    def __reduce__(self) -> tuple[type, tuple[Any]]:
+        return type(self), (self.root,)
+
+    @abstractmethod
     def place(self, name: str) -> str:
         """What messages call a file: its path or address, without passwords."""
 
+    @abstractmethod
     def read(self, name: str, start: int, length: int, total: int) -> bytes:
         """`length` bytes from byte `start` of the file `name`, which by its index has `total` bytes.
 
@@ -44,6 +50,7 @@ class ByteRanges(Protocol):
             OSError: it cannot be read, also when tried again; the message names it.
         """
 
+    @abstractmethod
     def read_whole(self, name: str, most: int) -> bytes:
         """A small file whole.
 
@@ -71,16 +78,13 @@ def open_place(root: str) -> ByteRanges:
     return DiskRanges(Path(root).expanduser())
 
 
-class DiskRanges:
+class DiskRanges(ByteRanges):
     """Files of a folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._process = os.getpid()
         self._files: dict[str, BinaryIO] = {}
-
-    def __reduce__(self) -> tuple[type, tuple[Path]]:
-        return type(self), (self.root,)
 
     def place(self, name: str) -> str:
         """The path."""

@@ -1,7 +1,5 @@
 """Drawings that lie in shards: tars on disk, on a web server or in S3, read at random through their index."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +25,7 @@ class NoShards(ValueError):
 class ShardedSet:
     """A data set in shards: its drawings, sorted by id, and the licence it brought (None for a loose folder)."""
 
-    drawings: ShardDrawings
+    drawings: "ShardDrawings"
     licence: dict[str, Any] | None
 
 
@@ -74,7 +72,7 @@ class ShardSlice:
     offset: int  # of its first byte
     length: int  # in bytes
     what: str  # names it within the shard, for messages
-    behind: ShardSlice | None = None  # the line's slice, for a colour picture that has one
+    behind: "ShardSlice | None" = None  # the line's slice, for a colour picture that has one
     _fetched: bytes | None = field(default=None, init=False)
 
     def read(self) -> bytes:
@@ -127,7 +125,7 @@ class ShardDrawings(DrawingTable):
     def __iter__(self) -> Iterator[Drawing]:
         return (self[place] for place in range(len(self)))
 
-    def of_split(self, split: str) -> ShardDrawings:
+    def of_split(self, split: str) -> "ShardDrawings":
         """Those of a split, in their order."""
         return ShardDrawings(self._index, self._files, self._rows[self._index.is_test[self._rows] == (split == "test")])
 

@@ -7,8 +7,6 @@ each drawing, sorted by id, and says in its metadata which shards there are, how
 An index comes from outside: nothing in it leads to a byte or a file that is not the data set's own.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

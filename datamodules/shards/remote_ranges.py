@@ -1,18 +1,16 @@
 """Byte ranges over HTTP and from S3: patient with a network, clear about what waiting will not mend."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re
 import secrets
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from contextlib import closing
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from datamodules.shards.byte_ranges import ChangedFile, changed, too_large
+from datamodules.shards.byte_ranges import ByteRanges, ChangedFile, changed, too_large
 
 log = logging.getLogger("linecolor")
 
@@ -36,20 +34,13 @@ class _TryAgain(Exception):
     """A failure that may pass."""
 
 
-class RemoteRanges(ABC):
+class RemoteRanges(ByteRanges):
     """Files below an address, `root`; see `ByteRanges`."""
 
     def __init__(self, root: str) -> None:
         self.root = root
         self._process = -1
         self._connected: Any = None
-
-    def __reduce__(self) -> tuple[type, tuple[str]]:
-        return type(self), (self.root,)
-
-    @abstractmethod
-    def place(self, name: str) -> str:
-        """See `ByteRanges`."""
 
     @abstractmethod
     def _connect(self) -> Any:

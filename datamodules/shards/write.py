@@ -5,8 +5,6 @@ written by itself, the same bytes every time, and one that is there is not writt
 folder that has one is whole.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -24,8 +22,17 @@ import pyarrow as pa
 
 from datamodules.shards.drawings import UNFINISHED
 from datamodules.shards.index import FORMAT_VERSION, INDEX, SCHEMA, DamagedIndex, read_table, to_bytes
-from datamodules.shards.plan import Planned, ShardingRefused, deal, fingerprint, plan_drawings, tar_bytes
-from datamodules.shards.tar import Checked, add, read_drawing
+from datamodules.shards.tar import (
+    Checked,
+    Planned,
+    ShardingRefused,
+    add,
+    deal,
+    fingerprint,
+    plan_drawings,
+    read_drawing,
+    tar_bytes,
+)
 from datamodules.sources.drawing import Drawing
 from linecolor.images import write_atomically
 
@@ -101,20 +108,17 @@ def write_shards(
 
     from tqdm import tqdm
 
-    bar = tqdm(total=len(planned), desc="writing shards", unit="drawing", disable=None if progress else True)
-    bar.update(sum(len(shard) for shard, part in zip(plan, done) if part is not None))
-    parts = []
-    with bar, ThreadPoolExecutor(jobs or min(4, os.cpu_count() or 1)) as pool:
-        try:
-            for number, shard in enumerate(plan):
-                part = done[number]
-                if part is None:
-                    checked = _in_order(pool, partial(read_drawing, decode=verify == "decode"), shard)
-                    part = _write_shard(out, number, checked, bar.update)
-                parts.append(part)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    there = sum(len(shard) for shard, part in zip(plan, done) if part is not None)
+    quiet = None if progress else True
+    bar = tqdm(total=len(planned), initial=there, desc="writing shards", unit="drawing", disable=quiet)
+    read, parts = partial(read_drawing, decode=verify == "decode"), []
+    pool = ThreadPoolExecutor(jobs or min(4, os.cpu_count() or 1))
+    try:
+        with bar:
+            for number, (shard, part) in enumerate(zip(plan, done)):
+                parts.append(part or _write_shard(out, number, _in_order(pool, read, shard), bar.update))
+    finally:
+        pool.shutdown(cancel_futures=True)
     skipped = refused + [complaint for _, facts in parts for complaint in facts["skipped"]]
     table = pa.concat_tables([table for table, _ in parts])
     if not table.num_rows:

@@ -6,8 +6,6 @@ source knows it `<out>/<split>/background/<id>.png` (grey, 255 = background), an
 written last: a folder that has one is whole.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

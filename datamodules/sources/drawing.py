@@ -1,7 +1,5 @@
 """What every source gives: a drawing with a stable name, and the split that its name alone decides."""
 
-from __future__ import annotations
-
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -34,7 +32,7 @@ class DrawingTable(Sequence[Drawing]):
     """Drawings that are made from columns on access: 700,000 of them as objects take 400 MB."""
 
     @abstractmethod
-    def of_split(self, split: str) -> DrawingTable:
+    def of_split(self, split: str) -> "DrawingTable":
         """Those of a split, in their order."""
 
     @abstractmethod

@@ -1,7 +1,5 @@
 """Drawings on disk: a prepared data set with its manifest, or anybody's folder of illustrations."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -55,10 +53,9 @@ def scan_folder(
     """Find the drawings of a folder; what cannot be used is named on the "linecolor" logger and skipped.
 
     A prepared data set (it has a manifest.json) brings its own split, lines, bases and, where it has them, true
-    backgrounds. In any other folder
-    all pictures below it are colour pictures, and the split follows from a hash of each one's id, so that
-    adding or removing a picture never moves another. Two files that differ in their suffix only share a
-    base, hence a split, and keep the suffix in their ids.
+    backgrounds. In any other folder all pictures below it are colour pictures, and the split follows from a
+    hash of each one's id, so that adding or removing a picture never moves another. Two files that differ in their
+    suffix only share a base, hence a split, and keep the suffix in their ids.
 
     Args:
         root: the folder; searched with all folders below it.
@@ -78,7 +75,7 @@ def scan_folder(
         ValueError: a bad test_share or verify.
         RenderingRefused: a damaged manifest.
     """
-    root = Path(root).expanduser()
+    root, lines = Path(root).expanduser(), None if lines is None else Path(lines).expanduser()
     if not 0 <= test_share <= 1:
         raise ValueError(f"test_share {test_share} must be between 0 and 1")
     if verify not in ("decode", "header"):
@@ -90,15 +87,14 @@ def scan_folder(
     elif (root / UNFINISHED).is_file():
         raise NoPictures(f"{root}: its rendering was interrupted; run linecolor-data prepare again to finish it")
     else:
-        found = list(_loose_drawings(root, None if lines is None else Path(lines).expanduser(), test_share))
+        found = list(_loose_drawings(root, lines, test_share))
     if not found:
         raise NoPictures(
-            f"{root}: holds no picture ({' '.join(SUFFIXES)}); "
-            f"pass a folder of illustrations, or {_how_to_prepare(root)}"
+            f"{root}: holds no picture ({' '.join(SUFFIXES)}); pass a folder of illustrations, or "
+            f"{_how_to_prepare(root)}"
         )
-
     if manifest is not None:
-        found = _kept_drawings(found, root, None if lines is None else Path(lines).expanduser(), manifest)
+        found = _kept_drawings(found, root, lines, manifest)
 
     measure = partial(check_image if verify == "decode" else image_size, max_pixels=max_pixels)
     drawings: list[Drawing] = []
@@ -214,14 +210,8 @@ def _measured(
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
         try:
             checked = pool.map(partial(_checked, measure=measure), found)
-            bar = tqdm(
-                checked,
-                total=len(found),
-                desc="checking pictures",
-                unit="picture",
-                disable=None if progress else True,
-            )
-            results = list(bar)
+            quiet = None if progress else True
+            results = list(tqdm(checked, "checking pictures", len(found), unit="picture", disable=quiet))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -4,8 +4,6 @@ Kang et al. 2017 learn that the colour of a background does not follow from the 
 stands before it. All is SVG in units of a thousandth of the panel's side.
 """
 
-from __future__ import annotations
-
 import colorsys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,7 +34,7 @@ class Shade:
     lightness: float
     saturation: float
 
-    def near(self, random: Generator, least: float = 0.04, most: float = 0.13) -> Shade:
+    def near(self, random: Generator, least: float = 0.04, most: float = 0.13) -> "Shade":
         """A shade of the same hue, that much lighter or darker."""
         step = random.uniform(least, most) * (1 if random.random() < 0.5 else -1)
         if not 0.1 < self.lightness + step < 1:

@@ -4,8 +4,6 @@ A drawing's stance says how it stands in a panel: a `bust` is cut by the lower e
 `head` may be cut there; `whole` figures stand on the ground; a `prop` does so too, and is small.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -8,8 +8,6 @@ Everything is drawn from streams keyed by (seed, id of the panel) and placed in 
 any size.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import cv2
@@ -106,17 +104,15 @@ def draw_composition(row: Row, seed: int) -> Layout:
 def _background_share(layout: Layout, row: Row, seed: int) -> float:
     seen = 1 - _coverage(_drawn(_front(layout, row, seed), SKETCH))
     for figure in layout.figures:
-        side, left, top = _in_pixels(figure, SKETCH)
+        side, on_canvas, on_figure = _place(figure, SKETCH)
         outline = np.asarray(cv2.resize(actor_outline(figure.actor.name), (side, side), interpolation=cv2.INTER_AREA))
-        on_canvas, on_figure = _overlap(left, top, side, SKETCH)
         seen[on_canvas] *= 1 - _turned(outline.astype(np.uint8), figure)[on_figure].astype(np.float32) / 255
     return float(seen.mean())
 
 
 def _stand(figure: Figure, color: Floats, line: Floats, seen: Floats) -> None:
     """Put a figure before what is there, in place: its paint covers paint and ink, then comes its own ink."""
-    side, left, top = _in_pixels(figure, len(line))
-    on_canvas, on_figure = _overlap(left, top, side, len(line))
+    side, on_canvas, on_figure = _place(figure, len(line))
     paint, ink = (_turned(picture, figure)[on_figure] for picture in actor_pictures(figure.actor.name, side))
     coverage = _coverage(paint)
     color[on_canvas] += (paint[..., :3] - color[on_canvas]) * coverage[..., None]
@@ -140,16 +136,12 @@ def _drawn(elements: str, size: int) -> Picture:
     return rendered_color(svg, size)
 
 
-def _in_pixels(figure: Figure, size: int) -> tuple[int, int, int]:
-    """Side, left and top of a figure's square on a canvas of size x size pixels."""
+def _place(figure: Figure, size: int) -> tuple[int, tuple[slice, slice], tuple[slice, slice]]:
+    """A figure's side in pixels, where it lies on a canvas of size x size, and which part of its square that is."""
     scale = size / SIDE
-    return max(1, round(figure.side * scale)), round(figure.left * scale), round(figure.top * scale)
-
-
-def _overlap(left: int, top: int, side: int, size: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a square lies on the canvas, and which part of the square that is."""
+    side, left, top = max(1, round(figure.side * scale)), round(figure.left * scale), round(figure.top * scale)
     y0, y1, x0, x1 = (min(max(edge, 0), size) for edge in (top, top + side, left, left + side))
-    return (slice(y0, y1), slice(x0, x1)), (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    return side, (slice(y0, y1), slice(x0, x1)), (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
 
 
 def _turned(picture: Picture, figure: Figure) -> Picture:

@@ -1,7 +1,5 @@
 """Where everything of a comic panel lies: frame, figures and balloons, in units of a thousandth of its side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Pictures with one fault each, made from good ones or anew."""
 
-from __future__ import annotations
-
 import colorsys
 import struct
 import zlib

@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
 from datamodules import illustrations
 from datamodules.held_out import FullDrawings
@@ -33,7 +32,6 @@ pytestmark = pytest.mark.slow
 
 ORIGIN = Origin("squares", "1", Licence("CC0", "https://example.org/cc0", "Squares by nobody"))
 ROWS = [Row("a", "a", "train"), Row("b", "b", "test")]
-RICH = Path(__file__).parents[3] / "conf" / "pairs" / "rich.yaml"
 
 keys = st.integers(0, 2**32)
 
@@ -140,10 +138,8 @@ def test_a_panel_is_the_same_picture_at_every_size(number):
     small, large = panel(number, 128), panel(number, 512)
     for name in ("color", "line", "background"):
         # A figure may be half a pixel off at 128 px: compared where that no longer shows.
-        one, other = (
-            cv2.resize(getattr(drawn, name), (32, 32), interpolation=cv2.INTER_AREA).astype(int)
-            for drawn in (small, large)
-        )
+        both = (getattr(drawn, name) for drawn in (small, large))
+        one, other = (cv2.resize(one, (32, 32), interpolation=cv2.INTER_AREA).astype(int) for one in both)
         assert np.abs(one - other).mean() < 6 < np.abs(one - other[:, ::-1]).mean()
 
 
@@ -323,15 +319,16 @@ def test_training_never_opens_a_mask(prepared, monkeypatch):
     opened = []
     read_line = images.read_line
     monkeypatch.setattr(illustrations.images, "read_line", lambda path: opened.append(path) or read_line(path))
-    settings = PairSettings.from_config(OmegaConf.to_container(OmegaConf.load(RICH)))
+    settings = PairSettings.named("rich")
     plain = replace(prepared["b"], background=None)
     samples = [Illustrations([drawing], settings, 16, 0, "draft")[0, 0] for drawing in (prepared["b"], plain)]
     assert prepared["b"].background not in opened
     assert opened == [plain.line] * 2
     for name in ("color", "alpha", "line", "has_line"):
         assert torch.equal(samples[0][name], samples[1][name])
-    assert samples[0]["recipe"].keys() == samples[1]["recipe"].keys()
-    assert all(torch.equal(samples[0]["recipe"][name], samples[1]["recipe"][name]) for name in samples[0]["recipe"])
+    one, other = (sample["recipe"] for sample in samples)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
     prepared["b"].background.unlink()
     again = Illustrations([prepared["b"]], settings, 16, 0, "draft")[0, 0]
     assert torch.equal(again["alpha"], samples[1]["alpha"])
