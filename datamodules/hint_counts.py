@@ -38,15 +38,3 @@ def log_uniform(random: Generator, stage: str, empty: bool, least: int, most: in
 
 
 HINT_COUNTS: dict[str, HintCount] = {"alac": alac, "authors": authors, "log_uniform": log_uniform}
-
-
-def hint_count(name: str) -> HintCount:
-    """The distribution of this name.
-
-    Raises:
-        ValueError: for a name that is none of them.
-    """
-    if name not in HINT_COUNTS:
-        *first, last = HINT_COUNTS
-        raise ValueError(f"pairs.hints.count is {', '.join(first)} or {last}, not {name!r}")
-    return HINT_COUNTS[name]

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from datamodules.hint_counts import hint_count
+from datamodules.hint_counts import HINT_COUNTS
 from linecolor.conf_folder import conf_folder
 from linecolor.lineart.methods import METHODS, PARAMETERS, REAL, LineMethod
 
@@ -103,7 +103,9 @@ class HintSettings:
     sides: list[int]  # of their squares in cells of the draft's grid
 
     def __post_init__(self) -> None:
-        hint_count(self.count)  # refuses an unknown one
+        if self.count not in HINT_COUNTS:
+            *first, last = HINT_COUNTS
+            raise ValueError(f"pairs.hints.count is {', '.join(first)} or {last}, not {self.count!r}")
         if not 1 <= self.least <= self.most:
             raise ValueError(f"pairs.hints needs 1 <= least <= most, got {self.least} and {self.most}")
 

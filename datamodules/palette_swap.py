@@ -12,8 +12,7 @@ from datamodules.recipe import PALETTE_SIZE
 SPREAD = 26.0
 """Levels within which a pixel counts as of a palette colour, softly."""
 
-_BITS = 4
-_LEVELS = 1 << _BITS
+_LEVELS = 16
 _DARKEST = 40.0
 """Darker ones are ink."""
 

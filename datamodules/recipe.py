@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
-from datamodules.hint_counts import hint_count
+from datamodules.hint_counts import HINT_COUNTS
 from datamodules.pair_settings import (
     MAX_AREAS,
     ArtifactSettings,
@@ -172,7 +172,7 @@ def _draw_parameter(settings: LineSettings, key: SampleKey, name: str, lines: Ge
 def _draw_hints(settings: HintSettings, key: SampleKey) -> Choices:
     random = key.stream("hints")
     empty = random.random() < settings.no_hint_prob
-    count = hint_count(settings.count)(random, key.stage, empty, settings.least, settings.most)
+    count = HINT_COUNTS[settings.count](random, key.stage, empty, settings.least, settings.most)
     # Some candidates fall on ink; half as many more than wanted suffice but for crops that are mostly ink, and those
     # simply get fewer hints.
     candidates = settings.most * 3 // 2 + 16

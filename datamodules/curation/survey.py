@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from tqdm import tqdm
 
 from datamodules.curation.manifest import MANIFEST, MEASURED, ManifestRefused, read_measured, row_name, write_table
 from datamodules.curation.measures import PIXELS, measure, perceptual_hash
@@ -52,8 +53,6 @@ def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds
         ValueError: no picture in root.
         ManifestRefused: out holds the manifest of another folder, or a damaged file.
     """
-    from tqdm import tqdm
-
     entries = _entries(root)
     if not entries:
         raise ValueError(f"{root}: holds no picture ({' '.join(SUFFIXES)})")

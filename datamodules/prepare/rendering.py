@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from datamodules.processes import spawned_pool
 from datamodules.sources.data_set import (
     FORMAT_VERSION,
     MANIFEST,
-    SPLITS,
     UNFINISHED,
     RenderingRefused,
     make_ready,
@@ -115,13 +115,9 @@ def data_package(name: str) -> ModuleType:
 
 def render_svg(svg: str, size: int, background: str | None = None) -> bytes:
     """Render a square SVG to PNG bytes of size x size pixels; without a background RGBA, straight alpha."""
-    resvg = data_package("resvg_py")
     # Fonts of the machine would make the same drawing differ from one machine to the next.
-    return bytes(
-        resvg.svg_to_bytes(
-            svg_string=svg, width=size, height=size, dpi=96, skip_system_fonts=True, background=background
-        )
-    )
+    options = {"width": size, "height": size, "dpi": 96, "skip_system_fonts": True, "background": background}
+    return bytes(data_package("resvg_py").svg_to_bytes(svg_string=svg, **options))
 
 
 def rendered_color(svg: str, size: int) -> Picture:
@@ -184,7 +180,7 @@ def render_set(
         "source": drawings.origin.source,
         "source_version": drawings.origin.version,
         "licence": asdict(drawings.origin.licence),
-        "options": {**drawings.options, **{f"{split} size": sizes[split] for split in SPLITS}},
+        "options": {**drawings.options, **{f"{split} size": side for split, side in sizes.items()}},
         "drawings": [asdict(row) | {"size": [sizes[row.split]] * 2} for row in rows],
     }
     make_ready(out, manifest, force)
@@ -192,14 +188,12 @@ def render_set(
     render = partial(_render_row, out=out, draw=drawings.draw, sizes=sizes, masked=frozenset(drawings.masked))
     reused = _render_all(rows, render, jobs or os.cpu_count() or 1, progress)
     (out / UNFINISHED).replace(out / MANIFEST)
-    pairs = {split: sum(row.split == split for row in rows) for split in SPLITS}
+    pairs = {split: sum(row.split == split for row in rows) for split in sizes}
     return Rendered(out, pairs, reused, drawings.origin.licence)
 
 
 def _render_all(rows: Sequence[Row], render: Callable[[Row], bool], jobs: int, progress: bool) -> int:
     """Render every row that is not there yet; returns how many were."""
-    from tqdm import tqdm
-
     bar = partial(tqdm, total=len(rows), desc="rendering", unit="pair", disable=None if progress else True)
     if jobs == 1 or len(rows) < 8:
         return sum(bar(map(render, rows)))

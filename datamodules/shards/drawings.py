@@ -1,6 +1,5 @@
 """Drawings that lie in shards: tars on disk, on a web server or in S3, read at random through their index."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,9 +120,6 @@ class ShardDrawings(DrawingTable):
             line = ShardSlice(self._files, shard, line_offset(offset, length), line_length, f"line of {name!r}")
         color = ShardSlice(self._files, shard, offset, length, f"colour of {name!r}", line)
         return Drawing(name, color, line, "test" if index.is_test[row] else "train", index.bases[row].as_py() or name)
-
-    def __iter__(self) -> Iterator[Drawing]:
-        return (self[place] for place in range(len(self)))
 
     def of_split(self, split: str) -> "ShardDrawings":
         """Those of a split, in their order."""

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
+from tqdm import tqdm
 
 from datamodules.shards.drawings import UNFINISHED
 from datamodules.shards.index import FORMAT_VERSION, INDEX, SCHEMA, DamagedIndex, read_table, to_bytes
 from datamodules.shards.tar import (
     Checked,
-    Planned,
     ShardingRefused,
     add,
     deal,
@@ -50,7 +50,7 @@ Result = TypeVar("Result")
 class Sharded:
     """What `write_shards` did."""
 
-    out: Path  # the folder
+    out: Path
     drawings: dict[str, int]  # how many drawings lie in the shards, per split
     shards: int  # how many shards there are
     reused: int  # how many of them were there already
@@ -102,11 +102,9 @@ def write_shards(
     whole = _make_ready(out, mark, force)
     if whole is not None:
         return whole
-    done = [_finished(out, number, shard) for number, shard in enumerate(plan)]
+    done = [_finished(out, number, len(shard)) for number, shard in enumerate(plan)]
     _check_room(out, sum(tar_bytes(shard) for shard, part in zip(plan, done) if part is None))
     write_atomically(out / UNFINISHED, json.dumps({"fingerprint": mark}).encode())
-
-    from tqdm import tqdm
 
     there = sum(len(shard) for shard, part in zip(plan, done) if part is not None)
     quiet = None if progress else True
@@ -222,8 +220,8 @@ def _write_shard(
     return table, facts
 
 
-def _finished(out: Path, number: int, shard: Sequence[Planned]) -> tuple[Any, dict[str, Any]] | None:
-    """A shard's part of the index, if it and the shard are there and whole."""
+def _finished(out: Path, number: int, most: int) -> tuple[Any, dict[str, Any]] | None:
+    """A shard's part of the index, of `most` drawings at most, if it and the shard are there and whole."""
     path = _part(out, number)
     if not path.is_file():
         return None
@@ -233,7 +231,7 @@ def _finished(out: Path, number: int, shard: Sequence[Planned]) -> tuple[Any, di
         return None
     numbers = table["shard"].unique().to_pylist()
     whole = _has_size(out / _name(number), facts.get("bytes")) and numbers in ([], [number])
-    return (table, facts) if whole and len(table) <= len(shard) and isinstance(facts.get("skipped"), list) else None
+    return (table, facts) if whole and len(table) <= most and isinstance(facts.get("skipped"), list) else None
 
 
 def _has_size(path: Path, size: object) -> bool:

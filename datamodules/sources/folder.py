@@ -13,6 +13,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from datamodules.sources.data_set import MANIFEST, UNFINISHED, picture_paths, read_manifest
 from datamodules.sources.drawing import Drawing, read_pair, split_of
 from linecolor.images import MAX_PIXELS, SUFFIXES, PictureSource, UnreadableImage, check_image, find_images, image_size
@@ -205,8 +207,6 @@ def _measured(
     found: Sequence[Drawing], measure: Callable[[PictureSource], tuple[int, int]], progress: bool
 ) -> list[Drawing | UnreadableImage]:
     """Check every drawing's files in threads (decoders release Python's lock), in order."""
-    from tqdm import tqdm
-
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
         try:
             checked = pool.map(partial(_checked, measure=measure), found)
