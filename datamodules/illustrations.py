@@ -125,10 +125,6 @@ class Illustrations(Dataset[dict[str, Any]]):
             "recipe": {name: torch.as_tensor(value) for name, value in draw(self.pairs, key).items()},
         }
 
-    @property
-    def _changes_paper(self) -> bool:
-        return bool(self.pairs.color.background or self.pairs.color.palette_swap)
-
     @cached_property
     def _by_name(self) -> list[int]:
         ids = ids_of(self.drawings)
@@ -136,10 +132,11 @@ class Illustrations(Dataset[dict[str, Any]]):
 
     def _read(self, epoch: int, index: int) -> Page:
         """The page, or another in its place: a file that breaks under way must not end a run of days."""
+        changes_paper = bool(self.pairs.color.background or self.pairs.color.palette_swap)
         for attempt in range(20):
             if index not in self._broken:
                 try:
-                    return read_page(self.drawings[index], self._changes_paper)
+                    return read_page(self.drawings[index], changes_paper)
                 except images.UnreadableImage as unreadable:
                     self._broken.add(index)
                     log.warning("skipped in training: %s", unreadable)

@@ -1,6 +1,6 @@
 """A whole curation: measure every picture, judge, write the manifest and the sheet."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datamodules.curation.gallery import SHEET, write_sheet
@@ -27,16 +27,12 @@ def curate(root: Path, out: Path, thresholds: Thresholds, jobs: int, examples: i
 
     The sheet shows `examples` pictures of each kind; 0 writes none.
     """
-    measured = survey(root, out, jobs)
-    judgement = judge(measured.table, thresholds)
-    names = measured.table.column("path").to_pylist()
-    originals = [names[row] if row >= 0 else None for row in judgement.duplicate_of.tolist()]
+    measured, reused = survey(root, out, jobs)
+    judgement, limits = judge(measured, thresholds), asdict(thresholds)
     manifest, sheet = out / MANIFEST, out / SHEET if examples else None
-    write_manifest(
-        manifest, measured.table, judgement.kept.tolist(), judgement.reasons(), originals, thresholds.as_dict()
-    )
+    write_manifest(manifest, measured, judgement, limits)
     drop_parts(out)
     if sheet:
-        write_sheet(sheet, root, measured.table, judgement, thresholds.as_dict(), examples)
+        write_sheet(sheet, root, measured, judgement, limits, examples)
     left_out = {reason: int(holds.sum()) for reason, holds in judgement.holds.items() if holds.any()}
-    return Curation(len(names), measured.reused, int(judgement.kept.sum()), left_out, manifest, sheet)
+    return Curation(len(measured), reused, int(judgement.kept.sum()), left_out, manifest, sheet)

@@ -1,7 +1,7 @@
 """The outcome of a curation as a Parquet file: one row a file, with its numbers, and why it is kept or not."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datamodules.curation.measures import FIGURES, VERSION
+from datamodules.curation.reasons import Judgement
 from linecolor.images import write_atomically
 
 FORMAT = 1
@@ -40,20 +41,15 @@ def row_name(path: Path, root: Path) -> str:
     return relative.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def write_manifest(
-    path: Path,
-    measured: pa.Table,
-    kept: Sequence[bool],
-    reasons: Sequence[Sequence[str]],
-    duplicate_of: Sequence[str | None],
-    thresholds: Mapping[str, float],
-) -> None:
+def write_manifest(path: Path, measured: pa.Table, judgement: Judgement, thresholds: Mapping[str, float]) -> None:
     """Write the judged rows; the same rows and thresholds give the same bytes."""
+    names = measured.column("path").to_pylist()
+    originals = [names[row] if row >= 0 else None for row in judgement.duplicate_of.tolist()]
     table = (
         measured.select(MEASURED.names)
-        .append_column("kept", pa.array(kept, pa.bool_()))
-        .append_column("reasons", pa.array(reasons, pa.list_(pa.string())))
-        .append_column("duplicate_of", pa.array(duplicate_of, pa.string()))
+        .append_column("kept", pa.array(judgement.kept))
+        .append_column("reasons", pa.array(judgement.reasons(), pa.list_(pa.string())))
+        .append_column("duplicate_of", pa.array(originals, pa.string()))
     )
     write_table(path, table, {"thresholds": dict(thresholds)})
 

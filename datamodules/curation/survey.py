@@ -36,18 +36,11 @@ class Entry:
     modified_ns: int
 
 
-@dataclass(frozen=True)
-class Survey:
-    """Numbers of every file, sorted by name (`manifest.MEASURED`), and how many were there already."""
-
-    table: pa.Table
-    reused: int
-
-
-def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds: float = 10) -> Survey:
+def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds: float = 10) -> tuple[pa.Table, int]:
     """Measure what is below `root` and not yet measured, in so many processes; `root` is only read.
 
-    What was measured is written to `out` at least every `part_seconds`; `progress` shows a bar on a terminal.
+    What was measured is written to `out` at least every `part_seconds`; `progress` shows a bar on a terminal. Gives the
+    numbers of every file, sorted by name (`manifest.MEASURED`), and how many were there already.
 
     Raises:
         ValueError: no picture in root.
@@ -81,7 +74,7 @@ def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds
         write_part()
     row_of = _places(entries, tables)
     in_order = pa.array([row_of[entry.name] for entry in entries], pa.int64())
-    return Survey(pa.concat_tables(tables).take(in_order), len(places))
+    return pa.concat_tables(tables).take(in_order), len(places)
 
 
 def drop_parts(out: Path) -> None:

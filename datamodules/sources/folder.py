@@ -82,8 +82,9 @@ def scan_folder(
         raise ValueError(f"test_share {test_share} must be between 0 and 1")
     if verify not in ("decode", "header"):
         raise ValueError(f'verify {verify!r} must be "decode" or "header"')
+    cure = f"pass a folder of illustrations, or make one: linecolor-data prepare openmoji --out {root}"
     if not root.is_dir():
-        raise NoPictures(f"{root}: no such folder; pass a folder of illustrations, or {_how_to_prepare(root)}")
+        raise NoPictures(f"{root}: no such folder; {cure}")
     if (root / MANIFEST).is_file():
         found = _prepared_drawings(root)
     elif (root / UNFINISHED).is_file():
@@ -91,10 +92,7 @@ def scan_folder(
     else:
         found = list(_loose_drawings(root, lines, test_share))
     if not found:
-        raise NoPictures(
-            f"{root}: holds no picture ({' '.join(SUFFIXES)}); pass a folder of illustrations, or "
-            f"{_how_to_prepare(root)}"
-        )
+        raise NoPictures(f"{root}: holds no picture ({' '.join(SUFFIXES)}); {cure}")
     if manifest is not None:
         found = _kept_drawings(found, root, lines, manifest)
 
@@ -129,10 +127,6 @@ def read_licence(root: str | Path) -> dict[str, Any] | None:
         return None
     fields = {key: str(licence.get(key, "")) for key in ("name", "url", "attribution")}
     return fields | {"source": f"{manifest.get('source')} {manifest.get('source_version')}"}
-
-
-def _how_to_prepare(root: Path) -> str:
-    return f"make one: linecolor-data prepare openmoji --out {root}"
 
 
 def _prepared_drawings(root: Path) -> list[Drawing]:

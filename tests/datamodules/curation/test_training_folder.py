@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from datamodules.curation.manifest import MEASURED, ManifestRefused, write_manifest
+from datamodules.curation.reasons import Judgement
 from datamodules.sources.folder import scan_folder
 from linecolor.images import write_png
 
@@ -17,9 +18,9 @@ from linecolor.images import write_png
 def judged(path: Path, root: Path, kept: dict[str, bool]) -> Path:
     """A manifest of files of a folder: by their names, whether they are kept."""
     rows = [{"path": name, "bytes": (root / name).stat().st_size, "modified_ns": 1} for name in kept]
-    reasons = [[] if keep else ["greyscale"] for keep in kept.values()]
-    table = pa.Table.from_pylist(rows, MEASURED)
-    write_manifest(path, table, list(kept.values()), reasons, [None] * len(kept), {})
+    grey = ~np.array(list(kept.values()))
+    judgement = Judgement({"greyscale": grey}, {}, np.full(len(kept), -1))
+    write_manifest(path, pa.Table.from_pylist(rows, MEASURED), judgement, {})
     return path
 
 
@@ -66,7 +67,7 @@ def test_a_missing_or_changed_picture_is_refused_if_it_was_kept(curated):
         scan_folder(root, manifest=manifest)
     (root / "a/one.png").unlink()
     with pytest.raises(
-        ManifestRefused, match="does not fit .*: 1 of the 2 pictures it keeps are not there, .*a/one.png"
+        ManifestRefused, match=r"does not fit .*: 1 of the 2 pictures it keeps are not there, .*a/one.png"
     ):
         scan_folder(root, manifest=manifest)
 
