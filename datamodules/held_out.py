@@ -59,7 +59,7 @@ class FullDrawings(Dataset[FullDrawing]):
     """
 
     drawings: Sequence[Drawing]  # to evaluate on
-    # `real` where there is one, or one of `HELD_OUT` for all of them, as in the paper's larger FID
+    # `real` where there is one, or one of `HELD_OUT` for all of them, as in the paper's larger FID.
     line_method: str = REAL
     fallback: str = "xdog"  # of `HELD_OUT`, for drawings without a real line
 

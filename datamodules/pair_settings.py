@@ -52,10 +52,10 @@ class ColorSettings:
 class LineSettings:
     """How lines are drawn."""
 
-    # of the methods of `linecolor.lineart.methods`, by name, and of `real`. A method without a weight is not drawn.
+    # Of the methods of `linecolor.lineart.methods`, by name, and of `real`. A method without a weight is not drawn.
     # Where there is no real line, one of the methods is drawn by its weight.
     weights: Mapping[str, float]
-    # the values that a method draws one of for each sample, by the name of the list
+    # The values that a method draws one of for each sample, by the name of the list.
     parameters: Mapping[str, list[float]] = field(default_factory=dict)
     jitter: list[float] = field(default_factory=lambda: [1.0, 1.0])  # least and most strength of a line, 1 = as it is
 

@@ -79,10 +79,10 @@ DrawSvg = Callable[[str], tuple[str, str]]
 class Pictures:
     """The pictures of a row, all of one size S x S."""
 
-    # (S, S, 3) uint8 RGB or (S, S, 4) with straight alpha; or the bytes of such a PNG, written as they are
+    # (S, S, 3) uint8 RGB or (S, S, 4) with straight alpha; or the bytes of such a PNG, written as they are.
     color: Picture | bytes
     line: Picture  # (S, S) uint8, paper = 255
-    # (S, S) uint8, 255 = background, 0 = what stands before it; None where it is not known
+    # (S, S) uint8, 255 = background, 0 = what stands before it; None where it is not known.
     background: Picture | None = None
 
 

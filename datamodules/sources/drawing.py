@@ -17,13 +17,13 @@ class Drawing:
     """One picture to learn from or to be measured on."""
 
     id: str  # stable name, the posix path relative to its folder without suffix ("girls/summer", "1F35B")
-    # the colour picture, the path of its file or a slice of a shard: what `images.read_color` takes; its alpha, where
-    # it has one, is the foreground
+    # The colour picture, the path of its file or a slice of a shard: what `images.read_color` takes; its alpha, where
+    # it has one, is the foreground.
     color: Path | EncodedPicture
     line: Path | EncodedPicture | None  # the artist's own line art of the same size, None where lines must be extracted
     split: str  # "train" or "test"
     base: str  # the drawing this one is a variant of (itself for most); variants never cross the split
-    # the file of its true background, grey, 255 = background; None for nearly all. It measures and never trains:
+    # The file of its true background, grey, 255 = background; None for nearly all. It measures and never trains:
     # `held_out.FullDrawings` alone reads it.
     background: Path | None = None
 

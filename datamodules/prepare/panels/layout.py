@@ -95,12 +95,7 @@ def outline_box(name: str) -> Box:
     """The box of what is drawn in an actor's square, in shares of its side."""
     drawn = actor_outline(name) > 0
     down, across = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
-    return (
-        across[0] / THUMBNAIL,
-        down[0] / THUMBNAIL,
-        (across[-1] + 1) / THUMBNAIL,
-        (down[-1] + 1) / THUMBNAIL,
-    )
+    return (across[0] / THUMBNAIL, down[0] / THUMBNAIL, (across[-1] + 1) / THUMBNAIL, (down[-1] + 1) / THUMBNAIL)
 
 
 def _player(random: Generator, inside: Box, actor: Actor, place: int, players: int, balloons: int) -> Figure:

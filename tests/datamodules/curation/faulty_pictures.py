@@ -248,6 +248,20 @@ MAKERS: dict[str, Callable[[Random, int], np.ndarray]] = {
 }
 
 
+KINDS = (*MAKERS, "good", "unreadable")
+
+
+def made(kind: str, number: int) -> tuple[bytes, str]:
+    """A file's bytes and suffix, of one of KINDS: the reasons, and "good"; as much variety as numbers."""
+
+    def random() -> Random:
+        return np.random.default_rng([number, zlib.crc32(kind.encode())])
+
+    if kind == "unreadable":
+        return broken(random(), number)
+    return encoded(random(), good(number) if kind == "good" else MAKERS[kind](random(), number))
+
+
 def broken(random: Random, number: int) -> tuple[bytes, str]:
     """A file with a picture's suffix that is none, or no longer."""
     data, suffix = encoded(random, good(number), ["PNG", "JPEG", "WEBP"][number % 3])
