@@ -120,24 +120,28 @@ def _in_turns(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, li
 
 def _write_index(folder: Path, rows: int) -> int:
     """An index as `write_shards` leaves it, and its shards, which are holes."""
-    from datamodules.shards.index import FORMAT_VERSION, INDEX, line_offset
-    from datamodules.shards.rows import ShardedDrawing, to_bytes, to_table
+    import pyarrow as pa
+
+    from datamodules.shards.index import FORMAT_VERSION, INDEX, SCHEMA, line_offset, to_bytes
 
     drawings, shards, offset = [], [0], 512
     for number in range(rows):
         name = f"illustrator_{number // 100:06d}/{number:08d}"
         length = 600_000 + number * 7919 % 400_000
-        line = (line_offset(offset, length), 100_000) if number % 2 else None
-        end = line[0] + line[1] if line else offset + length
-        color, split = (offset, length), "train" if number % 20 else "test"
-        drawings.append(ShardedDrawing(name, split, name, name + ".png", len(shards) - 1, color, line, (1500, 1200)))
+        row = {"id": name, "split": "train" if number % 20 else "test", "path": name + ".png"}
+        row |= {"shard": len(shards) - 1, "height": 1500, "width": 1200, "color_offset": offset, "color_length": length}
+        end = offset + length
+        if number % 2:
+            row |= {"line_offset": line_offset(offset, length), "line_length": 100_000}
+            end = row["line_offset"] + row["line_length"]
+        drawings.append(row)
         shards[-1] = end + 2048
         offset = -(-end // 512) * 512 + 2048
         if offset > 512_000_000:
             shards.append(512)
             offset = 512
     listed = [{"name": f"shard-{number:06d}.tar", "bytes": size} for number, size in enumerate(shards)]
-    data = to_bytes(to_table(drawings, {"format": FORMAT_VERSION, "shards": listed}))
+    data = to_bytes(pa.Table.from_pylist(drawings, SCHEMA), {"format": FORMAT_VERSION, "shards": listed})
     (folder / INDEX).write_bytes(data)
     for shard in listed:
         with (folder / str(shard["name"])).open("wb") as file:

@@ -14,14 +14,7 @@ import cv2
 
 
 class PageCrop:
-    """A square of a page, brought to the network's size.
-
-    Args:
-        y: upper edge in page pixels.
-        x: left edge in page pixels.
-        cut: side of the square in page pixels.
-        side: side in pixels of what comes out.
-    """
+    """A square of a page, `cut` page pixels wide from (y, x) on, brought to `side` pixels, the network's size."""
 
     def __init__(self, y: int, x: int, cut: int, side: int) -> None:
         self._box = (x, y, x + cut, y + cut)

@@ -60,7 +60,8 @@ class LineArtDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         if isinstance(drawings, str | Path):
-            drawings = _found(str(drawings))
+            root = str(drawings)
+            drawings = load_shards(root).drawings if is_sharded(root) else scan_folder(root, progress=False).drawings
         pairs = PairSettings.named(pairs) if isinstance(pairs, str) else pairs
         self.training_drawings = of_split(drawings, "train")
         self.test_drawings = of_split(drawings, "test")
@@ -81,16 +82,8 @@ class LineArtDataModule(L.LightningDataModule):
         """Batches of crops and recipes, from the sample where an interrupted run stopped."""
         rank, world_size = self._place()
         dataset = Illustrations(self.training_drawings, self.pairs, self.resolution, self.seed, self.stage)
-        order = KeyedBatches(
-            ids_of(self.training_drawings),
-            self.batch_size,
-            self.steps,
-            self.seed,
-            self.stage,
-            self.consumed,
-            rank,
-            world_size,
-        )
+        names = ids_of(self.training_drawings)
+        order = KeyedBatches(names, self.batch_size, self.steps, self.seed, self.stage, self.consumed, rank, world_size)
         return DataLoader(
             dataset,
             batch_sampler=order,
@@ -125,10 +118,6 @@ class LineArtDataModule(L.LightningDataModule):
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-
-def _found(root: str) -> Sequence[Drawing]:
-    return load_shards(root).drawings if is_sharded(root) else scan_folder(root, progress=False).drawings
 
 
 LINGER = 600

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.utils.data import Dataset
 
-from datamodules.illustrations import Page, read_page
+from datamodules.illustrations import Page, read_page, refuse_other_size
 from datamodules.pair_settings import LineSettings
 from datamodules.sources.drawing import Drawing
 from linecolor import images
@@ -54,18 +54,14 @@ class FullDrawings(Dataset[FullDrawing]):
 
     Where a drawing's true background is known, its foreground is what stands before that.
 
-    Attributes:
-        drawings: to evaluate on.
-        line_method: `real` where there is one, or one of `HELD_OUT` for all of them, as in the paper's larger FID.
-        fallback: of `HELD_OUT`, for drawings without a real line.
-
     Raises:
         ValueError: for another line method.
     """
 
-    drawings: Sequence[Drawing]
+    drawings: Sequence[Drawing]  # to evaluate on
+    # `real` where there is one, or one of `HELD_OUT` for all of them, as in the paper's larger FID.
     line_method: str = REAL
-    fallback: str = "xdog"
+    fallback: str = "xdog"  # of `HELD_OUT`, for drawings without a real line
 
     def __post_init__(self) -> None:
         if self.line_method not in (REAL, *HELD_OUT):
@@ -100,8 +96,5 @@ def _true_foreground(page: Page) -> Mask:
     if path is None:
         return page.alpha > 0
     background = images.read_line(path)
-    if background.shape != page.alpha.shape:
-        raise images.UnreadableImage(
-            path, f"is {background.shape[1]} x {background.shape[0]} px, its colour picture is another size"
-        )
+    refuse_other_size(path, background, page.color)
     return background < 128

@@ -35,27 +35,28 @@ class Page:
 def read_page(drawing: Drawing, flood: bool = True) -> Page:
     """Decode a drawing; what has no alpha channel gets its foreground by flooding the white paper.
 
-    It is blind to the drawing's true background, which must never train.
-
-    Args:
-        drawing: to decode.
-        flood: False spares the flood, a third of the time, where the foreground is not used: all of it is.
+    It is blind to the drawing's true background, which must never train. Without `flood`, which takes a third of the
+    time, all is foreground.
 
     Raises:
         images.UnreadableImage: naming the file and why.
     """
     color, alpha = images.read_color(drawing.color)
     line = images.read_line(drawing.line) if drawing.line else None
-    if drawing.line and line is not None and line.shape != color.shape[:2]:
-        raise images.UnreadableImage(
-            drawing.line, f"is {line.shape[1]} x {line.shape[0]} px, its colour picture is another size"
-        )
-    if alpha is None and not flood:
-        alpha = np.full(color.shape[:2], 255, np.uint8)
+    if drawing.line and line is not None:
+        refuse_other_size(drawing.line, line, color)
     if alpha is None:
-        reachable = np.full(color.shape[:2], 255, np.uint8) if line is None else line
-        alpha = foreground.foreground(reachable, color).astype(np.uint8) * 255
+        alpha = np.full(color.shape[:2], 255, np.uint8)
+        if flood:
+            alpha = foreground.foreground(alpha if line is None else line, color).astype(np.uint8) * 255
     return Page(drawing, color, line, alpha)
+
+
+def refuse_other_size(path: images.PictureSource, grey: Picture, color: Picture) -> None:
+    """UnreadableImage if a line or mask (H, W) has another size than its colour picture (H, W, ...)."""
+    if grey.shape != color.shape[:2]:
+        height, width = grey.shape
+        raise images.UnreadableImage(path, f"is {width} x {height} px, its colour picture is another size")
 
 
 def collage(pages: Sequence[Page], cell: int) -> Page:
@@ -82,23 +83,14 @@ def collage(pages: Sequence[Page], cell: int) -> Page:
 
 @dataclass(eq=False)
 class Illustrations(Dataset[dict[str, Any]]):
-    """Crops and recipes of training drawings, by (epoch, index).
+    """Crops and recipes of training drawings, by (epoch, index)."""
 
-    Attributes:
-        drawings: the training drawings; their ids must differ, for a sample's randomness hangs on them.
-        pairs: how crops are cut and recipes drawn.
-        side: pixels of a crop.
-        seed: of the run.
-        stage: name of the training stage; two stages see different crops of the same pictures.
-        read: samples made so far, in this process.
-    """
-
-    drawings: Sequence[Drawing]
-    pairs: PairSettings
-    side: int
-    seed: int
-    stage: str
-    read: int = field(default=0, init=False)
+    drawings: Sequence[Drawing]  # the training drawings; their ids must differ, for a sample's randomness hangs on them
+    pairs: PairSettings  # how crops are cut and recipes drawn
+    side: int  # pixels of a crop
+    seed: int  # of the run
+    stage: str  # name of the training stage; two stages see different crops of the same pictures
+    read: int = field(default=0, init=False)  # samples made so far, in this process
     _broken: set[int] = field(default_factory=set, init=False)
 
     def __len__(self) -> int:
@@ -133,10 +125,6 @@ class Illustrations(Dataset[dict[str, Any]]):
             "recipe": {name: torch.as_tensor(value) for name, value in draw(self.pairs, key).items()},
         }
 
-    @property
-    def _changes_paper(self) -> bool:
-        return bool(self.pairs.color.background or self.pairs.color.palette_swap)
-
     @cached_property
     def _by_name(self) -> list[int]:
         ids = ids_of(self.drawings)
@@ -144,19 +132,18 @@ class Illustrations(Dataset[dict[str, Any]]):
 
     def _read(self, epoch: int, index: int) -> Page:
         """The page, or another in its place: a file that breaks under way must not end a run of days."""
+        changes_paper = bool(self.pairs.color.background or self.pairs.color.palette_swap)
         for attempt in range(20):
             if index not in self._broken:
                 try:
-                    return read_page(self.drawings[index], self._changes_paper)
+                    return read_page(self.drawings[index], changes_paper)
                 except images.UnreadableImage as unreadable:
                     self._broken.add(index)
                     log.warning("skipped in training: %s", unreadable)
             stream = keyed_generator(self.seed, epoch, self.drawings[index].id, "substitute", attempt)
             index = int(stream.integers(len(self.drawings)))
-        raise images.UnreadableImage(
-            self.drawings[index].color,
-            "and 19 others drawn in its place cannot be read: is the folder still there?",
-        )
+        complaint = "and 19 others drawn in its place cannot be read: is the folder still there?"
+        raise images.UnreadableImage(self.drawings[index].color, complaint)
 
 
 @dataclass(eq=False)
@@ -165,26 +152,16 @@ class KeyedBatches(Sampler[list[tuple[int, int]]]):
 
     It has no state but the number of samples consumed, so a run resumes in the middle of an epoch and any number
     of devices goes through the same samples: rank r of w takes every w-th of each global batch.
-
-    Attributes:
-        names: ids of the drawings.
-        batch_size: samples of a global batch, all devices together.
-        batches: number of global batches in the whole stage.
-        seed: of the run.
-        stage: name of the training stage.
-        consumed: samples that an interrupted run has already trained on.
-        rank: of this process.
-        world_size: number of processes; must divide the batch.
     """
 
-    names: InitVar[Sequence[str]]
-    batch_size: int
-    batches: int
-    seed: int
-    stage: str
-    consumed: int = 0
-    rank: int = 0
-    world_size: int = 1
+    names: InitVar[Sequence[str]]  # ids of the drawings
+    batch_size: int  # samples of a global batch, all devices together
+    batches: int  # number of global batches in the whole stage
+    seed: int  # of the run
+    stage: str  # name of the training stage
+    consumed: int = 0  # samples that an interrupted run has already trained on
+    rank: int = 0  # of this process
+    world_size: int = 1  # number of processes; must divide the batch
 
     def __post_init__(self, names: Sequence[str]) -> None:
         if self.batch_size % self.world_size:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from datamodules.hint_counts import hint_count
+from datamodules.hint_counts import HINT_COUNTS
 from linecolor.conf_folder import conf_folder
 from linecolor.lineart.methods import METHODS, PARAMETERS, REAL, LineMethod
 
@@ -16,25 +16,15 @@ MAX_AREAS = 6
 
 @dataclass(frozen=True)
 class CropSettings:
-    """How a training crop is cut and moved.
+    """How a training crop is cut and moved."""
 
-    Attributes:
-        scale: `native` (the paper), `log_uniform` between native and whole, or `whole`, Pix2Pix's 256 of 286 px.
-        full_page_prob: chance that the whole short side is cut out, as pages are seen in use.
-        collage_prob: chance of a page with three other drawings on it.
-        flip_prob: chance of mirroring.
-        rotate_prob: chance of being rotated and enlarged.
-        rotation: degrees, at most, to either side.
-        zoom: share by which a rotated crop is enlarged at most.
-    """
-
-    scale: str
-    full_page_prob: float
-    collage_prob: float
-    flip_prob: float
-    rotate_prob: float
-    rotation: float
-    zoom: float
+    scale: str  # `native` (the paper), `log_uniform` between native and whole, or `whole`, Pix2Pix's 256 of 286 px
+    full_page_prob: float  # chance that the whole short side is cut out, as pages are seen in use
+    collage_prob: float  # chance of a page with three other drawings on it
+    flip_prob: float  # chance of mirroring
+    rotate_prob: float  # chance of being rotated and enlarged
+    rotation: float  # degrees, at most, to either side
+    zoom: float  # share by which a rotated crop is enlarged at most
 
     def __post_init__(self) -> None:
         if self.scale not in ("native", "log_uniform", "whole"):
@@ -43,25 +33,15 @@ class CropSettings:
 
 @dataclass(frozen=True)
 class ColorSettings:
-    """How colours are changed.
+    """How colours are changed."""
 
-    Attributes:
-        recolor: chance of another hue, saturation and gamma.
-        palette_swap: chance that the drawing's most frequent colours are exchanged.
-        hue: share of the circle by which the hue is turned at most, to either side.
-        saturation: natural logarithm of the largest factor, up or down.
-        gamma: the same of the exponent.
-        background: chance of a random paper.
-        background_areas: areas of different colours it has at most.
-    """
-
-    recolor: float
-    palette_swap: float
-    hue: float
-    saturation: float
-    gamma: float
-    background: float
-    background_areas: int
+    recolor: float  # chance of another hue, saturation and gamma
+    palette_swap: float  # chance that the drawing's most frequent colours are exchanged
+    hue: float  # share of the circle by which the hue is turned at most, to either side
+    saturation: float  # natural logarithm of the largest factor, up or down
+    gamma: float  # the same of the exponent
+    background: float  # chance of a random paper
+    background_areas: int  # areas of different colours it has at most
 
     def __post_init__(self) -> None:
         if not 1 <= self.background_areas <= MAX_AREAS:
@@ -70,18 +50,14 @@ class ColorSettings:
 
 @dataclass(frozen=True)
 class LineSettings:
-    """How lines are drawn.
+    """How lines are drawn."""
 
-    Attributes:
-        weights: of the methods of `linecolor.lineart.methods`, by name, and of `real`. A method without a weight is not
-            drawn. Where there is no real line, one of the methods is drawn by its weight.
-        parameters: the values that a method draws one of for each sample, by the name of the list.
-        jitter: least and most strength of a line, 1 = as it is.
-    """
-
+    # Of the methods of `linecolor.lineart.methods`, by name, and of `real`. A method without a weight is not drawn.
+    # Where there is no real line, one of the methods is drawn by its weight.
     weights: Mapping[str, float]
+    # The values that a method draws one of for each sample, by the name of the list.
     parameters: Mapping[str, list[float]] = field(default_factory=dict)
-    jitter: list[float] = field(default_factory=lambda: [1.0, 1.0])
+    jitter: list[float] = field(default_factory=lambda: [1.0, 1.0])  # least and most strength of a line, 1 = as it is
 
     def __post_init__(self) -> None:
         for name, weight in self.weights.items():
@@ -117,26 +93,19 @@ class LineSettings:
 
 @dataclass(frozen=True)
 class HintSettings:
-    """How many hints there are, and of which kind.
+    """How many hints there are, and of which kind."""
 
-    Attributes:
-        no_hint_prob: chance of a sample without hints.
-        count: distribution of their number, a file of `datamodules.hint_counts`.
-        least: hints of a sample that has any.
-        most: hints of a sample.
-        strokes: share of the hints that are strokes, not points.
-        sides: of their squares in cells of the draft's grid.
-    """
-
-    no_hint_prob: float
-    count: str
-    least: int
-    most: int
-    strokes: float
-    sides: list[int]
+    no_hint_prob: float  # chance of a sample without hints
+    count: str  # distribution of their number, one of `datamodules.hint_counts`
+    least: int  # hints of a sample that has any
+    most: int  # hints of a sample
+    strokes: float  # share of the hints that are strokes, not points
+    sides: list[int]  # of their squares in cells of the draft's grid
 
     def __post_init__(self) -> None:
-        hint_count(self.count)  # refuses an unknown one
+        if self.count not in HINT_COUNTS:
+            *first, last = HINT_COUNTS
+            raise ValueError(f"pairs.hints.count is {', '.join(first)} or {last}, not {self.count!r}")
         if not 1 <= self.least <= self.most:
             raise ValueError(f"pairs.hints needs 1 <= least <= most, got {self.least} and {self.most}")
 

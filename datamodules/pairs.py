@@ -20,9 +20,8 @@ from linecolor.samples import LineArtBatch
 class PairSynthesizer:
     """Executes recipes. It draws nothing at random: the same batch gives the same pairs, on any device.
 
-    Args:
-        pairs: the settings the recipes were drawn with.
-        hint_spread: one of `propagation.EXTRA_CHANNELS`; `none` in the paper.
+    `pairs` are the settings the recipes were drawn with; `hint_spread` is one of `propagation.EXTRA_CHANNELS`, `none`
+    in the paper.
     """
 
     def __init__(self, pairs: PairSettings, hint_spread: str) -> None:
@@ -36,7 +35,9 @@ class PairSynthesizer:
         recipe = batch["recipe"]
         color, alpha, line = self._geometry(batch)
         color = self._photometry(_swapped(color, alpha, recipe), recipe)
-        method = _line_method(recipe, batch["has_line"])
+        # A sample that asks for a real line that is not there gets its fallback.
+        unavailable = (recipe["line_method"] == REAL_CODE) & ~batch["has_line"]
+        method = torch.where(unavailable, recipe["line_fallback"], recipe["line_method"])
         line = line.clone()
         self._draw_lines(line, color, method, recipe, of_lines=True)
         color = self._background(color, alpha, recipe)
@@ -44,14 +45,8 @@ class PairSynthesizer:
         grey = self._draw_lines(line, color, method, recipe, of_lines=False)
         draft_color = F.avg_pool2d(color.float(), 2).round().to(torch.uint8)
         draft_line = self._reduced(line, grey)
-        hint = torch_hints.paint(
-            draft_line,
-            draft_color,
-            recipe["hint_positions"],
-            recipe["hint_points"],
-            recipe["hint_sides"],
-            recipe["hint_count"],
-        )
+        choices = (recipe[f"hint_{name}"] for name in ("positions", "points", "sides", "count"))
+        hint = torch_hints.paint(draft_line, draft_color, *choices)
         jitter = recipe["jitter"].masked_fill(grey, 1).view(-1, 1, 1, 1)
         return LineArtBatch(
             line=_jittered(line, jitter),
@@ -137,18 +132,9 @@ class PairSynthesizer:
     def _propagated(self, hint: Tensor, draft_line: Tensor) -> Tensor:
         if self.hint_spread == "none":
             return hint.new_zeros((len(hint), 0, *hint.shape[-2:]), dtype=torch.float32)
-        grids = hint.permute(0, 2, 3, 1).cpu().numpy()
-        pages = draft_line[:, 0].cpu().numpy()
-        fills = [
-            propagation.propagate_hints(grid, page, self.hint_spread) for grid, page in zip(grids, pages, strict=True)
-        ]
+        grids, pages = hint.permute(0, 2, 3, 1).cpu().numpy(), draft_line[:, 0].cpu().numpy()
+        fills = [propagation.propagate_hints(grid, page, self.hint_spread) for grid, page in zip(grids, pages)]
         return torch.from_numpy(np.stack(fills)).to(hint.device)
-
-
-def _line_method(recipe: dict[str, Tensor], has_line: Tensor) -> Tensor:
-    """How each sample's line is made, (B,): its fallback where it asks for a real line that is not there."""
-    unavailable = (recipe["line_method"] == REAL_CODE) & ~has_line
-    return torch.where(unavailable, recipe["line_fallback"], recipe["line_method"])
 
 
 def _draw(line: Tensor, color: Tensor, which: Tensor, method: LineMethod, *parameters: float) -> None:

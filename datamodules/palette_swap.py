@@ -12,8 +12,7 @@ from datamodules.recipe import PALETTE_SIZE
 SPREAD = 26.0
 """Levels within which a pixel counts as of a palette colour, softly."""
 
-_BITS = 4
-_LEVELS = 1 << _BITS
+_LEVELS = 16
 _DARKEST = 40.0
 """Darker ones are ink."""
 
@@ -52,8 +51,6 @@ def _palette(pixels: Tensor, inside: Tensor) -> Tensor:
     """The (k, 3) most frequent colours of (m, 3) pixels where `inside`, without ink; k is PALETTE_SIZE at most."""
     drawn = pixels[inside]
     drawn = drawn[drawn.amax(1) > _DARKEST]
-    if not len(drawn):
-        return pixels.new_zeros((0, 3))
     steps = (drawn / (256 / _LEVELS)).long()
     code = (steps[:, 0] * _LEVELS + steps[:, 1]) * _LEVELS + steps[:, 2]
     counts = torch.bincount(code, minlength=_LEVELS**3)
@@ -66,8 +63,6 @@ def _palette(pixels: Tensor, inside: Tensor) -> Tensor:
 
 def _change(pixels: Tensor, palette: Tensor, wanted: Tensor) -> Tensor:
     """What is to be added to each pixel, (m, 3)."""
-    if not len(palette):
-        return torch.zeros_like(pixels)
     shade = ((pixels @ palette.T) / palette.square().sum(1).clamp(min=1)).clamp(0, 1)
     # (m, k): how far a pixel is from each colour in that shade; one nearer to its full strength is preferred.
     squares = pixels.square().sum(1, keepdim=True) - 2 * shade * (pixels @ palette.T)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
-from datamodules.hint_counts import hint_count
+from datamodules.hint_counts import HINT_COUNTS
 from datamodules.pair_settings import (
     MAX_AREAS,
     ArtifactSettings,
@@ -59,18 +59,11 @@ class SampleKey:
 
 
 def draw_crop(settings: CropSettings, key: SampleKey, size: tuple[int, int], side: int) -> tuple[int, int, int]:
-    """Where the crop lies on the page.
+    """Where the crop lies on a page of `size` (H, W): y, x of its upper left corner and its side, in page pixels.
 
-    Args:
-        settings: `native` cuts `side` pixels; `log_uniform` anything from that to the whole short side, each
-            doubling as likely as another, so that training sees pages at the scale they are used at; `whole` the
-            short side but for Pix2Pix's jitter.
-        key: of the sample.
-        size: (H, W) of the page.
-        side: pixels of the crop as the network sees it.
-
-    Returns:
-        y, x of the upper left corner and the side of the square, in page pixels.
+    `native` cuts `side` pixels, as many as the network sees; `log_uniform` anything from that to the whole short side,
+    each doubling as likely as another, so that training sees pages at the scale they are used at; `whole` the short
+    side but for Pix2Pix's jitter.
     """
     height, width = size
     short = min(height, width)
@@ -179,7 +172,7 @@ def _draw_parameter(settings: LineSettings, key: SampleKey, name: str, lines: Ge
 def _draw_hints(settings: HintSettings, key: SampleKey) -> Choices:
     random = key.stream("hints")
     empty = random.random() < settings.no_hint_prob
-    count = hint_count(settings.count)(random, key.stage, empty, settings.least, settings.most)
+    count = HINT_COUNTS[settings.count](random, key.stage, empty, settings.least, settings.most)
     # Some candidates fall on ink; half as many more than wanted suffice but for crops that are mostly ink, and those
     # simply get fewer hints.
     candidates = settings.most * 3 // 2 + 16

@@ -1,6 +1,6 @@
 """A whole curation: measure every picture, judge, write the manifest and the sheet."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datamodules.curation.gallery import SHEET, write_sheet
@@ -12,45 +12,27 @@ from datamodules.curation.thresholds import Thresholds
 
 @dataclass(frozen=True)
 class Curation:
-    """What came out.
+    """What came out."""
 
-    Attributes:
-        pictures: files of the folder.
-        reused: of these, measured before.
-        kept: fit to learn from.
-        left_out: pictures by the reason for which they are left out, without reasons that hold for none.
-        manifest: the Parquet file.
-        sheet: the page with examples; None if none was written.
-    """
-
-    pictures: int
-    reused: int
-    kept: int
-    left_out: dict[str, int]
+    pictures: int  # files of the folder
+    reused: int  # of these, measured before
+    kept: int  # fit to learn from
+    left_out: dict[str, int]  # pictures by the reason for which they are left out, without reasons that hold for none
     manifest: Path
-    sheet: Path | None
+    sheet: Path | None  # the page with examples; None if none was written
 
 
 def curate(root: Path, out: Path, thresholds: Thresholds, jobs: int, examples: int) -> Curation:
-    """Measure, judge and write.
+    """Measure what lies in `root`, which is only read, in so many processes; judge; write manifest and sheet to `out`.
 
-    Args:
-        root: the folder of pictures; only read.
-        out: folder of the manifest and the sheet.
-        thresholds: of the reasons.
-        jobs: processes.
-        examples: pictures of each kind on the sheet; 0 writes none.
+    The sheet shows `examples` pictures of each kind; 0 writes none.
     """
-    measured = survey(root, out, jobs)
-    judgement = judge(measured.table, thresholds)
-    names = measured.table.column("path").to_pylist()
-    originals = [names[row] if row >= 0 else None for row in judgement.duplicate_of.tolist()]
+    measured, reused = survey(root, out, jobs)
+    judgement, limits = judge(measured, thresholds), asdict(thresholds)
     manifest, sheet = out / MANIFEST, out / SHEET if examples else None
-    write_manifest(
-        manifest, measured.table, judgement.kept.tolist(), judgement.reasons(), originals, thresholds.as_dict()
-    )
+    write_manifest(manifest, measured, judgement, limits)
     drop_parts(out)
     if sheet:
-        write_sheet(sheet, root, measured.table, judgement, thresholds.as_dict(), examples)
+        write_sheet(sheet, root, measured, judgement, limits, examples)
     left_out = {reason: int(holds.sum()) for reason, holds in judgement.holds.items() if holds.any()}
-    return Curation(len(names), measured.reused, int(judgement.kept.sum()), left_out, manifest, sheet)
+    return Curation(len(measured), reused, int(judgement.kept.sum()), left_out, manifest, sheet)

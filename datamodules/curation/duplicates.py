@@ -1,7 +1,5 @@
 """Near-duplicates among many perceptual hashes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from math import comb
@@ -26,11 +24,11 @@ def near_duplicates(hashes: NDArray[np.uint64], rank: NDArray[np.int64], distanc
         rank: (N,) each number once; the lowest is the best.
         distance: hashes that differ in at most so many bits are near-duplicates; below 0 none are.
 
-    Raises:
-        ValueError: more than MAX_PAIRS pairs are near-duplicates.
-
     Returns:
         (N,) the index of the kept picture, -1 for those that are kept themselves.
+
+    Raises:
+        ValueError: more than MAX_PAIRS pairs are near-duplicates.
     """
     kept_for = np.full(len(hashes), -1, np.int64)
     if distance < 0 or len(hashes) < 2:

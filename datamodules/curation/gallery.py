@@ -1,15 +1,13 @@
 """The outcome of a curation to look at: one HTML file with examples of every reason and of what is kept."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 
 from datamodules.curation.manifest import row_name
@@ -19,9 +17,6 @@ from linecolor.html.document import render_page
 from linecolor.html.tables import Table, lay_out_table
 from linecolor.images import UnreadableImage, find_images, write_atomically
 from linecolor.images.reading import read_thumbnail
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SHEET = "sheet.html"
 _THUMBNAIL = 224 * 224
@@ -38,16 +33,6 @@ _TELLING = {
 }
 
 
-@dataclass(frozen=True)
-class Example:
-    """A picture of the sheet; uri is empty where it cannot be shown, original is what it repeats."""
-
-    name: str
-    caption: str
-    uri: str
-    original: str = ""
-
-
 def write_sheet(
     path: Path, root: Path, measured: pa.Table, judgement: Judgement, thresholds: Mapping[str, float], examples: int
 ) -> None:
@@ -56,18 +41,16 @@ def write_sheet(
     Half of them are the nearest to the limit, where a mistake would be; half are drawn by a hash of their names.
     """
     names = measured.column("path").to_pylist()
-    chosen = {"kept": _choose(judgement.kept, _margin(judgement), names, examples)}
-    for reason, holds in judgement.holds.items():
-        chosen[reason] = _choose(holds, judgement.excess.get(reason), names, examples)
+    of_kind = {"kept": judgement.kept, **judgement.holds}
+    distance = {"kept": _margin(judgement), **judgement.excess}
+    chosen = {kind: _choose(holds, distance.get(kind), names, examples) for kind, holds in of_kind.items()}
     wanted = {names[row] for rows in chosen.values() for row in rows}
     wanted |= {names[row] for row in judgement.duplicate_of[chosen["near_duplicate"]].tolist()}
     places = {name: file for file in find_images(root) if (name := row_name(file, root)) in wanted}
     sections: list[dict[str, Any]] = []
     for title, meaning in {"kept": "fit to learn from", **REASONS}.items():
-        rows = chosen[title]
-        count = int((judgement.kept if title == "kept" else judgement.holds[title]).sum())
-        if count:
-            shown = [_example(title, row, measured, judgement, places) for row in rows]
+        if count := int(of_kind[title].sum()):
+            shown = [_example(title, row, measured, judgement, places) for row in chosen[title]]
             sections.append({"title": title, "meaning": meaning, "count": count, "examples": shown})
     total = len(names)
     table = Table(
@@ -103,10 +86,11 @@ def _choose(holds: np.ndarray, distance: np.ndarray | None, names: list[str], co
     return nearest + rest[: count - len(nearest)]
 
 
-def _example(title: str, row: int, measured: pa.Table, judgement: Judgement, places: dict[str, Path]) -> Example:
+def _example(title: str, row: int, measured: pa.Table, judgement: Judgement, places: dict[str, Path]) -> dict[str, str]:
+    """A picture of the sheet; its uri is empty where it cannot be shown, "original" is what it repeats."""
     facts = measured.slice(row, 1).to_pylist()[0]
     if facts["error"] is not None:
-        return Example(facts["path"], facts["error"], "")
+        return {"name": facts["path"], "caption": facts["error"], "uri": "", "original": ""}
     caption = [f"{facts['width']} x {facts['height']} px"]
     caption += [f"{name.replace('_', ' ')} {facts[name]:.3g}" for name in _TELLING.get(title, ())]
     original = ""
@@ -116,7 +100,8 @@ def _example(title: str, row: int, measured: pa.Table, judgement: Judgement, pla
         original = _thumbnail(places.get(better["path"]))
     elif title == "kept":
         caption.append(f"photograph {facts['photograph']:.2g}")
-    return Example(facts["path"], ", ".join(caption), _thumbnail(places.get(facts["path"])), original)
+    uri = _thumbnail(places.get(facts["path"]))
+    return {"name": facts["path"], "caption": ", ".join(caption), "uri": uri, "original": original}
 
 
 def _thumbnail(path: Path | None) -> str:

@@ -1,21 +1,33 @@
 """The outcome of a curation as a Parquet file: one row a file, with its numbers, and why it is kept or not."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from datamodules.curation.measures import FIGURES, VERSION
-from datamodules.prepare.rendering import data_package
+from datamodules.curation.reasons import Judgement
 from linecolor.images import write_atomically
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 FORMAT = 1
 MANIFEST = "manifest.parquet"
+MEASURED = pa.schema(
+    [
+        ("path", pa.string()),
+        ("bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("error", pa.string()),
+        ("hash", pa.string()),
+        *((name, pa.float32()) for name in FIGURES),
+    ]
+)
+"""Columns of what was measured, before it is judged."""
+_JUDGED = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("kept", pa.bool_())])
 _KEY = b"linecolor.curation"
 
 
@@ -29,55 +41,25 @@ def row_name(path: Path, root: Path) -> str:
     return relative.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def measured_schema() -> pa.Schema:
-    """Columns of what was measured, before it is judged."""
-    pa = data_package("pyarrow")
-    return pa.schema(
-        [
-            ("path", pa.string()),
-            ("bytes", pa.int64()),
-            ("modified_ns", pa.int64()),
-            ("height", pa.int32()),
-            ("width", pa.int32()),
-            ("error", pa.string()),
-            ("hash", pa.string()),
-            *((name, pa.float32()) for name in FIGURES),
-        ]
-    )
-
-
-def rows_as_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Measured rows as a table; a figure that a row lacks is null."""
-    schema = measured_schema()
-    return data_package("pyarrow").Table.from_pylist([dict(row) for row in rows], schema)
-
-
-def write_manifest(
-    path: Path,
-    measured: pa.Table,
-    kept: Sequence[bool],
-    reasons: Sequence[Sequence[str]],
-    duplicate_of: Sequence[str | None],
-    thresholds: Mapping[str, float],
-) -> None:
+def write_manifest(path: Path, measured: pa.Table, judgement: Judgement, thresholds: Mapping[str, float]) -> None:
     """Write the judged rows; the same rows and thresholds give the same bytes."""
-    pa = data_package("pyarrow")
+    names = measured.column("path").to_pylist()
+    originals = [names[row] if row >= 0 else None for row in judgement.duplicate_of.tolist()]
     table = (
-        measured.select(measured_schema().names)
-        .append_column("kept", pa.array(kept, pa.bool_()))
-        .append_column("reasons", pa.array(reasons, pa.list_(pa.string())))
-        .append_column("duplicate_of", pa.array(duplicate_of, pa.string()))
+        measured.select(MEASURED.names)
+        .append_column("kept", pa.array(judgement.kept))
+        .append_column("reasons", pa.array(judgement.reasons(), pa.list_(pa.string())))
+        .append_column("duplicate_of", pa.array(originals, pa.string()))
     )
     write_table(path, table, {"thresholds": dict(thresholds)})
 
 
 def write_table(path: Path, table: pa.Table, facts: Mapping[str, Any] | None = None) -> None:
     """Write a table whole or not at all, marked as ours."""
-    pa, parquet = data_package("pyarrow"), data_package("pyarrow.parquet")
     about = {"format": FORMAT, "measures": VERSION, **(facts or {})}
     marked = table.combine_chunks().replace_schema_metadata({_KEY: json.dumps(about).encode()})
     sink = pa.BufferOutputStream()
-    parquet.write_table(marked, sink, compression="zstd")
+    pq.write_table(marked, sink, compression="zstd")
     write_atomically(path, sink.getvalue())
 
 
@@ -87,10 +69,7 @@ def read_measured(path: Path) -> pa.Table | None:
     Raises:
         ManifestRefused: no manifest, or a damaged one.
     """
-    facts = read_facts(path)
-    if facts["measures"] != VERSION:
-        return None
-    return _columns(path, measured_schema())
+    return _columns(path, MEASURED) if read_facts(path)["measures"] == VERSION else None
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -99,11 +78,10 @@ def read_facts(path: Path) -> dict[str, Any]:
     Raises:
         ManifestRefused: no manifest, or one of a later format.
     """
-    pa, parquet = data_package("pyarrow"), data_package("pyarrow.parquet")
     if not path.is_file():
         raise ManifestRefused(f"{path}: no such manifest; make it with linecolor-data curate")
     try:
-        facts = json.loads((parquet.read_schema(path).metadata or {})[_KEY])
+        facts = json.loads((pq.read_schema(path).metadata or {})[_KEY])
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise ManifestRefused(f"{path}: no manifest of linecolor-data curate, or a damaged one") from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT or not isinstance(facts.get("measures"), int):
@@ -117,18 +95,14 @@ def read_judged(path: Path) -> dict[str, tuple[int, bool]]:
     Raises:
         ManifestRefused: no manifest, or a damaged one.
     """
-    pa = data_package("pyarrow")
-    facts = read_facts(path)
-    if "thresholds" not in facts:
+    if "thresholds" not in read_facts(path):
         raise ManifestRefused(f"{path}: a part of an unfinished manifest; run linecolor-data curate again to finish it")
-    table = _columns(path, pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("kept", pa.bool_())]))
-    names, sizes, kept = (table.column(name).to_pylist() for name in ("path", "bytes", "kept"))
+    names, sizes, kept = (column.to_pylist() for column in _columns(path, _JUDGED).columns)
     return dict(zip(names, zip(sizes, kept)))
 
 
 def _columns(path: Path, schema: pa.Schema) -> pa.Table:
-    pa, parquet = data_package("pyarrow"), data_package("pyarrow.parquet")
     try:
-        return parquet.read_table(path, columns=schema.names, partitioning=None).cast(schema)
+        return pq.read_table(path, columns=schema.names, partitioning=None).cast(schema)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise ManifestRefused(f"{path}: a damaged manifest; run linecolor-data curate again") from error

@@ -1,21 +1,16 @@
 """From numbers and limits to reasons; no picture is opened here."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from datamodules.curation.duplicates import near_duplicates
 from datamodules.curation.measures import FIGURES, PIXELS
 from datamodules.curation.thresholds import Thresholds
 from linecolor.images.formats import names
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 REASONS = {
     "unreadable": f"broken, truncated, or no {names()}",
@@ -36,17 +31,11 @@ Figures = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Judgement:
-    """Why which pictures are dropped.
+    """Why which pictures are dropped."""
 
-    Attributes:
-        holds: reason -> (N,) bool, in the order of REASONS.
-        excess: reason -> (N,), see `excesses`.
-        duplicate_of: (N,) the row of the kept picture that a near-duplicate repeats, else -1.
-    """
-
-    holds: dict[str, NDArray[np.bool_]]
-    excess: dict[str, NDArray[np.float64]]
-    duplicate_of: NDArray[np.int64]
+    holds: dict[str, NDArray[np.bool_]]  # reason -> (N,) bool, in the order of REASONS
+    excess: dict[str, NDArray[np.float64]]  # reason -> (N,), see `excesses`
+    duplicate_of: NDArray[np.int64]  # (N,) the row of the kept picture that a near-duplicate repeats, else -1
 
     @property
     def kept(self) -> NDArray[np.bool_]:
@@ -55,15 +44,12 @@ class Judgement:
 
     def reasons(self) -> list[list[str]]:
         """The reasons of each picture, in the order of REASONS."""
-        found: list[list[str]] = [[] for _ in range(len(self.duplicate_of))]
-        for reason, holds in self.holds.items():
-            for row in np.flatnonzero(holds).tolist():
-                found[row].append(reason)
-        return found
+        rows = zip(*(holds.tolist() for holds in self.holds.values()))
+        return [[reason for reason, holds in zip(self.holds, row) if holds] for row in rows]
 
 
 def judge(measured: pa.Table, limits: Thresholds) -> Judgement:
-    """Apply the limits to what was measured (`manifest.measured_schema`).
+    """Apply the limits to what was measured (`manifest.MEASURED`).
 
     Near-duplicates are sought among the pictures that no other reason drops, so that a grey or blurred copy never
     stands for a good one; of each group the one with the most pixels is kept, then the one with the most bytes.
@@ -92,9 +78,7 @@ def judge(measured: pa.Table, limits: Thresholds) -> Judgement:
 def excesses(figures: Figures, limits: Thresholds) -> dict[str, NDArray[np.float64]]:
     """How far each picture lies beyond the limit of each reason that numbers can tell.
 
-    Args:
-        figures: (N,) each: height, width and the figures of `measures.measure`; NaN for what was never measured.
-        limits: the thresholds.
+    `figures` are (N,) each: height, width and those of `measures.measure`; NaN for what was never measured.
 
     Returns:
         Reason -> (N,), above 0 where the reason holds, in parts of the limit's own scale, so that the smallest

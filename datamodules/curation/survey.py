@@ -4,31 +4,22 @@ What is measured is kept in parts next to the manifest, so a stopped or killed r
 again if its size or its time of change is another.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from datamodules.curation.manifest import (
-    MANIFEST,
-    ManifestRefused,
-    read_measured,
-    row_name,
-    rows_as_table,
-    write_table,
-)
+import pyarrow as pa
+from tqdm import tqdm
+
+from datamodules.curation.manifest import MANIFEST, MEASURED, ManifestRefused, read_measured, row_name, write_table
 from datamodules.curation.measures import PIXELS, measure, perceptual_hash
-from datamodules.curation.processes import in_processes
-from datamodules.prepare.rendering import data_package
+from datamodules.processes import in_processes
 from linecolor.images import SUFFIXES, UnreadableImage, find_images
 from linecolor.images.reading import read_thumbnail
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PARTS = ".parts"
 _CHUNK = 32
@@ -45,30 +36,16 @@ class Entry:
     modified_ns: int
 
 
-@dataclass(frozen=True)
-class Survey:
-    """Numbers of every file, sorted by name (`manifest.measured_schema`), and how many were there already."""
+def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds: float = 10) -> tuple[pa.Table, int]:
+    """Measure what is below `root` and not yet measured, in so many processes; `root` is only read.
 
-    table: pa.Table
-    reused: int
-
-
-def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds: float = 10) -> Survey:
-    """Measure what is below root and not yet measured.
-
-    Args:
-        root: the folder of pictures; only read.
-        out: the folder of the manifest and its parts.
-        jobs: processes.
-        progress: show a progress bar on a terminal.
-        part_seconds: what was measured is written at least this often.
+    What was measured is written to `out` at least every `part_seconds`; `progress` shows a bar on a terminal. Gives the
+    numbers of every file, sorted by name (`manifest.MEASURED`), and how many were there already.
 
     Raises:
         ValueError: no picture in root.
         ManifestRefused: out holds the manifest of another folder, or a damaged file.
     """
-    from tqdm import tqdm
-
     entries = _entries(root)
     if not entries:
         raise ValueError(f"{root}: holds no picture ({' '.join(SUFFIXES)})")
@@ -79,19 +56,12 @@ def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds
 
     def write_part() -> None:
         if fresh:
-            tables.append(rows_as_table(fresh))
+            tables.append(pa.Table.from_pylist(fresh, MEASURED))
             write_table(out / PARTS / f"{secrets.token_hex(8)}.parquet", tables[-1])
             fresh.clear()
 
-    bar = tqdm(
-        desc="measuring pictures",
-        unit="picture",
-        total=len(entries),
-        initial=len(places),
-        smoothing=0.05,
-        disable=None if progress else True,
-    )
-    last = time.monotonic()
+    last, known, quiet = time.monotonic(), len(places), None if progress else True
+    bar = tqdm(None, "measuring pictures", len(entries), unit="picture", initial=known, smoothing=0.05, disable=quiet)
     try:
         with bar:
             for rows in _measured(missing, jobs):
@@ -102,23 +72,23 @@ def survey(root: Path, out: Path, jobs: int, progress: bool = True, part_seconds
                     last = time.monotonic()
     finally:
         write_part()
-    return Survey(_in_order(entries, tables), len(places))
+    row_of = _places(entries, tables)
+    in_order = pa.array([row_of[entry.name] for entry in entries], pa.int64())
+    return pa.concat_tables(tables).take(in_order), len(places)
 
 
 def drop_parts(out: Path) -> None:
     """Remove the parts, once the manifest that holds their rows is written."""
     for part in _parts(out):
         part.unlink(missing_ok=True)
-    if (out / PARTS).is_dir() and not any((out / PARTS).iterdir()):
+    with suppress(OSError):  # it was never made, or holds other files
         (out / PARTS).rmdir()
 
 
 def _entries(root: Path) -> list[Entry]:
-    found = {}
-    for path in find_images(root):
-        name, status = row_name(path, root), path.stat()
-        found[name] = Entry(name, str(path), status.st_size, status.st_mtime_ns)
-    return [found[name] for name in sorted(found)]
+    files = {row_name(path, root): path for path in find_images(root)}
+    states = {name: path.stat() for name, path in files.items()}
+    return [Entry(name, str(files[name]), states[name].st_size, states[name].st_mtime_ns) for name in sorted(files)]
 
 
 def _parts(out: Path) -> list[Path]:
@@ -151,12 +121,6 @@ def _places(entries: Sequence[Entry], tables: Sequence[pa.Table]) -> dict[str, i
                 places.setdefault(name, row)
         start += len(table)
     return places
-
-
-def _in_order(entries: Sequence[Entry], tables: Sequence[pa.Table]) -> pa.Table:
-    pa = data_package("pyarrow")
-    places = _places(entries, tables)
-    return pa.concat_tables(tables).take(pa.array([places[entry.name] for entry in entries], pa.int64()))
 
 
 def _measured(entries: Sequence[Entry], jobs: int) -> Iterator[list[dict[str, Any]]]:

@@ -1,9 +1,7 @@
 """The limits beyond which a picture is dropped: every number a user may change, and nothing else."""
 
-from __future__ import annotations
-
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 MAX_HASH_DISTANCE = 10
@@ -54,10 +52,6 @@ class Thresholds:
             if not number or not math.isfinite(value) or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
                 raise ValueError(f"{option(limit.name)} {value!r} must be {kind} from {low} to {high}")
-
-    def as_dict(self) -> dict[str, float]:
-        """Name -> number, as the manifest stores them."""
-        return asdict(self)
 
 
 def option(name: str) -> str:

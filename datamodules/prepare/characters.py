@@ -6,16 +6,15 @@ ink alone: dyed parts (skin, hair, clothes) white, dark paint and every stroke b
 what they cover, so the lines are those one sees.
 """
 
-from __future__ import annotations
-
 import json
-import re
 import xml.etree.ElementTree as ET  # reads what the installed package drew, never a user's file
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from importlib import metadata
 from importlib.resources import files
 from typing import Any
+
+from PIL import ImageColor
 
 from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Row, data_package, from_svgs
 from datamodules.sources.data_set import RenderingRefused
@@ -130,12 +129,8 @@ def _keep_ink(element: ET.Element, opacity: float = 1.0) -> None:
 
 def _luminance(paint: str) -> float:
     """ITU-R 601 luma (0-255) of an SVG paint; a paint that is no plain colour counts as light."""
-    if paint.lower() == "black":
-        return 0.0
-    digits = paint.removeprefix("#")
-    if len(digits) == 3:
-        digits = "".join(2 * digit for digit in digits)
-    if not re.fullmatch(r"[0-9a-fA-F]{6}", digits):
+    try:
+        red, green, blue = ImageColor.getrgb(paint)[:3]
+    except ValueError:
         return 255.0
-    red, green, blue = bytes.fromhex(digits)
     return 0.299 * red + 0.587 * green + 0.114 * blue

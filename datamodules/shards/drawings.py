@@ -1,19 +1,15 @@
 """Drawings that lie in shards: tars on disk, on a web server or in S3, read at random through their index."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from datamodules.shards.byte_ranges import ByteRanges, DiskRanges, open_place
-from datamodules.shards.errors import changed
+from datamodules.shards.byte_ranges import ByteRanges, DiskRanges, changed, open_place
 from datamodules.shards.index import INDEX, MAX_INDEX_BYTES, Shard, ShardIndex, line_offset, read_index
-from datamodules.shards.rows import pyarrow
 from datamodules.sources.drawing import Drawing, DrawingTable
 
 UNFINISHED = ".sharding.json"
@@ -28,7 +24,7 @@ class NoShards(ValueError):
 class ShardedSet:
     """A data set in shards: its drawings, sorted by id, and the licence it brought (None for a loose folder)."""
 
-    drawings: ShardDrawings
+    drawings: "ShardDrawings"
     licence: dict[str, Any] | None
 
 
@@ -41,10 +37,7 @@ def is_sharded(root: str) -> bool:
 
 
 def load_shards(root: str) -> ShardedSet:
-    """Read the index of a sharded data set; no shard is opened.
-
-    Args:
-        root: a folder, http(s)://host/folder or s3://bucket/prefix.
+    """Read the index of a folder, http(s)://host/folder or s3://bucket/prefix; no shard is opened.
 
     Raises:
         NoShards: sharding has not ended, or the index lists no drawing.
@@ -56,7 +49,7 @@ def load_shards(root: str) -> ShardedSet:
     if isinstance(files, DiskRanges) and (files.root / UNFINISHED).is_file():
         raise NoShards(f"{root}: its sharding was interrupted; run the same linecolor-data shard again to finish it")
     index = read_index(files.read_whole(INDEX, MAX_INDEX_BYTES), files.place(INDEX))
-    pyarrow().default_memory_pool().release_unused()  # what decoding took, and every worker would inherit
+    pa.default_memory_pool().release_unused()  # what decoding took, and every worker would inherit
     if not len(index.ids):
         raise NoShards(f"{files.place(INDEX)}: lists no drawing")
     if isinstance(files, DiskRanges):
@@ -71,22 +64,14 @@ class ShardSlice:
     """A picture within a shard; see `linecolor.images.EncodedPicture`.
 
     Reading a colour picture fetches the line behind it in the same request: over a network, the time of one.
-
-    Attributes:
-        files: where the shards are.
-        shard: the one it lies in.
-        offset: of its first byte.
-        length: in bytes.
-        what: names it within the shard, for messages.
-        behind: the line's slice, for a colour picture that has one.
     """
 
-    files: ByteRanges
-    shard: Shard
-    offset: int
-    length: int
-    what: str
-    behind: ShardSlice | None = None
+    files: ByteRanges  # where the shards are
+    shard: Shard  # the one it lies in
+    offset: int  # of its first byte
+    length: int  # in bytes
+    what: str  # names it within the shard, for messages
+    behind: "ShardSlice | None" = None  # the line's slice, for a colour picture that has one
     _fetched: bytes | None = field(default=None, init=False)
 
     def read(self) -> bytes:
@@ -111,13 +96,7 @@ class ShardSlice:
 
 
 class ShardDrawings(DrawingTable):
-    """The drawings of an index, or some of them, made on access.
-
-    Args:
-        index: the columns, shared by every part of the table.
-        files: where the shards are.
-        rows: which rows of the index, in order; None for all.
-    """
+    """The drawings of an index, or those of its `rows`, in order, made on access; all parts share the columns."""
 
     def __init__(self, index: ShardIndex, files: ByteRanges, rows: NDArray[np.int32] | None = None) -> None:
         self._index = index
@@ -127,36 +106,27 @@ class ShardDrawings(DrawingTable):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, place: int) -> Drawing: ...
-    @overload
-    def __getitem__(self, place: slice) -> ShardDrawings: ...
-    def __getitem__(self, place: int | slice) -> Drawing | ShardDrawings:
+    def __getitem__(self, place: Any) -> Any:
+        """A drawing, or of a slice another table."""
         if isinstance(place, slice):
             return ShardDrawings(self._index, self._files, self._rows[place])
         index, row = self._index, int(self._rows[place])
         name = index.ids[row].as_py()
         shard = index.shards[index.shard[row]]
-        offset, length, line_length = (
-            int(column[row]) for column in (index.color_offset, index.color_length, index.line_length)
-        )
+        offset, length = int(index.color_offset[row]), int(index.color_length[row])
+        line_length = int(index.line_length[row])
         line = None
         if line_length:
             line = ShardSlice(self._files, shard, line_offset(offset, length), line_length, f"line of {name!r}")
         color = ShardSlice(self._files, shard, offset, length, f"colour of {name!r}", line)
         return Drawing(name, color, line, "test" if index.is_test[row] else "train", index.bases[row].as_py() or name)
 
-    def __iter__(self) -> Iterator[Drawing]:
-        return (self[place] for place in range(len(self)))
-
-    def of_split(self, split: str) -> ShardDrawings:
+    def of_split(self, split: str) -> "ShardDrawings":
         """Those of a split, in their order."""
         return ShardDrawings(self._index, self._files, self._rows[self._index.is_test[self._rows] == (split == "test")])
 
     def ids(self) -> list[str]:
         """Their ids, in their order."""
-        import pyarrow as pa
-
         return self._index.ids.take(pa.array(self._rows)).to_pylist()
 
 

@@ -1,19 +1,16 @@
 """Byte ranges over HTTP and from S3: patient with a network, clear about what waiting will not mend."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re
 import secrets
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from datamodules.shards.errors import ChangedFile, changed, too_large
+from datamodules.shards.byte_ranges import ByteRanges, ChangedFile, changed, too_large
 
 log = logging.getLogger("linecolor")
 
@@ -23,8 +20,6 @@ _TIMEOUT = (10, 60)
 """Seconds to connect, and to wait for the next bytes."""
 _CHUNK = 64_000_000
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
-
-Connection = TypeVar("Connection")
 
 
 class Unreachable(OSError):
@@ -39,57 +34,39 @@ class _TryAgain(Exception):
     """A failure that may pass."""
 
 
-@dataclass(frozen=True)
-class _Part:
-    data: bytes
-    total: int
-
-
-class RemoteRanges(ABC, Generic[Connection]):
-    """Files below an address; see `ByteRanges`.
-
-    Args:
-        root: the address, without the files' names.
-    """
+class RemoteRanges(ByteRanges):
+    """Files below an address, `root`; see `ByteRanges`."""
 
     def __init__(self, root: str) -> None:
         self.root = root
         self._process = -1
-        self._connected: Connection | None = None
-
-    def __reduce__(self) -> tuple[type, tuple[str]]:
-        return type(self), (self.root,)
+        self._connected: Any = None
 
     @abstractmethod
-    def place(self, name: str) -> str:
-        """See `ByteRanges`."""
-
-    @abstractmethod
-    def _connect(self) -> Connection:
+    def _connect(self) -> Any:
         """Whatever keeps the connections of this process."""
 
     @abstractmethod
-    def _fetch(self, connection: Connection, name: str, start: int, stop: int) -> tuple[str, bytes]:
+    def _fetch(self, connection: Any, name: str, start: int, stop: int) -> tuple[str, bytes]:
         """One try: the answer's Content-Range and its body, no longer than requested."""
 
     def read(self, name: str, start: int, length: int, total: int) -> bytes:
         """See `ByteRanges`."""
-        part = self._patiently(name, start, start + length)
-        if part.total != total:
-            raise changed(self.place(name), part.total, total)
-        return part.data
+        data, found = self._patiently(name, start, start + length)
+        if found != total:
+            raise changed(self.place(name), found, total)
+        return data
 
     def read_whole(self, name: str, most: int) -> bytes:
         """See `ByteRanges`; in ranges, so that a server that knows none is found out here."""
-        part = self._patiently(name, 0, _CHUNK)
-        if part.total > most:
+        data, total = self._patiently(name, 0, _CHUNK)
+        if total > most:
             raise too_large(self.place(name), most)
-        parts = [part.data]
-        for start in range(_CHUNK, part.total, _CHUNK):
-            parts.append(self.read(name, start, min(_CHUNK, part.total - start), part.total))
-        return b"".join(parts)
+        rest = (self.read(name, start, min(_CHUNK, total - start), total) for start in range(_CHUNK, total, _CHUNK))
+        return b"".join((data, *rest))
 
-    def _patiently(self, name: str, start: int, stop: int) -> _Part:
+    def _patiently(self, name: str, start: int, stop: int) -> tuple[bytes, int]:
+        """The bytes, and how many the whole file has."""
         for delay in (*DELAYS, None):
             if self._process != os.getpid() or self._connected is None:
                 # A connection that two processes share answers each with what the other requested.
@@ -108,7 +85,7 @@ class RemoteRanges(ABC, Generic[Connection]):
                 time.sleep(seconds)
         raise AssertionError("the last try returns or raises")
 
-    def _checked(self, name: str, start: int, stop: int, content_range: str, data: bytes) -> _Part:
+    def _checked(self, name: str, start: int, stop: int, content_range: str, data: bytes) -> tuple[bytes, int]:
         found = _CONTENT_RANGE.fullmatch(content_range)
         if not found:
             raise NoRanges(f"{self.place(name)}: the server's answer to a range has no Content-Range; it is not usable")
@@ -119,7 +96,7 @@ class RemoteRanges(ABC, Generic[Connection]):
             )
         if len(data) != last + 1 - first:
             raise _TryAgain(f"only {len(data):,} of {last + 1 - first:,} bytes arrived")
-        return _Part(data, total)
+        return data, total
 
     def _refuse(self, name: str, status: int, reason: str) -> Exception:
         """What a status other than 206 means."""
@@ -135,7 +112,7 @@ class RemoteRanges(ABC, Generic[Connection]):
         return NoRanges(f"{place}: the server answered {status} {reason} to a range request")
 
 
-class HttpRanges(RemoteRanges[Any]):
+class HttpRanges(RemoteRanges):
     """Files below a web address, by range requests over kept connections.
 
     Proxies, certificates and .netrc are taken from the environment. A query (a signature, say) is kept behind every
@@ -180,7 +157,7 @@ class HttpRanges(RemoteRanges[Any]):
             raise _TryAgain(_first_cause(error)) from None
 
 
-class S3Ranges(RemoteRanges[Any]):
+class S3Ranges(RemoteRanges):
     """Files below s3://bucket/prefix. Credentials, region and AWS_ENDPOINT_URL as boto3 finds them."""
 
     def __init__(self, root: str) -> None:

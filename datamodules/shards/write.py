@@ -5,8 +5,6 @@ written by itself, the same bytes every time, and one that is there is not writt
 folder that has one is whole.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -20,11 +18,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow as pa
+from tqdm import tqdm
+
 from datamodules.shards.drawings import UNFINISHED
-from datamodules.shards.index import FORMAT_VERSION, INDEX
-from datamodules.shards.plan import Planned, ShardingRefused, deal, fingerprint, plan_drawings, tar_bytes
-from datamodules.shards.rows import DamagedIndex, ShardedDrawing, joined, read_table, to_bytes, to_table
-from datamodules.shards.tar import Checked, add, read_drawing
+from datamodules.shards.index import FORMAT_VERSION, INDEX, SCHEMA, DamagedIndex, read_table, to_bytes
+from datamodules.shards.tar import (
+    Checked,
+    ShardingRefused,
+    add,
+    deal,
+    fingerprint,
+    plan_drawings,
+    read_drawing,
+    tar_bytes,
+)
 from datamodules.sources.drawing import Drawing
 from linecolor.images import write_atomically
 
@@ -40,23 +48,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Sharded:
-    """What `write_shards` did.
-
-    Attributes:
-        out: the folder.
-        drawings: how many drawings lie in the shards, per split.
-        shards: how many shards there are.
-        reused: how many of them were there already.
-        size: of all shards in bytes.
-        skipped: one line for each picture or line that could not be used.
-    """
+    """What `write_shards` did."""
 
     out: Path
-    drawings: dict[str, int]
-    shards: int
-    reused: int
-    size: int
-    skipped: list[str]
+    drawings: dict[str, int]  # how many drawings lie in the shards, per split
+    shards: int  # how many shards there are
+    reused: int  # how many of them were there already
+    size: int  # of all shards in bytes
+    skipped: list[str]  # one line for each picture or line that could not be used
 
 
 def write_shards(
@@ -103,28 +102,23 @@ def write_shards(
     whole = _make_ready(out, mark, force)
     if whole is not None:
         return whole
-    done = [_finished(out, number, shard) for number, shard in enumerate(plan)]
+    done = [_finished(out, number, len(shard)) for number, shard in enumerate(plan)]
     _check_room(out, sum(tar_bytes(shard) for shard, part in zip(plan, done) if part is None))
     write_atomically(out / UNFINISHED, json.dumps({"fingerprint": mark}).encode())
 
-    from tqdm import tqdm
-
-    bar = tqdm(total=len(planned), desc="writing shards", unit="drawing", disable=None if progress else True)
-    bar.update(sum(len(shard) for shard, part in zip(plan, done) if part is not None))
-    parts = []
-    with bar, ThreadPoolExecutor(jobs or min(4, os.cpu_count() or 1)) as pool:
-        try:
-            for number, shard in enumerate(plan):
-                part = done[number]
-                if part is None:
-                    checked = _in_order(pool, partial(read_drawing, decode=verify == "decode"), shard)
-                    part = _write_shard(out, number, checked, bar.update)
-                parts.append(part)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    there = sum(len(shard) for shard, part in zip(plan, done) if part is not None)
+    quiet = None if progress else True
+    bar = tqdm(total=len(planned), initial=there, desc="writing shards", unit="drawing", disable=quiet)
+    read, parts = partial(read_drawing, decode=verify == "decode"), []
+    pool = ThreadPoolExecutor(jobs or min(4, os.cpu_count() or 1))
+    try:
+        with bar:
+            for number, (shard, part) in enumerate(zip(plan, done)):
+                parts.append(part or _write_shard(out, number, _in_order(pool, read, shard), bar.update))
+    finally:
+        pool.shutdown(cancel_futures=True)
     skipped = refused + [complaint for _, facts in parts for complaint in facts["skipped"]]
-    table = joined([table for table, _ in parts], {})
+    table = pa.concat_tables([table for table, _ in parts])
     if not table.num_rows:
         raise ShardingRefused(f"{root}: none of its {len(drawings)} drawings can be used; the first: {skipped[0]}")
     metadata = {
@@ -134,7 +128,7 @@ def write_shards(
         "fingerprint": mark,
         "skipped": skipped,
     }
-    write_atomically(out / INDEX, to_bytes(table.replace_schema_metadata(joined([table], metadata).schema.metadata)))
+    write_atomically(out / INDEX, to_bytes(table, metadata))
     _tidy(out)
     return _summary(out, table, metadata, sum(part is not None for part in done))
 
@@ -202,7 +196,7 @@ def _write_shard(
 ) -> tuple[Any, dict[str, Any]]:
     """Write one tar and, when it is whole, the part of the index that belongs to it."""
     temporary = out / f".{_name(number)}.tmp"
-    rows: list[ShardedDrawing] = []
+    rows: list[dict[str, Any]] = []
     skipped: list[str] = []
     try:
         with temporary.open("wb") as file:
@@ -221,13 +215,13 @@ def _write_shard(
         temporary.unlink(missing_ok=True)
         raise
     facts = {"bytes": (out / _name(number)).stat().st_size, "skipped": skipped}
-    table = to_table(rows, facts)
-    write_atomically(_part(out, number), to_bytes(table))
+    table = pa.Table.from_pylist(rows, SCHEMA)
+    write_atomically(_part(out, number), to_bytes(table, facts))
     return table, facts
 
 
-def _finished(out: Path, number: int, shard: Sequence[Planned]) -> tuple[Any, dict[str, Any]] | None:
-    """A shard's part of the index, if it and the shard are there and whole."""
+def _finished(out: Path, number: int, most: int) -> tuple[Any, dict[str, Any]] | None:
+    """A shard's part of the index, of `most` drawings at most, if it and the shard are there and whole."""
     path = _part(out, number)
     if not path.is_file():
         return None
@@ -237,7 +231,7 @@ def _finished(out: Path, number: int, shard: Sequence[Planned]) -> tuple[Any, di
         return None
     numbers = table["shard"].unique().to_pylist()
     whole = _has_size(out / _name(number), facts.get("bytes")) and numbers in ([], [number])
-    return (table, facts) if whole and len(table) <= len(shard) and isinstance(facts.get("skipped"), list) else None
+    return (table, facts) if whole and len(table) <= most and isinstance(facts.get("skipped"), list) else None
 
 
 def _has_size(path: Path, size: object) -> bool:

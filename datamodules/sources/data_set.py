@@ -6,8 +6,6 @@ source knows it `<out>/<split>/background/<id>.png` (grey, 255 = background), an
 written last: a folder that has one is whole.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
@@ -25,14 +23,9 @@ class RenderingRefused(ValueError):
     """The folder cannot take this data set; the message says why and what to do."""
 
 
-def pair_paths(root: Path, split: str, drawing_id: str) -> tuple[Path, Path]:
-    """The colour and line file of a drawing in a prepared data set."""
-    return root / split / "color" / f"{drawing_id}.png", root / split / "line" / f"{drawing_id}.png"
-
-
-def background_path(root: Path, split: str, drawing_id: str) -> Path:
-    """The background mask of a drawing in a prepared data set; few sets have any."""
-    return root / split / "background" / f"{drawing_id}.png"
+def picture_paths(root: Path, split: str, drawing_id: str) -> list[Path]:
+    """The colour, line and background file of a drawing in a prepared data set; few sets have backgrounds."""
+    return [root / split / kind / f"{drawing_id}.png" for kind in ("color", "line", "background")]
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
@@ -84,8 +77,7 @@ def make_ready(out: Path, manifest: dict[str, Any], force: bool) -> None:
             old = {"drawings": manifest["drawings"]}
         if force:
             for row in old["drawings"]:
-                names = out, row["split"], row["id"]
-                for file in (*pair_paths(*names), background_path(*names)):
+                for file in picture_paths(out, row["split"], row["id"]):
                     file.unlink(missing_ok=True)
             path.unlink()
         elif differences := _differences(old, manifest):

@@ -1,7 +1,5 @@
 """What every source gives: a drawing with a stable name, and the split that its name alone decides."""
 
-from __future__ import annotations
-
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -16,24 +14,17 @@ Content = TypeVar("Content")
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One picture to learn from or to be measured on.
+    """One picture to learn from or to be measured on."""
 
-    Attributes:
-        id: stable name, the posix path relative to its folder without suffix ("girls/summer", "1F35B").
-        color: the colour picture, the path of its file or a slice of a shard: what `images.read_color` takes; its
-            alpha, where it has one, is the foreground.
-        line: the artist's own line art of the same size, None where lines must be extracted.
-        split: "train" or "test".
-        base: the drawing this one is a variant of (itself for most); variants never cross the split.
-        background: the file of its true background, grey, 255 = background; None for nearly all. It measures and
-            never trains: `held_out.FullDrawings` alone reads it.
-    """
-
-    id: str
+    id: str  # stable name, the posix path relative to its folder without suffix ("girls/summer", "1F35B")
+    # The colour picture, the path of its file or a slice of a shard: what `images.read_color` takes; its alpha, where
+    # it has one, is the foreground.
     color: Path | EncodedPicture
-    line: Path | EncodedPicture | None
-    split: str
-    base: str
+    line: Path | EncodedPicture | None  # the artist's own line art of the same size, None where lines must be extracted
+    split: str  # "train" or "test"
+    base: str  # the drawing this one is a variant of (itself for most); variants never cross the split
+    # The file of its true background, grey, 255 = background; None for nearly all. It measures and never trains:
+    # `held_out.FullDrawings` alone reads it.
     background: Path | None = None
 
 
@@ -41,7 +32,7 @@ class DrawingTable(Sequence[Drawing]):
     """Drawings that are made from columns on access: 700,000 of them as objects take 400 MB."""
 
     @abstractmethod
-    def of_split(self, split: str) -> DrawingTable:
+    def of_split(self, split: str) -> "DrawingTable":
         """Those of a split, in their order."""
 
     @abstractmethod

@@ -1,7 +1,5 @@
 """Drawings on disk: a prepared data set with its manifest, or anybody's folder of illustrations."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -15,7 +13,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from datamodules.sources.data_set import MANIFEST, UNFINISHED, background_path, pair_paths, read_manifest
+from tqdm import tqdm
+
+from datamodules.sources.data_set import MANIFEST, UNFINISHED, picture_paths, read_manifest
 from datamodules.sources.drawing import Drawing, read_pair, split_of
 from linecolor.images import MAX_PIXELS, SUFFIXES, PictureSource, UnreadableImage, check_image, find_images, image_size
 
@@ -31,15 +31,10 @@ class NoPictures(ValueError):
 
 @dataclass(frozen=True)
 class FolderScan:
-    """What a folder holds.
+    """What a folder holds."""
 
-    Attributes:
-        drawings: the usable ones, sorted by id.
-        skipped: one error for each unusable picture, sorted by path.
-    """
-
-    drawings: Sequence[Drawing]
-    skipped: list[UnreadableImage]
+    drawings: Sequence[Drawing]  # the usable ones, sorted by id
+    skipped: list[UnreadableImage]  # one error for each unusable picture, sorted by path
 
     @cached_property
     def fingerprint(self) -> str:
@@ -60,10 +55,9 @@ def scan_folder(
     """Find the drawings of a folder; what cannot be used is named on the "linecolor" logger and skipped.
 
     A prepared data set (it has a manifest.json) brings its own split, lines, bases and, where it has them, true
-    backgrounds. In any other folder
-    all pictures below it are colour pictures, and the split follows from a hash of each one's id, so that
-    adding or removing a picture never moves another. Two files that differ in their suffix only share a
-    base, hence a split, and keep the suffix in their ids.
+    backgrounds. In any other folder all pictures below it are colour pictures, and the split follows from a
+    hash of each one's id, so that adding or removing a picture never moves another. Two files that differ in their
+    suffix only share a base, hence a split, and keep the suffix in their ids.
 
     Args:
         root: the folder; searched with all folders below it.
@@ -83,27 +77,24 @@ def scan_folder(
         ValueError: a bad test_share or verify.
         RenderingRefused: a damaged manifest.
     """
-    root = Path(root).expanduser()
+    root, lines = Path(root).expanduser(), None if lines is None else Path(lines).expanduser()
     if not 0 <= test_share <= 1:
         raise ValueError(f"test_share {test_share} must be between 0 and 1")
     if verify not in ("decode", "header"):
         raise ValueError(f'verify {verify!r} must be "decode" or "header"')
+    cure = f"pass a folder of illustrations, or make one: linecolor-data prepare openmoji --out {root}"
     if not root.is_dir():
-        raise NoPictures(f"{root}: no such folder; pass a folder of illustrations, or {_how_to_prepare(root)}")
+        raise NoPictures(f"{root}: no such folder; {cure}")
     if (root / MANIFEST).is_file():
         found = _prepared_drawings(root)
     elif (root / UNFINISHED).is_file():
         raise NoPictures(f"{root}: its rendering was interrupted; run linecolor-data prepare again to finish it")
     else:
-        found = list(_loose_drawings(root, None if lines is None else Path(lines).expanduser(), test_share))
+        found = list(_loose_drawings(root, lines, test_share))
     if not found:
-        raise NoPictures(
-            f"{root}: holds no picture ({' '.join(SUFFIXES)}); "
-            f"pass a folder of illustrations, or {_how_to_prepare(root)}"
-        )
-
+        raise NoPictures(f"{root}: holds no picture ({' '.join(SUFFIXES)}); {cure}")
     if manifest is not None:
-        found = _kept_drawings(found, root, None if lines is None else Path(lines).expanduser(), manifest)
+        found = _kept_drawings(found, root, lines, manifest)
 
     measure = partial(check_image if verify == "decode" else image_size, max_pixels=max_pixels)
     drawings: list[Drawing] = []
@@ -138,18 +129,12 @@ def read_licence(root: str | Path) -> dict[str, Any] | None:
     return fields | {"source": f"{manifest.get('source')} {manifest.get('source_version')}"}
 
 
-def _how_to_prepare(root: Path) -> str:
-    return f"make one: linecolor-data prepare openmoji --out {root}"
-
-
 def _prepared_drawings(root: Path) -> list[Drawing]:
     drawings = []
     for row in read_manifest(root / MANIFEST)["drawings"]:
-        color, line = pair_paths(root, row["split"], row["id"])
-        background = background_path(root, row["split"], row["id"])
-        drawings.append(
-            Drawing(row["id"], color, line, row["split"], row["base"], background if background.is_file() else None)
-        )
+        color, line, background = picture_paths(root, row["split"], row["id"])
+        known = background if background.is_file() else None
+        drawings.append(Drawing(row["id"], color, line, row["split"], row["base"], known))
     return sorted(drawings, key=lambda drawing: drawing.id)
 
 
@@ -216,19 +201,11 @@ def _measured(
     found: Sequence[Drawing], measure: Callable[[PictureSource], tuple[int, int]], progress: bool
 ) -> list[Drawing | UnreadableImage]:
     """Check every drawing's files in threads (decoders release Python's lock), in order."""
-    from tqdm import tqdm
-
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
         try:
             checked = pool.map(partial(_checked, measure=measure), found)
-            bar = tqdm(
-                checked,
-                total=len(found),
-                desc="checking pictures",
-                unit="picture",
-                disable=None if progress else True,
-            )
-            results = list(bar)
+            quiet = None if progress else True
+            results = list(tqdm(checked, "checking pictures", len(found), unit="picture", disable=quiet))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.illustrations import Illustrations, Page, collage
-from datamodules.pair_settings import CropSettings, PairSettings
+from datamodules.illustrations import Page, collage
+from datamodules.pair_settings import CropSettings
 from datamodules.recipe import SampleKey, draw_crop, sample_collage_partners
 from datamodules.sources.drawing import Drawing
 from linecolor.experiment.config import default_data
@@ -54,16 +54,6 @@ def test_chances_are_kept_and_depend_on_the_name_alone():
     assert 0.36 < np.mean(whole) < 0.44
     again = sample_collage_partners(crops(collage_prob=1.0), keys[5])
     np.testing.assert_array_equal(again, sample_collage_partners(crops(collage_prob=1.0), keys[5]))
-
-
-def test_a_collage_is_the_same_in_a_folder_read_in_another_order(picture_folder):
-    files = sorted((picture_folder / "color").iterdir())
-    drawings = [Drawing(file.stem, file, None, "train", file.stem) for file in files]
-    pairs = replace(PairSettings.named("rich"), crop=crops(collage_prob=1.0))
-    one, other = (Illustrations(order, pairs, 32, 0, "draft") for order in (drawings, drawings[::-1]))
-    first, second = one[0, 3], other[0, len(drawings) - 4]
-    assert first["sample_id"] == second["sample_id"]
-    assert (first["color"] == second["color"]).all()
 
 
 def prepared(folder: Path, names: dict[str, str], licence: str) -> Path:

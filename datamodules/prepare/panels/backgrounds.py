@@ -4,8 +4,6 @@ Kang et al. 2017 learn that the colour of a background does not follow from the 
 stands before it. All is SVG in units of a thousandth of the panel's side.
 """
 
-from __future__ import annotations
-
 import colorsys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,7 +34,7 @@ class Shade:
     lightness: float
     saturation: float
 
-    def near(self, random: Generator, least: float = 0.04, most: float = 0.13) -> Shade:
+    def near(self, random: Generator, least: float = 0.04, most: float = 0.13) -> "Shade":
         """A shade of the same hue, that much lighter or darker."""
         step = random.uniform(least, most) * (1 if random.random() < 0.5 else -1)
         if not 0.1 < self.lightness + step < 1:
@@ -45,11 +43,8 @@ class Shade:
         return Shade(hue, min(1.0, max(0.08, self.lightness + step)), self.saturation)
 
     def __str__(self) -> str:
-        red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(*self._parts()))
-        return f"#{red:02x}{green:02x}{blue:02x}"
-
-    def _parts(self) -> tuple[float, float, float]:
-        return self.hue, self.lightness, self.saturation
+        parts = colorsys.hls_to_rgb(self.hue, self.lightness, self.saturation)
+        return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
 def draw_shade(random: Generator) -> Shade:

@@ -3,8 +3,6 @@
 SVG in units of a thousandth of the panel's side. A balloon is black and white alone, so it is its own line art.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,18 +4,13 @@ A drawing's stance says how it stands in a panel: a `bust` is cut by the lower e
 `head` may be cut there; `whole` figures stand on the ground; a `prop` does so too, and is small.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
 
-import numpy as np
 from numpy.random import Generator
-from PIL import Image
 
 from datamodules.prepare import characters, openmoji
-from datamodules.prepare.rendering import render_svg
+from datamodules.prepare.rendering import rendered_color, rendered_line
 from linecolor.arrays import Picture
 
 CHARACTERS = 6000
@@ -89,19 +84,13 @@ def actor_svgs(name: str) -> tuple[str, str]:
 def actor_pictures(name: str, size: int) -> tuple[Picture, Picture]:
     """An actor's colour (size, size, 4) RGBA with straight alpha, and its line (size, size), paper = 255."""
     color, line = actor_svgs(name)
-    return decoded(render_svg(color, size), "RGBA"), decoded(render_svg(line, size, "white"), "L")
+    return rendered_color(color, size), rendered_line(line, size)
 
 
 @lru_cache(maxsize=32)
 def actor_outline(name: str) -> Picture:
     """An actor's alpha at THUMBNAIL pixels, by which it is placed: at any size of the panel in the same way."""
-    return decoded(render_svg(actor_svgs(name)[0], THUMBNAIL), "RGBA")[..., 3]
-
-
-def decoded(png: bytes, mode: str) -> Picture:
-    """The pixels of a PNG of our own renderer, "RGBA" or "L"."""
-    with Image.open(BytesIO(png), formats=["PNG"]) as picture:
-        return np.asarray(picture.convert(mode))
+    return rendered_color(actor_svgs(name)[0], THUMBNAIL)[..., 3]
 
 
 @lru_cache

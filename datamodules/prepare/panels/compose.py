@@ -8,8 +8,6 @@ Everything is drawn from streams keyed by (seed, id of the panel) and placed in 
 any size.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import cv2
@@ -18,9 +16,9 @@ import numpy as np
 from datamodules.prepare import characters, openmoji
 from datamodules.prepare.panels.backgrounds import SIDE, draw_background
 from datamodules.prepare.panels.balloons import balloon_svg
-from datamodules.prepare.panels.cast import actor_outline, actor_pictures, decoded, draw_actors
+from datamodules.prepare.panels.cast import actor_outline, actor_pictures, draw_actors
 from datamodules.prepare.panels.layout import Figure, Layout, draw_frame, draw_layout, frame_svg
-from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Pictures, Row, render_svg
+from datamodules.prepare.rendering import DrawingSet, Licence, Origin, Pictures, Row, rendered_color
 from datamodules.recipe import keyed_generator
 from datamodules.sources.data_set import RenderingRefused
 from linecolor.arrays import Floats, Picture
@@ -66,16 +64,16 @@ def draw_panel(row: Row, size: int, seed: int) -> Pictures:
     """A panel at a size in pixels: opaque RGB colour, its line, and for a test panel its background."""
     layout = draw_composition(row, seed)
     background = draw_background(keyed_generator(seed, row.id, "background"))
-    color = decoded(render_svg(_svg(background.paint), size), "RGBA")[..., :3].astype(np.float32)
+    color = _drawn(background.paint, size)[..., :3].astype(np.float32)
     line = np.full((size, size), 255, np.float32)
     seen = np.ones((size, size), np.float32)
     if background.ink:
-        ink = _coverage(decoded(render_svg(_svg(background.ink), size), "RGBA"))
+        ink = _coverage(_drawn(background.ink, size))
         color *= 1 - ink[..., None]
         line *= 1 - ink
     for figure in layout.figures:
         _stand(figure, color, line, seen)
-    front = decoded(render_svg(_front_svg(layout, row, seed), size), "RGBA")
+    front = _drawn(_front(layout, row, seed), size)
     coverage = _coverage(front)
     color += (front[..., :3] - color) * coverage[..., None]
     # Balloons, frame and gutter are black and white: their own line art.
@@ -104,19 +102,17 @@ def draw_composition(row: Row, seed: int) -> Layout:
 
 
 def _background_share(layout: Layout, row: Row, seed: int) -> float:
-    seen = 1 - _coverage(decoded(render_svg(_front_svg(layout, row, seed), SKETCH), "RGBA"))
+    seen = 1 - _coverage(_drawn(_front(layout, row, seed), SKETCH))
     for figure in layout.figures:
-        side, left, top = _in_pixels(figure, SKETCH)
+        side, on_canvas, on_figure = _place(figure, SKETCH)
         outline = np.asarray(cv2.resize(actor_outline(figure.actor.name), (side, side), interpolation=cv2.INTER_AREA))
-        on_canvas, on_figure = _overlap(left, top, side, SKETCH)
         seen[on_canvas] *= 1 - _turned(outline.astype(np.uint8), figure)[on_figure].astype(np.float32) / 255
     return float(seen.mean())
 
 
 def _stand(figure: Figure, color: Floats, line: Floats, seen: Floats) -> None:
     """Put a figure before what is there, in place: its paint covers paint and ink, then comes its own ink."""
-    side, left, top = _in_pixels(figure, len(line))
-    on_canvas, on_figure = _overlap(left, top, side, len(line))
+    side, on_canvas, on_figure = _place(figure, len(line))
     paint, ink = (_turned(picture, figure)[on_figure] for picture in actor_pictures(figure.actor.name, side))
     coverage = _coverage(paint)
     color[on_canvas] += (paint[..., :3] - color[on_canvas]) * coverage[..., None]
@@ -125,29 +121,27 @@ def _stand(figure: Figure, color: Floats, line: Floats, seen: Floats) -> None:
     seen[on_canvas] *= 1 - coverage
 
 
-def _front_svg(layout: Layout, row: Row, seed: int) -> str:
+def _front(layout: Layout, row: Row, seed: int) -> str:
     """Balloons, cut by the frame, the gutter and the border."""
     balloons = [
         balloon_svg(balloon, keyed_generator(seed, row.id, "balloon", number))
         for number, balloon in enumerate(layout.balloons)
     ]
-    return _svg("".join(balloons) + frame_svg(layout.frame))
+    return "".join(balloons) + frame_svg(layout.frame)
 
 
-def _svg(elements: str) -> str:
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE:g} {SIDE:g}">{elements}</svg>'
+def _drawn(elements: str, size: int) -> Picture:
+    """SVG elements in units of the panel, (size, size, 4) RGBA with straight alpha."""
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE:g} {SIDE:g}">{elements}</svg>'
+    return rendered_color(svg, size)
 
 
-def _in_pixels(figure: Figure, size: int) -> tuple[int, int, int]:
-    """Side, left and top of a figure's square on a canvas of size x size pixels."""
+def _place(figure: Figure, size: int) -> tuple[int, tuple[slice, slice], tuple[slice, slice]]:
+    """A figure's side in pixels, where it lies on a canvas of size x size, and which part of its square that is."""
     scale = size / SIDE
-    return max(1, round(figure.side * scale)), round(figure.left * scale), round(figure.top * scale)
-
-
-def _overlap(left: int, top: int, side: int, size: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a square lies on the canvas, and which part of the square that is."""
+    side, left, top = max(1, round(figure.side * scale)), round(figure.left * scale), round(figure.top * scale)
     y0, y1, x0, x1 = (min(max(edge, 0), size) for edge in (top, top + side, left, left + side))
-    return (slice(y0, y1), slice(x0, x1)), (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    return side, (slice(y0, y1), slice(x0, x1)), (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
 
 
 def _turned(picture: Picture, figure: Figure) -> Picture:

@@ -1,7 +1,5 @@
 """Where everything of a comic panel lies: frame, figures and balloons, in units of a thousandth of its side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -97,12 +95,7 @@ def outline_box(name: str) -> Box:
     """The box of what is drawn in an actor's square, in shares of its side."""
     drawn = actor_outline(name) > 0
     down, across = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
-    return (
-        across[0] / THUMBNAIL,
-        down[0] / THUMBNAIL,
-        (across[-1] + 1) / THUMBNAIL,
-        (down[-1] + 1) / THUMBNAIL,
-    )
+    return (across[0] / THUMBNAIL, down[0] / THUMBNAIL, (across[-1] + 1) / THUMBNAIL, (down[-1] + 1) / THUMBNAIL)
 
 
 def _player(random: Generator, inside: Box, actor: Actor, place: int, players: int, balloons: int) -> Figure:

@@ -1,7 +1,5 @@
 """Pictures with one fault each, made from good ones or anew."""
 
-from __future__ import annotations
-
 import colorsys
 import struct
 import zlib
@@ -248,6 +246,20 @@ MAKERS: dict[str, Callable[[Random, int], np.ndarray]] = {
     "photograph": photograph,
     "near_duplicate": copied,
 }
+
+
+KINDS = (*MAKERS, "good", "unreadable")
+
+
+def made(kind: str, number: int) -> tuple[bytes, str]:
+    """A file's bytes and suffix, of one of KINDS: the reasons, and "good"; as much variety as numbers."""
+
+    def random() -> Random:
+        return np.random.default_rng([number, zlib.crc32(kind.encode())])
+
+    if kind == "unreadable":
+        return broken(random(), number)
+    return encoded(random(), good(number) if kind == "good" else MAKERS[kind](random(), number))
 
 
 def broken(random: Random, number: int) -> tuple[bytes, str]:

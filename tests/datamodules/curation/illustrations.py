@@ -1,7 +1,5 @@
 """Coloured drawings of many kinds, drawn without a thought of how they will be measured."""
 
-from __future__ import annotations
-
 import colorsys
 from functools import cache
 from io import BytesIO

@@ -10,17 +10,18 @@ from datamodules.curation.manifest import ManifestRefused, read_facts, read_judg
 from datamodules.curation.survey import PARTS, drop_parts
 from linecolor.cli.data import main
 from linecolor.images import find_images
+from tests.datamodules.curation.faulty_pictures import made
 
 
 @pytest.fixture
-def folder(faults, tmp_path) -> Path:
+def folder(tmp_path) -> Path:
     """Twelve pictures: good ones, a grey one, a copy, a broken one."""
     root = tmp_path / "pictures"
     wanted = [("good", range(8)), ("greyscale", [3]), ("near_duplicate", [0, 5]), ("unreadable", [3])]
     for kind, numbers in wanted:
         (root / kind).mkdir(parents=True)
         for number in numbers:
-            data, suffix = faults[kind](number)
+            data, suffix = made(kind, number)
             (root / kind / f"{number}{suffix}").write_bytes(data)
     return root
 
@@ -101,16 +102,14 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(folder, tmp_path, mo
     assert not (tmp_path / "out" / PARTS).exists()
 
 
-def test_a_changed_file_is_measured_again_a_new_one_added_and_a_missing_one_forgotten(
-    folder, tmp_path, measured_files, faults
-):
+def test_a_changed_file_is_measured_again_a_new_one_added_and_a_missing_one_forgotten(folder, tmp_path, measured_files):
     first = curate(folder, tmp_path / "out")
     measured_files.clear()
     changed, touched, gone = [folder / row["path"] for row in first if row["path"].startswith("good")][:3]
-    changed.write_bytes(faults["greyscale"](30)[0])
+    changed.write_bytes(made("greyscale", 30)[0])
     os.utime(touched, ns=(1, 1))
     gone.unlink()
-    (folder / "new.png").write_bytes(faults["good"](20)[0])
+    (folder / "new.png").write_bytes(made("good", 20)[0])
     second = {row["path"]: row for row in curate(folder, tmp_path / "out")}
     assert sorted(measured_files) == sorted(
         ["new.png", *(p.relative_to(folder).as_posix() for p in (changed, touched))]
@@ -127,11 +126,11 @@ def test_other_figures_are_measured_anew(folder, tmp_path, monkeypatch, measured
     assert len(measured_files) == 12
 
 
-def test_a_manifest_of_another_folder_is_not_overwritten(folder, tmp_path, faults, capsys):
+def test_a_manifest_of_another_folder_is_not_overwritten(folder, tmp_path, capsys):
     curate(folder, tmp_path / "out")
     before = (tmp_path / "out" / "manifest.parquet").read_bytes()
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "a.png").write_bytes(faults["good"](1)[0])
+    (tmp_path / "other" / "a.png").write_bytes(made("good", 1)[0])
     assert main(["curate", str(tmp_path / "other"), "--out", str(tmp_path / "out")]) == 2
     assert "of another folder" in capsys.readouterr().err
     assert (tmp_path / "out" / "manifest.parquet").read_bytes() == before
@@ -145,7 +144,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     for name in ("junk", "foreign"):
         with pytest.raises(ManifestRefused, match=f"{name}.parquet: no manifest of linecolor-data curate"):
             read_measured(tmp_path / f"{name}.parquet")
-    manifest.write_table(tmp_path / "part.parquet", manifest.rows_as_table([]))
+    manifest.write_table(tmp_path / "part.parquet", manifest.MEASURED.empty_table())
     with pytest.raises(ManifestRefused, match="unfinished"):
         read_judged(tmp_path / "part.parquet")
     manifest.write_table(tmp_path / "bare.parquet", pa.table({"path": ["a"]}), {"thresholds": {}})
@@ -153,12 +152,12 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
         read_judged(tmp_path / "bare.parquet")
 
 
-def test_a_name_that_is_no_text_has_a_row(faults, tmp_path):
+def test_a_name_that_is_no_text_has_a_row(tmp_path):
     root = tmp_path / "pictures"
     root.mkdir()
     strange = os.fsdecode(b"caf\xe9.png")
     try:
-        (root / strange).write_bytes(faults["good"](2)[0])
+        (root / strange).write_bytes(made("good", 2)[0])
     except OSError:
         pytest.skip("this file system takes text only")
     assert curate(root, tmp_path / "out")[0]["path"] == "caf\\xe9.png"

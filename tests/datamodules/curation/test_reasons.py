@@ -1,7 +1,8 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from datamodules.curation.manifest import rows_as_table
+from datamodules.curation.manifest import MEASURED
 from datamodules.curation.measures import FIGURES
 from datamodules.curation.reasons import REASONS, excesses, judge
 from datamodules.curation.thresholds import Thresholds
@@ -14,12 +15,12 @@ FIT = {
 }  # fmt: skip
 
 
-def table(*changes: dict) -> object:
+def table(*changes: dict) -> pa.Table:
     rows = []
     for number, change in enumerate(changes):
         row = {"path": f"{number}.png", "bytes": 9, "modified_ns": 1, "hash": f"{number * 0x0F0F0F0F0F0F0F0F:016x}"}
         rows.append(row | FIT | change)
-    return rows_as_table(rows)
+    return pa.Table.from_pylist(rows, MEASURED)
 
 
 def reasons(change: dict, **limits: float) -> list[str]:

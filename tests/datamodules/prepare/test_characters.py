@@ -1,13 +1,10 @@
-from io import BytesIO
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from datamodules.prepare import characters
-from datamodules.prepare.rendering import render_svg
+from datamodules.prepare.rendering import rendered_color, rendered_line
 from datamodules.sources.data_set import RenderingRefused
-from tests.datamodules.prepare.test_openmoji import ink
+from linecolor.images.paper import on_white
 
 pytestmark = pytest.mark.slow
 
@@ -22,8 +19,7 @@ def test_character_is_the_same_for_its_seed_and_another_for_another():
 def test_character_lines_lie_under_the_ink_of_its_picture(style):
     for number in range(6):
         color, line = characters.pair_svgs(f"{style}-{number:06d}", 0)
-        rgb = np.asarray(Image.open(BytesIO(render_svg(color, 128, "white"))).convert("RGB")).astype(int)
-        lines = ink(line, 128)
+        rgb, lines = on_white(rendered_color(color, 128)), rendered_line(line, 128)
         assert 0.01 < (lines < 128).mean() < 0.6
         # Where the line is black the picture is dark, but for coloured strokes (glasses, earrings).
         assert (rgb[lines < 8].max(axis=1) < 90).mean() > 0.8
@@ -41,14 +37,11 @@ def test_dark_hair_is_a_dye_not_ink():
     dark_haired = [name for name in names if any(c in characters.pair_svgs(name, 0)[0] for c in ("#562306", "#0e0e0e"))]
     assert dark_haired
     for name in dark_haired:
-        assert (ink(characters.pair_svgs(name, 0)[1]) < 128).mean() < 0.2
+        assert (rendered_line(characters.pair_svgs(name, 0)[1], 96) < 128).mean() < 0.2
 
 
 def test_more_characters_only_add():
-    few, many = (
-        characters.character_rows(["micah", "adventurer"], 30),
-        characters.character_rows(["micah", "adventurer"], 400),
-    )
+    few, many = (characters.character_rows(["micah", "adventurer"], count) for count in (30, 400))
     assert many[:30] == few
     assert few[1].id == "adventurer-000000"
     assert 5 <= sum(row.split == "test" for row in many) <= 40

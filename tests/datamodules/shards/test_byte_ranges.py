@@ -9,12 +9,16 @@ import pytest
 
 from datamodules.illustrations import read_page
 from datamodules.shards import remote_ranges
-from datamodules.shards.byte_ranges import DiskRanges, open_place
+from datamodules.shards.byte_ranges import ChangedFile, DiskRanges, open_place
 from datamodules.shards.drawings import load_shards
-from datamodules.shards.errors import ChangedFile
 from datamodules.shards.index import INDEX
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=["http", "s3"])
+def root(request, served) -> str:
+    return served.url if request.param == "http" else request.getfixturevalue("bucket")
 
 
 def test_a_changed_shard_is_named_before_training(shards, tmp_path):
@@ -56,9 +60,7 @@ def test_a_line_comes_with_its_colour_picture_in_one_request(shards, served):
     assert (disk.color.read(), disk.line.read()) == (color, line)
 
 
-@pytest.mark.parametrize("kind", ["http", "s3"])
-def test_a_passing_failure_is_tried_again(request, kind, served, shards, caplog):
-    root = served.url if kind == "http" else request.getfixturevalue("bucket")
+def test_a_passing_failure_is_tried_again(root, served, shards, caplog):
     drawings = load_shards(root).drawings
     expected = load_shards(str(shards)).drawings[0].color.read()
     for failures in ([503, 500], [429], [0, 0]):  # 0: the connection breaks in the middle of the body
@@ -69,9 +71,7 @@ def test_a_passing_failure_is_tried_again(request, kind, served, shards, caplog)
     assert "trying again" in caplog.text
 
 
-@pytest.mark.parametrize("kind", ["http", "s3"])
-def test_a_lasting_failure_ends_with_the_address(request, kind, served):
-    root = served.url if kind == "http" else request.getfixturevalue("bucket")
+def test_a_lasting_failure_ends_with_the_address(root, served):
     drawings = load_shards(root).drawings
     served.failures = [503] * 10
     with pytest.raises(
@@ -90,18 +90,14 @@ def test_a_server_that_is_down_is_named(served):
         read_page(fresh[0])
 
 
-@pytest.mark.parametrize("kind", ["http", "s3"])
-def test_a_server_without_ranges_is_refused_at_once(request, kind, served):
-    root = served.url if kind == "http" else request.getfixturevalue("bucket")
+def test_a_server_without_ranges_is_refused_at_once(root, served):
     served.ranges = False
     with pytest.raises(remote_ranges.NoRanges, match=rf"{root}/{INDEX}: the server does not support range requests"):
         load_shards(root)
     assert len(served.requests) == 1
 
 
-@pytest.mark.parametrize("kind", ["http", "s3"])
-def test_a_missing_place_is_named_and_not_tried_again(request, kind, served):
-    root = served.url if kind == "http" else request.getfixturevalue("bucket")
+def test_a_missing_place_is_named_and_not_tried_again(root, served):
     with pytest.raises(FileNotFoundError, match=f"{root}/nowhere/{INDEX}: there is no such file"):
         load_shards(f"{root}/nowhere")
     assert len(served.requests) == 1

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.shards.drawings import load_shards
-from datamodules.shards.index import INDEX, read_index
-from datamodules.shards.rows import DamagedIndex, is_safe_id, joined, read_table, to_bytes
+from datamodules.shards.index import INDEX, DamagedIndex, is_safe_id, read_index, read_table, to_bytes
 from datamodules.sources.drawing import ids_of
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def changed_index(shards: Path, row: int = 0, **values) -> bytes:
     table, metadata = read_table((shards / INDEX).read_bytes(), "index")
     rows = table.to_pylist()
     rows[row] |= values
-    return to_bytes(joined([pa.Table.from_pylist(rows, table.schema)], metadata))
+    return to_bytes(pa.Table.from_pylist(rows, table.schema), metadata)
 
 
 @pytest.mark.parametrize("values", HOSTILE.values(), ids=HOSTILE)
@@ -82,22 +82,20 @@ def test_ids_must_be_sorted_and_differ(shards):
 def test_an_index_names_only_shards_beside_it(shards, metadata):
     table, known = read_table((shards / INDEX).read_bytes(), "index")
     with pytest.raises(DamagedIndex):
-        read_index(to_bytes(joined([table], known | metadata)), "index")
+        read_index(to_bytes(table, known | metadata), "index")
 
 
 def test_other_parquet_files_are_no_index(shards):
     table, metadata = read_table((shards / INDEX).read_bytes(), "index")
-    table = joined([table], metadata)
-    assert len(read_index(to_bytes(table), "index").ids) == len(table)
-    for other in (
-        pa.table({"a": [1]}),
-        table.drop_columns(["width"]),
-        table.set_column(4, "shard", table["shard"].cast(pa.int64())),
-        table.replace_schema_metadata(None),
-        table.replace_schema_metadata({b"linecolor": b"[" * 100_000}),
-    ):
+    other_type = table.set_column(4, "shard", table["shard"].cast(pa.int64()))
+    others = [to_bytes(other, metadata) for other in (pa.table({"a": [1]}), table.drop_columns(["width"]), other_type)]
+    for about in (None, {b"linecolor": b"[" * 100_000}):
+        pq.write_table(table.replace_schema_metadata(about), sink := pa.BufferOutputStream())
+        others.append(sink.getvalue().to_pybytes())
+    assert len(read_index(to_bytes(table, metadata), "index").ids) == len(table)
+    for other in others:
         with pytest.raises(DamagedIndex):
-            read_index(to_bytes(other), "index")
+            read_index(other, "index")
 
 
 def test_text_that_is_no_text_is_refused_when_the_index_is_read(shards):
@@ -105,7 +103,7 @@ def test_text_that_is_no_text_is_refused_when_the_index_is_read(shards):
     raw = [name.encode() for name in table["id"].to_pylist()]
     bad = pa.array([b"\xff\xfe", *raw[1:]], pa.binary()).view(pa.string())
     with pytest.raises(DamagedIndex, match="is damaged"):
-        read_index(to_bytes(joined([table.set_column(0, "id", bad)], metadata)), "index")
+        read_index(to_bytes(table.set_column(0, "id", bad), metadata), "index")
 
 
 @given(st.data())

@@ -11,8 +11,7 @@ from PIL import Image
 
 from datamodules.shards import write
 from datamodules.shards.drawings import NoShards, is_sharded, load_shards
-from datamodules.shards.index import INDEX
-from datamodules.shards.rows import read_table
+from datamodules.shards.index import INDEX, read_table
 from datamodules.shards.write import ShardingRefused, write_shards
 from datamodules.sources.drawing import ids_of
 from datamodules.sources.folder import scan_folder
@@ -111,7 +110,7 @@ def test_an_interrupted_sharding_goes_on_and_ends_with_the_same_bytes(noisy_fold
 
 def test_a_shard_that_was_cut_short_is_written_again(noisy_folder, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    monkeypatch.setattr(write, "joined", lambda *_: 1 / 0)  # dies just before the index
+    monkeypatch.setattr(write.pa, "concat_tables", lambda *_: 1 / 0)  # dies just before the index
     with pytest.raises(ZeroDivisionError):
         shard(noisy_folder, out, shard_mb=2)
     monkeypatch.undo()

@@ -4,19 +4,16 @@ import textwrap
 import time
 
 
-def run(code: str, folder) -> str:
-    """A script in a process of its own: what a spawned process calls must be importable there."""
-    script = folder / "script.py"
-    script.write_text(textwrap.dedent(code))
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def script(folder, code: str) -> list[str]:
+    """The words that start a script: what a spawned process calls must be importable there."""
+    (folder / "script.py").write_text(textwrap.dedent(code))
+    return [sys.executable, str(folder / "script.py")]
 
 
 def test_an_item_that_kills_its_process_costs_only_itself(tmp_path):
     code = """
         import os
-        from datamodules.curation.processes import in_processes
+        from datamodules.processes import in_processes
 
         def work(chunk):
             if 7 in chunk:
@@ -29,15 +26,14 @@ def test_an_item_that_kills_its_process_costs_only_itself(tmp_path):
             print(sorted(results))
     """
     expected = sorted([10 * item for item in range(16) if item != 7] + [-7])
-    assert run(code, tmp_path).strip() == str(expected)
+    done = subprocess.run(script(tmp_path, code), capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert done.stdout.strip() == str(expected), done.stderr
 
 
 def test_when_the_parent_is_killed_its_processes_end(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(
-        textwrap.dedent("""
+    code = """
         import os, pathlib, time
-        from datamodules.curation.processes import in_processes
+        from datamodules.processes import in_processes
 
         def work(chunk):
             pathlib.Path(f"{os.getpid()}.pid").touch()
@@ -45,9 +41,8 @@ def test_when_the_parent_is_killed_its_processes_end(tmp_path):
 
         if __name__ == "__main__":
             list(in_processes(work, [[1], [2]], 2, str))
-        """)
-    )
-    parent = subprocess.Popen([sys.executable, str(script)], cwd=tmp_path)
+    """
+    parent = subprocess.Popen(script(tmp_path, code), cwd=tmp_path)
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)

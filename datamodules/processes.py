@@ -1,7 +1,5 @@
 """Work on many files in processes, past those that take a process down."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading
@@ -22,19 +20,15 @@ def in_processes(
     jobs: int,
     crashed: Callable[[Item], Result],
 ) -> Iterator[list[Result]]:
-    """Results of all chunks; an item that kills its process (a crash, no memory) gets `crashed(item)` instead.
+    """Results of `work`, a module-level function or a partial of one, for all chunks, from so many processes.
 
-    Args:
-        work: a module-level function, or a partial of one.
-        chunks: what it is called with.
-        jobs: processes.
-        crashed: what stands for an item that no process survives.
+    An item that kills its process (a crash, no memory) gets `crashed(item)` instead.
     """
     remaining = deque(chunks)
     while remaining:
         waiting: deque[tuple[Future[list[Result]], Sequence[Item]]] = deque()
         lost: list[Sequence[Item]] = []
-        pool = _pool(jobs)
+        pool = spawned_pool(jobs)
         try:
             while remaining or waiting:
                 # A window only: 700,000 files would be 20,000 futures and all their results.
@@ -55,7 +49,7 @@ def _alone(
     work: Callable[[Sequence[Item]], list[Result]], chunk: Sequence[Item], crashed: Callable[[Item], Result]
 ) -> list[Result]:
     """A chunk in a process of its own; if that dies too, its halves, down to the one item."""
-    pool = _pool(1)
+    pool = spawned_pool(1)
     try:
         return pool.submit(work, chunk).result()
     except BrokenProcessPool:
@@ -67,8 +61,8 @@ def _alone(
     return _alone(work, chunk[:middle], crashed) + _alone(work, chunk[middle:], crashed)
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # Spawned, not forked: a fork of a process with running threads (torch, OpenCV) may never wake up.
+def spawned_pool(jobs: int) -> ProcessPoolExecutor:
+    """Spawned, not forked: a fork of a process with running threads (torch, OpenCV) may never wake up."""
     return ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin)
 
 
