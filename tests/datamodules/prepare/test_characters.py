@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from datamodules.prepare import characters
-from datamodules.prepare.rendering import rendered_color, rendered_line
+from datamodules.prepare.rendering import render_svg, rendered_line
 from datamodules.sources.data_set import RenderingRefused
-from linecolor.images.paper import on_white
+from linecolor.images import PictureBytes, read_color
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ def test_character_is_the_same_for_its_seed_and_another_for_another():
 def test_character_lines_lie_under_the_ink_of_its_picture(style):
     for number in range(6):
         color, line = characters.pair_svgs(f"{style}-{number:06d}", 0)
-        rgb, lines = on_white(rendered_color(color, 128)), rendered_line(line, 128)
+        rgb, lines = read_color(PictureBytes("color", render_svg(color, 128)))[0], rendered_line(line, 128)
         assert 0.01 < (lines < 128).mean() < 0.6
         # Where the line is black the picture is dark, but for coloured strokes (glasses, earrings).
         assert (rgb[lines < 8].max(axis=1) < 90).mean() > 0.8

@@ -1,8 +1,8 @@
 import pytest
 
 from datamodules.prepare import openmoji
-from datamodules.prepare.rendering import rendered_color, rendered_line
-from linecolor.images.paper import on_white
+from datamodules.prepare.rendering import render_svg, rendered_line
+from linecolor.images import PictureBytes, read_color
 
 pytestmark = pytest.mark.slow
 
@@ -69,4 +69,4 @@ def test_openmoji_line_is_the_line_layer_alone():
     lines = rendered_line(line, 96)
     assert 0.02 < (lines < 128).mean() < 0.3
     assert (lines == 255).mean() > 0.6
-    assert (on_white(rendered_color(color, 96))[lines < 5] < 40).all()
+    assert (read_color(PictureBytes("color", render_svg(color, 96)))[0][lines < 5] < 40).all()
