@@ -1,7 +1,4 @@
-"""The hint protocol: the same hints for every program, and reference fills that need no training.
-
-NumPy, OpenCV and scikit-image only. Pictures are uint8 RGB, lines uint8 grey with white paper (255).
-"""
+"""The hint protocol: the same hints for every program. NumPy and OpenCV only."""
 
 import zlib
 from collections.abc import Sequence
@@ -51,8 +48,7 @@ def protocol_hints(line: Line, color: Picture, name: str, count: int, seed: int 
         seed: 0 for the published table.
 
     Raises:
-        ValueError: pictures or count do not fit, or the ink leaves no room (less than 0.01 % of the
-            positions).
+        ValueError: pictures or count do not fit, or the ink leaves no room (less than 0.01 % of the positions).
     """
     check_line(line)
     check_color(line, color)
@@ -72,8 +68,7 @@ def protocol_hints(line: Line, color: Picture, name: str, count: int, seed: int 
     rng = np.random.default_rng([seed, zlib.crc32(file_name.encode())])
     hints: list[Hint] = []
     while len(hints) < count:
-        y = int(rng.integers(height))
-        x = int(rng.integers(width))
+        y, x = int(rng.integers(height)), int(rng.integers(width))
         if free[y, x]:
             (y0, y1), (x0, x1) = _span(y, side, height), _span(x, side, width)
             red, green, blue = (int(level) for level in color[y, x])
@@ -82,11 +77,7 @@ def protocol_hints(line: Line, color: Picture, name: str, count: int, seed: int 
 
 
 def paint_hints(hints: Sequence[Hint], shape: tuple[int, int]) -> Picture:
-    """The hints on a transparent layer, as a user would paint them; a later hint covers an earlier one.
-
-    Args:
-        hints: the hints, in drawing order.
-        shape: (H, W) of the layer.
+    """The hints on a transparent layer of (H, W), as a user would paint them; a later hint covers an earlier one.
 
     Returns:
         (H, W, 4) uint8 RGBA; alpha 255 on a hint, all four channels 0 elsewhere.
