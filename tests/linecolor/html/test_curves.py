@@ -33,9 +33,7 @@ def test_non_finite_points_are_skipped_and_counted() -> None:
 def test_one_point_is_a_dot_and_no_point_a_sentence() -> None:
     dot = plot_of(Curve("C", "step", "FID", {"fid": ([3], [47.8])}))
     assert dot.count("<circle") == 1
-    nothing: list[dict[str, tuple[list[float], list[float]]]]
-    nothing = [{}, {"fid": ([], [])}, {"fid": ([1.0], [math.nan])}]
-    for series in nothing:
+    for series in ({}, {"fid": ([], [])}, {"fid": ([1.0], [math.nan])}):
         empty = plot_of(Curve("C", "step", "FID", series))
         assert "No data" in empty
         assert 'class="plot"' not in empty
@@ -114,18 +112,6 @@ def test_a_point_with_an_error_between_others_without_has_a_whisker() -> None:
     plot = plot_of(Curve("C", "x", "y", {"s": ([0, 1, 2], [1.0, 2.0, 3.0])}, errors={"s": [nan, 0.5, nan]}))
     assert 'class="band' not in plot
     assert plot.count('class="whisker s0"') == 1
-
-
-def test_a_diagram_that_means_nothing_is_refused_by_name() -> None:
-    series = {"s": ([0, 1], [1.0, 2.0])}
-    with pytest.raises(ValueError, match="curve 'C', series 's': 1 errors for 2 y values"):
-        plot_of(Curve("C", "", "", series, errors={"s": [1.0]}))
-    with pytest.raises(ValueError, match=r"series 's': an error of -0\.5"):
-        plot_of(Curve("C", "", "", series, errors={"s": [1.0, -0.5]}))
-    with pytest.raises(ValueError, match="errors of 'other', which is no series"):
-        plot_of(Curve("C", "", "", series, errors={"other": [1.0, 1.0]}))
-    with pytest.raises(ValueError, match="x tick at -1 has no place"):
-        plot_of(Curve("C", "", "", series, log1_x=True, x_ticks=[1, -1]))
 
 
 POINTS = st.tuples(ANY_FLOAT, ANY_FLOAT, st.floats(min_value=0) | st.just(math.nan))
