@@ -28,7 +28,6 @@ class MeasuredPicture:
     """A result and what was measured of it.
 
     Attributes:
-        result: of the method.
         figures: by name: `psnr`, `psnr_foreground`, ..., the claims where they were wanted, `seconds`.
         features: (1, F) for FID and KID; None without an extractor.
     """
@@ -39,12 +38,9 @@ class MeasuredPicture:
 
 
 class DrawingMeasurement:
-    """Measures whatever is made of one drawing; what its truth needs is prepared once.
+    """Measures whatever is made of one drawing, the paper's claims too where wanted; its truth is prepared once.
 
-    Args:
-        drawing: with its truth.
-        extractor: of FID and KID; None leaves them out.
-        claims: whether the paper's claims are measured, too.
+    The extractor is that of FID and KID; None leaves them out.
     """
 
     def __init__(self, drawing: FullDrawing, extractor: nn.Module | None, claims: bool = False) -> None:

@@ -1,7 +1,6 @@
 """Whether a program follows its hints: the same boxes with exchanged colours should change the result.
 
-A model can score well in PSNR and ignore its hints. No torch. Pictures are uint8 RGB, lines uint8 grey
-with white paper (255).
+A model can score well in PSNR and ignore its hints. No torch.
 """
 
 from collections.abc import Sequence
@@ -72,10 +71,8 @@ def hint_adherence(
     levels from its old one tells nothing and does not count.
 
     Args:
-        result: (H, W, 3) uint8 RGB, coloured with `hints`.
-        result_permuted: (H, W, 3) uint8 RGB, coloured with `permuted_hints`.
-        hints: the original hints.
-        permuted_hints: the same boxes in other colours, see `permuted`.
+        result, result_permuted: (H, W, 3) uint8 RGB, coloured with `hints` and with `permuted_hints`.
+        hints, permuted_hints: the original ones, and the same boxes in other colours, see `permuted`.
         line: (H, W) uint8, paper = 255.
         scale: full-size pixels per pixel of the draft (short side / 256).
         radius: in pixels of the draft.

@@ -92,15 +92,8 @@ def color_by_protocol(colorizer: LineColorizer, drawing: FullDrawing, count: int
 class ExternalMethod:
     """Results of another program, as pictures: FOLDER/LEVEL/NAME.png, resized to the drawing's size where need be.
 
-    A folder without sub-folders holds results without hints.
-
-    Args:
-        name: in tables.
-        folder: of the results.
-        seed: tells several sets of results of one method apart.
-
-    Raises:
-        FileNotFoundError: if there is no such folder.
+    A folder without sub-folders holds results without hints. The seed tells several sets of results of one method
+    apart. FileNotFoundError if there is no such folder.
     """
 
     kind = "foreign"

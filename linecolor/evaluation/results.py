@@ -58,11 +58,10 @@ class MeasuredMethod:
 
 @dataclass(frozen=True)
 class Measured:
-    """The measurement of a set of methods on the same drawings with the same hints.
+    """The measurement of a set of methods on the same drawings, told by name, with the same hints.
 
     Attributes:
         levels: of hints, from the fewest to the most.
-        drawings: their names.
         methods: in the order of the tables.
         rows: a mapping for each picture, by `SCHEMA`.
         facts: what was requested, the machine, the versions.

@@ -103,10 +103,10 @@ class SweepTable:
         writer.writerow(["job", "folder", "state", BEST, "objective", *keys, *figures, "minutes", "message"])
         for row in self.rows:
             writer.writerow(
-                [row.number, row.job.path.name, row.state, int(row is self.best), _text(row.value)]
-                + [row.overrides.get(key, "") for key in keys]
-                + [_text(row.figures.get(name)) for name in figures]
-                + [_text(_minutes(row.job)), row.facts.get("message", "")]
+                [row.number, row.job.path.name, row.state, int(row is self.best), row.value]
+                + [row.overrides.get(key) for key in keys]
+                + [row.figures.get(name) for name in figures]
+                + [_minutes(row.job), row.facts.get("message")]
             )
         write_atomically(path, buffer.getvalue().encode("utf-8", "replace"))
         return path
@@ -192,7 +192,3 @@ def _brief(value: str) -> str:
         return f"{float(value):.4g}" if len(value) > 8 else value
     except ValueError:
         return value
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else repr(value)
