@@ -74,8 +74,9 @@ def protocol_hints(line: Line, color: Picture, name: str, count: int, seed: int 
     while len(hints) < count:
         y, x = (int(rng.integers(size)) for size in line.shape)
         if free[y, x]:
+            (y0, y1), (x0, x1) = rows[:, y].tolist(), columns[:, x].tolist()
             red, green, blue = color[y, x].tolist()
-            hints.append(Hint(*rows[:, y].tolist(), *columns[:, x].tolist(), y, x, (red, green, blue)))
+            hints.append(Hint(y0, y1, x0, x1, y, x, (red, green, blue)))
     return hints
 
 

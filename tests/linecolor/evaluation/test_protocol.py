@@ -155,21 +155,6 @@ def test_alpha_decides_the_foreground_where_there_is_one():
     assert np.argwhere(foreground(line, bare_line(line), alpha)).tolist() == [[1, 2]]
 
 
-@settings(max_examples=30, deadline=None)
-@given(drawings(), st.integers(1, 4))
-def test_voronoi_gives_every_pixel_the_color_of_a_nearest_hint(drawing, count):
-    line, color = drawing
-    assume((line >= 128).any())
-    hints = protocol_hints(line, color, "x", count)
-    layer = paint_hints(hints, line.shape)
-    fill = voronoi_fill(np.full_like(line, 255), hints)
-    painted = np.argwhere(layer[..., 3])
-    for y, x in np.ndindex(line.shape):
-        distance = ((painted - (y, x)) ** 2).sum(axis=1)
-        nearest = painted[distance == distance.min()]
-        assert (layer[nearest[:, 0], nearest[:, 1], :3] == fill[y, x]).all(axis=1).any()
-
-
 def test_fills_are_multiplied_by_the_line_and_rounded():
     line = np.arange(256, dtype=np.uint8).reshape(16, 16)
     hint = [Hint(15, 16, 15, 16, 15, 15, RED)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from skimage.measure import label
 
 from linecolor.evaluation import gmic, references
-from linecolor.evaluation.fills import bare_line, flood_fill
+from linecolor.evaluation.fills import bare_line, flood_fill, voronoi_fill
 from linecolor.evaluation.protocol import Hint, paint_hints
 from linecolor.evaluation.references import REFERENCES
 from linecolor.images import read_hint_layer, read_line, write_png
@@ -119,11 +119,13 @@ def test_colors_stay_inside_closed_outlines(name, page):
     assert (picture[:7] == 255).all()
 
 
+@pytest.mark.parametrize("fill", [flood_fill, voronoi_fill])
 @settings(max_examples=60, deadline=None)
 @given(hinted_lines())
-def test_a_flood_gives_paper_the_nearest_hint_that_a_path_leads_to(drawing):
+def test_a_flood_gives_paper_the_nearest_hint_that_a_path_leads_to_and_voronoi_the_nearest_one(fill, drawing):
     line, hints = drawing
-    picture = flood_fill(np.where(line >= 128, np.uint8(255), np.uint8(127)), hints)
+    line = line if fill is flood_fill else np.full_like(line, 255)
+    picture = fill(np.where(line >= 128, np.uint8(255), np.uint8(127)), hints)
     parts = label(line >= 128, connectivity=1)
     layer = paint_hints(hints, line.shape)
     for y, x in np.ndindex(line.shape):
