@@ -137,11 +137,11 @@ def child(failures: dict[str, str]):
 
 def test_a_broken_torchvision_is_named_with_its_cure_and_what_stumbles_over_it():
     error = "RuntimeError: operator torchvision::nms does not exist"
-    found = imports.check_imports(lambda _: "1.0", child({"torchvision": error, "lightning": error}))
-    vision = next(f for f in found if f.subject == "torchvision")
-    assert vision.mark == "problem"
-    assert "pip uninstall -y torchvision" in vision.cure
-    assert next(f for f in found if f.subject == "import lightning").cure == "mend torchvision first, see above"
+    checked = imports.check_imports(lambda _: "1.0", child({"torchvision": error, "lightning": error}))
+    found = {f.subject: f for f in checked}
+    assert found["torchvision"].mark == "problem"
+    assert "pip uninstall -y torchvision" in found["torchvision"].cure
+    assert found["import lightning"].cure == "mend torchvision first, see above"
 
 
 def test_what_stumbles_over_a_broken_torch_is_told_to_wait_for_it():
@@ -257,26 +257,22 @@ def test_a_torch_that_says_nothing_is_a_problem():
     assert finding.mark == "problem"
 
 
-@pytest.mark.parametrize(("free", "mark"), [(0.2, "problem"), (3, "note"), (200, "ok")])
-def test_a_full_disk_is_a_problem(free, mark, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=int(free * GB)))
-    finding = machine.check_disk(tmp_path / "not" / "there" / "yet")
-    assert finding.mark == mark
-    assert mark == "ok" or "runs_dir=" in finding.cure
+@pytest.mark.parametrize(("disk", "shared", "mark"), [(0.2, 1 / 16, "problem"), (3, 1, "note"), (200, 8, "ok")])
+def test_a_full_disk_and_a_containers_shared_memory_are_problems(disk, shared, mark, tmp_path, monkeypatch):
+    usage = SimpleNamespace(free=int(disk * GB), total=int(shared * GB))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    found = [machine.check_disk(tmp_path / "not" / "there" / "yet"), *machine.check_shared_memory(tmp_path)]
+    assert [finding.mark for finding in found] == [mark, mark]
+    if mark != "ok":
+        assert "runs_dir=" in found[0].cure
+        assert "--shm-size" in found[1].cure
+        assert "data.workers=0" in found[1].cure
+    assert machine.check_shared_memory(tmp_path / "macos") == []
 
 
 def test_a_runs_folder_that_is_a_file_is_a_problem(tmp_path):
     (tmp_path / "runs").write_text("no folder")
     assert machine.check_disk(tmp_path / "runs").mark == "problem"
-
-
-@pytest.mark.parametrize(("size", "mark"), [(1 / 16, "problem"), (1, "note"), (8, "ok")])
-def test_the_shared_memory_of_a_container_is_a_problem(size, mark, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=int(size * GB)))
-    (finding,) = machine.check_shared_memory(tmp_path)
-    assert finding.mark == mark
-    assert mark == "ok" or ("--shm-size" in finding.cure and "data.workers=0" in finding.cure)
-    assert machine.check_shared_memory(tmp_path / "macos") == []
 
 
 @pytest.mark.parametrize(
