@@ -16,7 +16,7 @@ from PIL import Image
 from datamodules.curation.duplicates import near_duplicates
 from datamodules.curation.measures import PIXELS, measure, perceptual_hash
 from linecolor.images import read_color
-from linecolor.images.thumbnails import read_thumbnail
+from linecolor.images.reading import read_thumbnail
 
 BAR = 60.0
 """Drawings a second and core: 700,000 in less than an hour on four cores."""

@@ -3,6 +3,7 @@
 Needs numpy and Pillow in GIMP's Python. With a display, one step of undo is tried with the keyboard as well.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -104,6 +105,31 @@ def pixels(image, name):
     file = OUT / f"{name}.png"
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(str(file)), None)
     return np.asarray(Image.open(file).convert("RGB")).astype(int)
+
+
+def environment(name, script):
+    """The path of an environment whose linecolor-colorize is a shell script."""
+    programs = OUT / name / "bin"
+    programs.mkdir(parents=True, exist_ok=True)
+    (programs / "python").unlink(missing_ok=True)
+    (programs / "python").symlink_to(sys.executable)
+    (programs / "linecolor-colorize").write_text(f"#!/bin/sh\n{script}\n")
+    (programs / "linecolor-colorize").chmod(0o755)
+    return str(programs.parent)
+
+
+@contextlib.contextmanager
+def installation(content):
+    """Within it, installation.json has this content, or is not there."""
+    file = PLUG_IN / "installation.json"
+    installed = file.read_text()
+    file.unlink()
+    if content is not None:
+        file.write_text(content)
+    try:
+        yield
+    finally:
+        file.write_text(installed)
 
 
 def assert_hints_are_followed(picture):
@@ -225,29 +251,16 @@ def check_groups_masks_and_opacity():
 
 def check_errors_leave_the_image_alone():
     """Nothing installed, a failing program, the wrong layers: a message, and the image is as it was."""
-    installed = (PLUG_IN / "installation.json").read_text()
-    failing = OUT / "failing"
-    (failing / "bin").mkdir(parents=True, exist_ok=True)
-    if not (failing / "bin" / "python").exists():
-        (failing / "bin" / "python").symlink_to(sys.executable)
-    program = failing / "bin" / "linecolor-colorize"
-    program.write_text("#!/bin/sh\necho 'linecolor-colorize: error: the ink ran out' >&2\nexit 2\n")
-    program.chmod(0o755)
-    installation = json.loads(installed)
-    try:
-        for content, expected in (
-            (None, "install.py"),
-            ("{", "damaged"),
-            (json.dumps({**installation, "environment": "/nowhere"}), "/nowhere"),
-            (json.dumps({**installation, "model": "/nowhere.onnx"}), "/nowhere.onnx"),
-            (json.dumps({**installation, "environment": str(failing)}), "the ink ran out"),
-        ):
-            (PLUG_IN / "installation.json").unlink(missing_ok=True)
-            if content is not None:
-                (PLUG_IN / "installation.json").write_text(content)
+    failing = environment("failing", "echo 'linecolor-colorize: error: the ink ran out' >&2\nexit 2")
+    for content, expected in (
+        (None, "install.py"),
+        ("{", "damaged"),
+        (json.dumps({**INSTALLED, "environment": "/nowhere"}), "/nowhere"),
+        (json.dumps({**INSTALLED, "model": "/nowhere.onnx"}), "/nowhere.onnx"),
+        (json.dumps({**INSTALLED, "environment": failing}), "the ink ran out"),
+    ):
+        with installation(content):
             _assert_refused(expected)
-    finally:
-        (PLUG_IN / "installation.json").write_text(installed)
     _assert_refused("same layer", wrong=lambda image, line: line)
     _assert_refused("no transparency", wrong=lambda image, line: image.get_layers()[-1])
     other, _, foreign = draw()
@@ -268,25 +281,16 @@ def _assert_refused(expected, wrong=None):
 
 def check_a_killed_plug_in_leaves_nothing():
     """GIMP cancels by killing the plug-in: the program ends, its folder goes, the image is as it was."""
-    installed = (PLUG_IN / "installation.json").read_text()
-    slow = OUT / "slow"
-    (slow / "bin").mkdir(parents=True, exist_ok=True)
-    if not (slow / "bin" / "python").exists():
-        (slow / "bin" / "python").symlink_to(sys.executable)
-    program, noted = slow / "bin" / "linecolor-colorize", OUT / "slow.txt"
-    program.write_text(f'#!/bin/sh\necho "$$ $1" > {noted}.new && mv {noted}.new {noted}\nexec sleep 300\n')
-    program.chmod(0o755)
+    noted = OUT / "slow.txt"
+    slow = environment("slow", f'echo "$$ $1" > {noted}.new && mv {noted}.new {noted}\nexec sleep 300')
     noted.unlink(missing_ok=True)
     killer = subprocess.Popen([sys.executable, "-c", _KILLER, str(noted), str(PLUG_IN / "linecolor.py")])
     image, line, hints = draw()
     before = stack(image)
     try:
-        (PLUG_IN / "installation.json").write_text(
-            json.dumps({**json.loads(installed), "environment": str(slow)}), encoding="utf-8"
-        )
-        status, _ = colorize(image, line, hints)
+        with installation(json.dumps({**INSTALLED, "environment": slow})):
+            status, _ = colorize(image, line, hints)
     finally:
-        (PLUG_IN / "installation.json").write_text(installed)
         killer.wait(30)
     assert status != Gimp.PDBStatusType.SUCCESS
     assert stack(image) == before
@@ -342,8 +346,6 @@ for process in Path("/proc").iterdir():
 
 def check_one_undo_with_the_keyboard():
     """Escape in the dialog changes nothing; Enter colours, and Ctrl+Z once brings everything back."""
-    if not os.environ.get("DISPLAY"):
-        return
     image, _, _ = draw()
     before = stack(image)
     Gimp.Display.new(image)
@@ -385,10 +387,12 @@ def _shot(name):
 
 def main():
     """Run every check; writes results.json: name -> null or what went wrong."""
-    chosen = [check_one_undo_with_the_keyboard] if os.environ.get("DISPLAY") else CHECKS
-    if STAND_IN:
-        chosen = [check for check in chosen if check is not check_layers_of_the_command_open_in_gimp]
-    if os.environ.get("DISPLAY"):
+    on_screen = bool(os.environ.get("DISPLAY"))
+    checks = [check for name, check in globals().items() if name.startswith("check_")]
+    chosen = [check for check in checks if (check is check_one_undo_with_the_keyboard) == on_screen]
+    if STAND_IN and not on_screen:
+        chosen.remove(check_layers_of_the_command_open_in_gimp)
+    if on_screen:
         subprocess.Popen(["openbox", "--sm-disable"], stderr=subprocess.DEVNULL)
         time.sleep(1)
     results = {}
@@ -401,15 +405,4 @@ def main():
         (OUT / "results.json").write_text(json.dumps(results))
 
 
-CHECKS = [
-    check_color_layer_lies_under_the_line,
-    check_picture_and_both,
-    check_without_hints_and_without_a_line_named,
-    check_layers_are_remembered_whatever_their_names,
-    check_images_of_every_mode_and_depth,
-    check_groups_masks_and_opacity,
-    check_errors_leave_the_image_alone,
-    check_a_killed_plug_in_leaves_nothing,
-    check_layers_of_the_command_open_in_gimp,
-]
 main()

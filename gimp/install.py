@@ -17,13 +17,13 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 FILES = ("linecolor.py", "coloring.py", "guard.py", "layer_choice.py")
 INSTALLATION = "installation.json"
-PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime")
+PACKAGES = ("numpy", "opencv-python-headless", "pillow", "onnxruntime")
 FLATPAK = "org.gimp.GIMP"
 OURS = ".made-by-linecolor"
 """Marks the environment: a folder without it is never replaced nor removed."""
 
 DESCRIPTION = """Install linecolor into GIMP 3: Filters > Line art > Colorize. Makes a small Python environment of its
-own (numpy, OpenCV, onnxruntime; about 300 MB) and touches no other."""
+own (numpy, OpenCV, Pillow, onnxruntime; about 300 MB) and touches no other."""
 
 EXAMPLES = """examples:
   python3 gimp/install.py
@@ -169,16 +169,15 @@ def _check_target(target: Path) -> None:
 
 
 def _copy_plug_in(target: Path, environment: Path, model: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
     for name in FILES:
-        _replace(
-            target / name, (PROJECT / "gimp" / "linecolor" / name).read_bytes(), 0o755 if name == FILES[0] else 0o644
-        )
-    content = json.dumps({"environment": str(environment), "model": str(model)}, indent=2, ensure_ascii=False)
-    _replace(target / INSTALLATION, content.encode(), 0o644)
+        content = (PROJECT / "gimp" / "linecolor" / name).read_bytes()
+        _replace(target / name, content, 0o755 if name == FILES[0] else 0o644)
+    installation = json.dumps({"environment": str(environment), "model": str(model)}, indent=2, ensure_ascii=False)
+    _replace(target / INSTALLATION, installation.encode())
 
 
-def _replace(file: Path, content: bytes, mode: int) -> None:
+def _replace(file: Path, content: bytes, mode: int = 0o644) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=".linecolor-")
     try:
         with os.fdopen(handle, "wb") as out:
@@ -220,7 +219,7 @@ def _python(options: argparse.Namespace) -> list[str]:
 
 
 def _make_environment(environment: Path, python: list[str], dry_run: bool) -> None:
-    print(f"Environment: {environment} (numpy, OpenCV, onnxruntime; a minute or two)")
+    print(f"Environment: {environment} (numpy, OpenCV, Pillow, onnxruntime; a minute or two)")
     if environment.is_symlink() or (environment.exists() and not (environment / OURS).is_file()):
         raise InstallError(f"{environment} was not made by this program. Move it away and try again.")
     if dry_run:
@@ -244,11 +243,9 @@ def _make_environment(environment: Path, python: list[str], dry_run: bool) -> No
 
 
 def _check_environment(environment: Path) -> None:
-    for name in ("python", "linecolor-colorize"):
-        if not _executable(environment, name).is_file():
-            raise InstallError(
-                f"{environment} is no environment with linecolor: {_executable(environment, name)} is missing"
-            )
+    for program in (_executable(environment, name) for name in ("python", "linecolor-colorize")):
+        if not program.is_file():
+            raise InstallError(f"{environment} is no environment with linecolor: {program} is missing")
 
 
 def _executable(environment: Path, name: str) -> Path:
@@ -263,15 +260,13 @@ def _take_model(source: Path | None, home: Path, dry_run: bool) -> Path:
             raise InstallError(f"--model {source} is no model: give a linecolor.onnx as linecolor-export makes it")
         print(f"Model:       {kept}, from {model}")
         if not dry_run and model != kept:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            _replace(kept, model.read_bytes(), 0o644)
+            _replace(kept, model.read_bytes())
     elif exporter.is_file():
         print(f"Model:       {kept}, exported from the bundled weights")
         if not dry_run:
-            kept.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory() as folder:
                 _run([str(exporter), "-o", folder], "Or give a model you have: --model linecolor.onnx")
-                _replace(kept, (Path(folder) / "linecolor.onnx").read_bytes(), 0o644)
+                _replace(kept, (Path(folder) / "linecolor.onnx").read_bytes())
     elif kept.is_file():
         print(f"Model:       {kept}, as it was")
     else:

@@ -18,7 +18,7 @@ from datamodules.sources.drawing import keyed_fraction
 from linecolor.html.document import render_page
 from linecolor.html.tables import Table, lay_out_table
 from linecolor.images import UnreadableImage, find_images, write_atomically
-from linecolor.images.thumbnails import read_thumbnail
+from linecolor.images.reading import read_thumbnail
 
 if TYPE_CHECKING:
     import pyarrow as pa

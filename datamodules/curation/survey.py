@@ -25,7 +25,7 @@ from datamodules.curation.measures import PIXELS, measure, perceptual_hash
 from datamodules.curation.processes import in_processes
 from datamodules.prepare.rendering import data_package
 from linecolor.images import SUFFIXES, UnreadableImage, find_images
-from linecolor.images.thumbnails import read_thumbnail
+from linecolor.images.reading import read_thumbnail
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ from datamodules.shards.rows import ShardedDrawing
 from datamodules.sources.drawing import read_pair
 from linecolor.images import MAX_PIXELS, EncodedPicture, UnreadableImage, encoded
 from linecolor.images.formats import HEAD_BYTES, format_of
-from linecolor.images.pillow_decoder import opened, oriented_size
+from linecolor.images.reading import opened, oriented_size
 
 Member = tuple[str, bytes]
 """A member's suffix and its bytes."""

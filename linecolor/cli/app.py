@@ -13,6 +13,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from linecolor.cli.parser import CommandParser
 from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 _DESCRIPTION = """Colour line art in the browser: open a drawing, paint hints, see the result after each stroke,
@@ -29,12 +30,7 @@ _EXAMPLES = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0, also after Ctrl-C; 2 for a mistake in the request."""
-    parser = argparse.ArgumentParser(
-        prog="linecolor-app",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser(prog="linecolor-app", description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument(
         "bundle", nargs="?", metavar="BUNDLE_OR_RUN", help="a run, or its bundle/ folder (the bundled weights)"
     )

@@ -8,11 +8,12 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linecolor.cli.parser import CommandParser, check_least
 from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
@@ -63,22 +64,12 @@ def run(options: argparse.Namespace) -> int:
     from linecolor.rendering.blends import BLENDS
 
     points = [parse_point(text) for text in options.hint]
-    if options.jobs < 1:
-        raise ValueError(f"--jobs {options.jobs} must be 1 or more")
+    check_least(1, jobs=options.jobs)
     if not 1 <= options.candidates <= MAX_CANDIDATES:
         raise ValueError(f"--candidates {options.candidates} must be from 1 to {MAX_CANDIDATES}")
     if not 0 <= options.seed < 2**62:
         raise ValueError(f"--seed {options.seed} must be a whole number from 0")
-    jobs = plan(
-        options.pages,
-        options.out,
-        options.hints,
-        options.layers,
-        bool(points),
-        options.force,
-        options.seed,
-        options.candidates,
-    )
+    jobs = plan(options)
     if points and (options.hints or jobs[0].hints):
         layer = f"--hints {options.hints}" if options.hints else f"{jobs[0].hints}, which is next to the page"
         raise ValueError(
@@ -142,8 +133,7 @@ def parse_point(text: str) -> Point:
 def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point], options: argparse.Namespace) -> str:
     from linecolor import images
     from linecolor.images.encoding import encode_png
-    from linecolor.images.formats import read_metadata
-    from linecolor.images.metadata import signed
+    from linecolor.images.metadata import read_metadata
     from linecolor.rendering import blending, openraster
 
     started = time.perf_counter()
@@ -162,7 +152,7 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
             openraster.write_openraster(layers, stack, openraster.flattened(coloring.ink, color), notes)
         if options.color_only:
             picture = color
-    images.write_atomically(job.out, signed(encode_png(picture, notes)))
+    images.write_atomically(job.out, encode_png(picture, notes, signed=True))
     second = f" and {layers}" if layers else ""
     empty = f"; no hint is painted in {job.hints}" if layer is not None and not layer[..., 3].any() else ""
     return f"{job.page} -> {job.out}{second} ({width} x {height}, {time.perf_counter() - started:.1f} s){empty}"
@@ -236,10 +226,7 @@ def _with_progress(running: list) -> Iterator:
 def _parser() -> argparse.ArgumentParser:
     from linecolor.rendering.blends import BLENDS
 
-    raw: Callable = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=raw
-    )
+    parser = CommandParser(prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("pages", nargs="+", metavar="PAGE", help="line art: files, folders, patterns in quotes")
     parser.add_argument("-o", "--out", metavar="OUT", help="a file for one page, a folder for several")
     parser.add_argument("--hints", type=Path, metavar="PNG", help="painted hint layer, or a folder of them")

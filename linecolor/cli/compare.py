@@ -1,10 +1,10 @@
 """`linecolor-compare`: runs side by side: where they differ, their figures, the same drawings."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from linecolor.cli.parser import CommandParser
 from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 _EXAMPLES = """examples:
@@ -16,10 +16,7 @@ _EXAMPLES = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0, 2 for a mistake in the request, 130 when interrupted."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="linecolor-compare", description=__doc__, epilog=_EXAMPLES, formatter_class=raw
-    )
+    parser = CommandParser(prog="linecolor-compare", description=__doc__, epilog=_EXAMPLES)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, such as runs/demo")
     parser.add_argument("-o", "--out", type=Path, default=Path("comparison.html"), help="the page (comparison.html)")
     parser.add_argument("--drawings", type=int, default=8, metavar="N", help="drawings shown, at most (8)")

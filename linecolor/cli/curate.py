@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from datamodules.curation.thresholds import Thresholds, option
+from linecolor.cli.parser import check_least
 
 DESCRIPTION = """Measure every picture of a folder and write which are fit to learn from, and why the others are not:
 too small, greyscale, high-key, low-key, biased in tone or colour, a scribble, a photograph, a near-duplicate,
@@ -48,9 +49,8 @@ def run(options: argparse.Namespace) -> None:
     """Measure, judge, write the manifest and the sheet, and print what came out."""
     thresholds = Thresholds(**{limit.name: getattr(options, limit.name) for limit in fields(Thresholds)})
     jobs = options.jobs if options.jobs is not None else os.cpu_count() or 1
-    for name, value, least in (("--jobs", jobs, 1), ("--examples", options.examples, 0)):
-        if value < least:
-            raise ValueError(f"{name} {value} must be {least} or more")
+    check_least(1, jobs=jobs)
+    check_least(0, examples=options.examples)
     root = options.folder.expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: no such folder")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linecolor.cli.parser import CommandParser, check_least
 from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="linecolor-data", description=__doc__, epilog=_EXAMPLES, formatter_class=raw)
+    parser = CommandParser(prog="linecolor-data", description=__doc__, epilog=_EXAMPLES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     prepare = commands.add_parser(
@@ -64,7 +64,6 @@ def _parser() -> argparse.ArgumentParser:
         help="render a data set of colour and line pairs",
         description="Render a data set of colour and line pairs.",
         epilog=_PREPARE_EXAMPLES,
-        formatter_class=raw,
     )
     sources = prepare.add_subparsers(required=True, metavar="SOURCE")
     openmoji = sources.add_parser(
@@ -87,10 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_rendering_options(characters)
     characters.add_argument("--count", type=int, default=2000, metavar="N", help="pairs in all (%(default)s)")
     characters.add_argument(
-        "--styles",
-        default="adventurer,micah,open-peeps",
-        metavar="A,B",
-        help="styles, dealt in turn (%(default)s)",
+        "--styles", default="adventurer,micah,open-peeps", metavar="A,B", help="styles, dealt in turn (%(default)s)"
     )
     characters.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other people (0)")
     characters.set_defaults(run=_prepare_characters)
@@ -101,7 +97,6 @@ def _parser() -> argparse.ArgumentParser:
         description="Comic panels composed of OpenMoji drawings and DiceBear characters, with speech balloons and "
         "frames. Test panels share no figure and no object with training panels, and have a mask of their background.",
         epilog=_PANELS_EXAMPLE,
-        formatter_class=raw,
     )
     _add_rendering_options(panels)
     panels.add_argument("--count", type=int, default=800, metavar="N", help="training panels (%(default)s)")
@@ -114,48 +109,22 @@ def _parser() -> argparse.ArgumentParser:
         help="write a sheet of what training will see",
         description="Write a sheet of samples just as training will see them: colour, line, hints.",
         epilog=_PREVIEW_EXAMPLES,
-        formatter_class=raw,
     )
     preview.add_argument("-o", "--output", type=Path, required=True, metavar="PNG", help="the sheet to write")
     preview.add_argument("--count", type=int, default=16, metavar="N", help="samples (%(default)s)")
     preview.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings, as for linecolor-train")
     preview.set_defaults(run=_preview)
 
-    from linecolor.cli import shard
+    from linecolor.cli import curate, hint_layers, shard
 
-    shards = commands.add_parser(
-        "shard",
-        help="write a big data set as tars, read from a disk, HTTP or S3",
-        description="Write a data set as WebDataset tars with an index, for linecolor-train data=shards.",
-        epilog=shard.EXAMPLES,
-        formatter_class=raw,
-    )
-    shard.add_options(shards)
-    shards.set_defaults(run=shard.run)
-
-    from linecolor.cli import hint_layers
-
-    layers = commands.add_parser(
-        "hints",
-        help="write the protocol's hint layers, to measure any other program on the very same ones",
-        description="Write line, truth and hint layers of held-out drawings as pictures.",
-        epilog=hint_layers.EXAMPLES,
-        formatter_class=raw,
-    )
-    hint_layers.add_options(layers)
-    layers.set_defaults(run=hint_layers.run)
-
-    from linecolor.cli import curate
-
-    curation = commands.add_parser(
-        "curate",
-        help="find which pictures of a folder are fit to learn from",
-        description=curate.DESCRIPTION,
-        epilog=curate.EXAMPLES,
-        formatter_class=raw,
-    )
-    curate.add_options(curation)
-    curation.set_defaults(run=curate.run)
+    for name, module, summary in (
+        ("shard", shard, "write a big data set as tars, read from a disk, HTTP or S3"),
+        ("hints", hint_layers, "write the protocol's hint layers, to measure any other program on the very same ones"),
+        ("curate", curate, "find which pictures of a folder are fit to learn from"),
+    ):
+        command = commands.add_parser(name, help=summary, description=module.DESCRIPTION, epilog=module.EXAMPLES)
+        module.add_options(command)
+        command.set_defaults(run=module.run)
     return parser
 
 
@@ -199,8 +168,7 @@ def _render(options: argparse.Namespace, drawings: DrawingSet, experiment: str =
 
 
 def _preview(options: argparse.Namespace) -> None:
-    if options.count < 1:
-        raise ValueError(f"--count {options.count} must be 1 or more")
+    check_least(1, count=options.count)
     from linecolor.experiment.preview import write_preview
 
     write_preview(options.output, options.overrides, options.count)

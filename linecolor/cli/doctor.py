@@ -1,12 +1,13 @@
 """`linecolor-doctor`: is everything installed and working, what can this machine do, and what is the cure?"""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from linecolor.cli.parser import CommandParser
 
 if TYPE_CHECKING:
     from linecolor.diagnosis import Finding
@@ -22,12 +23,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="linecolor-doctor",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser(prog="linecolor-doctor", description=__doc__, epilog=_EXAMPLES)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.add_argument(
         "--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where runs are written (%(default)s)"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linecolor.cli.parser import CommandParser
 from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ colorizer.onnx with one network each. Height, width and batch are variable. Each
 several sizes before it is written, and refused if it differs."""
 
 EXAMPLES = """The sides of a page must be multiples of linecolor.multiple in the metadata of the files, which has all
-else that a program must know. linecolor-colorize --onnx needs numpy, OpenCV and onnxruntime alone.
+else that a program must know. linecolor-colorize --onnx needs numpy, OpenCV, Pillow and onnxruntime alone.
 
 examples:
   linecolor-export -o model
@@ -31,7 +32,16 @@ exit code: 0; 2 for a mistake in the request, or a file that differs from PyTorc
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = CommandParser(prog="linecolor-export", description=DESCRIPTION, epilog=EXAMPLES)
+    parser.add_argument("bundle", nargs="?", metavar="BUNDLE_OR_RUN", help="a bundle or a run (the bundled weights)")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder of the files")
+    parser.add_argument(
+        "--half",
+        action="store_true",
+        help="compute in float16 where it is not visible; inputs and outputs stay float32",
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    options = parser.parse_args(arguments)
     return exit_code(lambda: run(options), "linecolor-export", "stopped", USER_ERRORS)
 
 
@@ -54,24 +64,6 @@ def table(written: Sequence["ExportedNetwork"]) -> str:
     lines = [f"{'file':<{width}}  {'size':>10}  worst difference"]
     lines += [f"{file.path!s:<{width}}  {file.size / 1e6:>7.2f} MB  {file.difference:.1e}" for file in written]
     return "\n".join(lines)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="linecolor-export",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("bundle", nargs="?", metavar="BUNDLE_OR_RUN", help="a bundle or a run (the bundled weights)")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder of the files")
-    parser.add_argument(
-        "--half",
-        action="store_true",
-        help="compute in float16 where it is not visible; inputs and outputs stay float32",
-    )
-    parser.add_argument("--force", action="store_true", help="replace existing files")
-    return parser
 
 
 if __name__ == "__main__":

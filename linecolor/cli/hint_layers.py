@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from linecolor.cli.parser import check_least
+
+DESCRIPTION = "Write line, truth and hint layers of held-out drawings as pictures."
+
 EXAMPLES = """writes OUT/line/NAME.png, OUT/truth/NAME.png and OUT/hints/008/NAME.png (a layer of 8 hints).
 Let the other program write its pictures to RESULTS/008/NAME.png; then
   linecolor-evaluate 'systems={Ours: runs/demo, Theirs: RESULTS}' data.root=data/openmoji
@@ -45,9 +49,8 @@ def run(options: argparse.Namespace) -> None:
     protocol = default_protocol()
     counts = protocol["hints"] if options.hints is None else _counts(options.hints)
     count = protocol["drawings"] if options.drawings is None else options.drawings
-    for name, value, least in (("drawings", count, 1), ("seed", options.seed, 0)):
-        if value < least:
-            raise ValueError(f"--{name} {value} must be {least} or more")
+    check_least(1, drawings=count)
+    check_least(0, seed=options.seed)
     lines = None if options.lines is None else str(options.lines)
     data = default_data(root=str(options.source), lines=lines, test_share=options.test_share)
     hints = ProtocolHints(counts, options.seed)

@@ -1,5 +1,6 @@
 """Which pages to colour, with which hints, and where the results go. NumPy and the standard library only."""
 
+import argparse
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,58 +37,40 @@ class PageJob:
         return Path(name).expanduser() if name else self.out.with_suffix(".ora")
 
 
-def plan(
-    pages: Sequence[str],
-    out: str | None,
-    hints: Path | None,
-    layers: str | None,
-    hint_points: bool,
-    force: bool = False,
-    seed: int = 0,
-    candidates: int = 1,
-) -> list[PageJob]:
-    """One job for each page that the command line names, or for each candidate of it.
+def plan(options: argparse.Namespace) -> list[PageJob]:
+    """One job for each page that the command line names, or for each candidate of it, with seeds that count up.
 
     Args:
-        pages: files, folders (read recursively) and glob patterns.
-        out: a file for one page, a folder for several, or one with a / at its end; None writes NAME.color.png
-            next to each page.
-        hints: a layer for one page, or a folder of layers named as the pages are; None takes NAME.hints.png next to it.
-        layers: "" for an .ora next to each picture, a file for one page, None for no layers.
-        hint_points: whether hints were given as points, which belong to one page.
-        force: replace files that linecolor did not make.
-        seed: of the first candidate; the others count up.
-        candidates: pictures of each page, NAME.1.png, NAME.2.png, ...
+        options: of `linecolor-colorize`: pages, out, hint, hints, layers, force, seed and candidates.
 
     Raises:
         FileNotFoundError: a page, a pattern without a match, or a hint layer that is not there.
         ValueError: options that fit one page only, or two pages that would write one file; it says what to do.
     """
-    place = None if out is None else _Place(Path(out).expanduser(), out.endswith(("/", "\\")))
-    sources = _find_pages(pages, None if place is None else place.path)
-    single = len(sources) == 1 and not Path(pages[0]).expanduser().is_dir()
+    out = None if options.out is None else Path(options.out).expanduser()
+    sources = _find_pages(options.pages, out)
+    single = len(sources) == 1 and not Path(options.pages[0]).expanduser().is_dir()
+    is_folder = options.out is not None and options.out.endswith(("/", "\\"))
     if not single:
-        _refuse_for_several(len(sources), place, hints, layers, hint_points)
+        _refuse_for_several(len(sources), out, is_folder, options)
     jobs = []
     for page, below in sources:
-        layer, target = _hints_of(page, below, hints, single), _out_of(page, below, place, single)
-        targets = [target] if candidates == 1 else [_numbered(target, place, n) for n in range(1, candidates + 1)]
-        jobs += [PageJob(page, layer, path, seed + number) for number, path in enumerate(targets)]
-    if layers and candidates > 1:
-        raise ValueError(f"--layers {layers}: {candidates} candidates do not fit into one file; leave the name out")
+        layer = _hints_of(page, below, options.hints, single)
+        target = _out_of(page, below, out, single and not is_folder)
+        count = options.candidates
+        targets = [target] if count == 1 else [_numbered(target, out is None, n) for n in range(1, count + 1)]
+        jobs += [PageJob(page, layer, path, options.seed + number) for number, path in enumerate(targets)]
+    layers = options.layers
+    if layers and options.candidates > 1:
+        raise ValueError(
+            f"--layers {layers}: {options.candidates} candidates do not fit into one file; leave the name out"
+        )
     if layers and Path(layers).suffix.lower() != ".ora":
         raise ValueError(f"--layers {layers}: layers are written as OpenRaster; name a file that ends with .ora")
     _refuse_collisions(jobs)
-    _refuse_foreign_files(jobs, layers, force)
+    if not options.force:
+        _refuse_foreign_files(jobs, layers)
     return jobs
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where the results go, and whether the name was written as a folder's."""
-
-    path: Path
-    is_folder: bool
 
 
 def _find_pages(pages: Sequence[str], out: Path | None) -> list[tuple[Path, Path]]:
@@ -117,16 +100,15 @@ def _find_pages(pages: Sequence[str], out: Path | None) -> list[tuple[Path, Path
     return list(below.items())
 
 
-def _refuse_for_several(
-    count: int, out: _Place | None, hints: Path | None, layers: str | None, hint_points: bool
-) -> None:
-    if out is not None and (out.path.is_file() or (out.path.suffix == ".png" and not out.is_folder)):
-        raise ValueError(f"-o {out.path}: {count} pages do not fit into one file; name a folder")
+def _refuse_for_several(count: int, out: Path | None, is_folder: bool, options: argparse.Namespace) -> None:
+    hints, layers = options.hints, options.layers
+    if out is not None and (out.is_file() or (out.suffix == ".png" and not is_folder)):
+        raise ValueError(f"-o {out}: {count} pages do not fit into one file; name a folder")
     if hints is not None and not hints.is_dir():
         raise ValueError(f"--hints {hints}: {count} pages need a folder of hint layers, one NAME.png for each")
     if layers:
         raise ValueError(f"--layers {layers}: {count} pages do not fit into one file; give --layers without a name")
-    if hint_points:
+    if options.hint:
         raise ValueError("--hint places a hint on one page; paint NAME.hints.png for several")
 
 
@@ -144,22 +126,21 @@ def _hints_of(page: Path, below: Path, hints: Path | None, single: bool) -> Path
     return None
 
 
-def _out_of(page: Path, below: Path, out: _Place | None, single: bool) -> Path:
+def _out_of(page: Path, below: Path, out: Path | None, to_file: bool) -> Path:
     if out is None:
         return page.with_name(f"{page.stem}{COLORED}.png")
-    if not single or out.is_folder or out.path.is_dir():
-        return out.path / below.with_suffix(".png")
-    if out.path.suffix.lower() != ".png":
+    if not to_file or out.is_dir():
+        return out / below.with_suffix(".png")
+    if out.suffix.lower() != ".png":
         raise ValueError(
-            f"-o {out.path}: pictures are written as PNG; name a file that ends with .png, or a folder with a / at "
-            "its end"
+            f"-o {out}: pictures are written as PNG; name a file that ends with .png, or a folder with a / at its end"
         )
-    return out.path
+    return out
 
 
-def _numbered(target: Path, out: _Place | None, number: int) -> Path:
+def _numbered(target: Path, beside_page: bool, number: int) -> Path:
     """NAME.png -> NAME.1.png; next to a page NAME.1.color.png, whose ending marks it as a result."""
-    if out is None:
+    if beside_page:
         return target.with_name(f"{target.stem.removesuffix(COLORED)}.{number}{COLORED}.png")
     return target.with_name(f"{target.stem}.{number}.png")
 
@@ -177,13 +158,11 @@ def _refuse_collisions(jobs: Sequence[PageJob]) -> None:
         writers[target] = job.page
 
 
-def _refuse_foreign_files(jobs: Sequence[PageJob], layers: str | None, force: bool) -> None:
+def _refuse_foreign_files(jobs: Sequence[PageJob], layers: str | None) -> None:
     """Results of an earlier run are replaced, other files are not."""
     from linecolor.images.metadata import is_signed
     from linecolor.rendering.openraster import is_own
 
-    if force:
-        return
     for job in jobs:
         for target, ours in ((job.out, is_signed), (job.layers(layers), is_own)):
             if target is not None and target.is_file() and not ours(target):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+DESCRIPTION = "Write a data set as WebDataset tars with an index, for linecolor-train data=shards."
+
 EXAMPLES = """A stopped run goes on where it stopped; shards that are whole are not written again.
 
 examples:

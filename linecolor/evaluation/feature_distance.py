@@ -78,19 +78,25 @@ class FeatureDistance(Metric):
         size = min(self.subset_size, smaller)
         # A subset that is the whole of both sets is always the same one.
         subsets = 1 if len(real) == len(generated) == size else self.subsets
-        passthrough = _Passthrough(self.num_features)
-        fid = FrechetInceptionDistance(feature=passthrough, sync_on_compute=False).to(self.device)
+        together = torch.cat([real, generated])
+        if len(together) < self.num_features:
+            # Distances do not change with the axes: those that few pictures span spare most of FID's eigenvalues.
+            axes = torch.linalg.qr(together.T).Q
+            pair = real @ axes, generated @ axes
+        else:
+            pair = real, generated
+        fid = FrechetInceptionDistance(feature=_Passthrough(pair[0].shape[1]), sync_on_compute=False).to(self.device)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*will save all extracted features in buffer.*")
             options: dict[str, Any] = {"subsets": subsets, "subset_size": size, "sync_on_compute": False}
-            kid = KernelInceptionDistance(feature=passthrough, **options).to(self.device)
+            kid = KernelInceptionDistance(feature=_Passthrough(self.num_features), **options).to(self.device)
         # KID shuffles with the global generator: fixed, so that the figure repeats, and put back, so that
         # measuring does not change how training goes on.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
-            for metric in (fid, kid):
-                metric.update(real, real=True)
-                metric.update(generated, real=False)
+            for metric, features in ((fid, pair), (kid, (real, generated))):
+                metric.update(features[0], real=True)
+                metric.update(features[1], real=False)
             fid_value, kid_value = fid.compute().item(), kid.compute()[0].item()
         distances = {f"fid{self.suffix}": fid_value, f"kid{self.suffix}": kid_value}
         return {**distances, "n": len(generated), "n_real": len(real)}

@@ -74,17 +74,17 @@ def check_buildable(config: "RunConfig") -> None:
     Raises:
         ValueError: what the constructors and the system's pipeline say.
     """
-    import torch
     from hydra.utils import instantiate
 
     from datamodules.pairs import PairSynthesizer
     from linecolor.experiment.stage import build_stage
     from linecolor.lineart.methods import REAL
+    from linecolor.networks.without_memory import without_memory
     from linecolor.systems.bundle import check_arguments
 
     model, system = config.model, config.system
     PairSynthesizer(config.pairs, model.hint_spread)
-    with torch.device("meta"):
+    with without_memory():
         networks = {name: instantiate(model.networks[name]) for name in system.names}
     pipeline = system.pipeline_class()
     for stage in system.stages:
@@ -108,7 +108,7 @@ def check_buildable(config: "RunConfig") -> None:
         )
     lines = [method.is_line for method in config.pairs.line.methods.values()]
     pipeline(networks).check_lines(not all(lines), any(lines) or bool(config.pairs.line.weights.get(REAL)))
-    with torch.device("meta"):
+    with without_memory():
         for name in config.stages:
             build_stage(name, config, networks)
 

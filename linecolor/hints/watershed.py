@@ -1,7 +1,7 @@
 """Watershed from markers over ink as relief: scikit-image's where it is installed, else the same in Python.
 
-The front ends that run from NumPy, OpenCV and onnxruntime alone need it too, and a picture must not depend on which of
-the two made it.
+The front ends that run from NumPy, OpenCV, Pillow and onnxruntime alone need it too, and a picture must not depend on
+which of the two made it.
 """
 
 import heapq

@@ -1,45 +1,44 @@
 """Pictures as the bytes of PNG files."""
 
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from linecolor.arrays import Picture
 from linecolor.images.files import write_atomically
-
-if TYPE_CHECKING:
-    from linecolor.images.metadata import PageMetadata
+from linecolor.images.metadata import SIGNATURE, PageMetadata
 
 
-def encode_png(array: Picture, metadata: "PageMetadata | None" = None) -> bytes:
+def encode_png(array: Picture, metadata: PageMetadata | None = None, signed: bool = False) -> bytes:
     """A picture as a PNG file, without loss; compression is fast, not small.
 
     Args:
         array: uint8, (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha.
         metadata: resolution and profile to keep.
+        signed: name this program in the file, so that it may replace its own results and no others.
 
     Raises:
-        ValueError: another dtype or shape, or more than a PNG holds.
+        ValueError: another dtype or shape.
     """
-    # Not above: whoever reads pictures with Pillow need not wait for OpenCV.
-    import cv2
-
-    from linecolor.images.metadata import with_metadata
-
-    check_picture(array)
-    array = np.ascontiguousarray(array)
-    from_rgb = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
-    turned = cv2.cvtColor(array, from_rgb[array.shape[2]]) if array.ndim == 3 else array
-    done, data = cv2.imencode(".png", turned, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not done:
-        raise ValueError(f"a picture of {array.shape[1]} x {array.shape[0]} pixels does not fit into a PNG")
-    if metadata is None:
-        return data.tobytes()
+    pixels = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or array.size == 0 or not pixels:
+        raise ValueError(
+            f"a PNG is written from uint8 (H, W), (H, W, 3) or (H, W, 4); this is {array.dtype} {array.shape}"
+        )
+    metadata = metadata or PageMetadata()
+    texts = PngInfo()
+    if signed:
+        texts.add_text(*SIGNATURE)
     # An RGB profile has no business on grey.
-    return with_metadata(data.tobytes(), metadata if array.ndim == 3 else replace(metadata, profile=None))
+    profile = metadata.profile if array.ndim == 3 else None
+    buffer = BytesIO()
+    Image.fromarray(np.ascontiguousarray(array)).save(
+        buffer, "PNG", compress_level=1, pnginfo=texts, dpi=metadata.dpi, icc_profile=profile
+    )
+    return buffer.getvalue()
 
 
 def write_png(path: str | Path, array: Picture) -> None:
@@ -53,26 +52,7 @@ def write_png(path: str | Path, array: Picture) -> None:
         ValueError: another dtype or shape.
     """
     try:
-        check_picture(array)
+        data = encode_png(array)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    write_atomically(path, _pillow_or_opencv_png(np.ascontiguousarray(array)))
-
-
-def check_picture(array: Picture) -> None:
-    """ValueError for an array that no PNG is written from."""
-    pixels = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
-    if array.dtype != np.uint8 or array.size == 0 or not pixels:
-        raise ValueError(
-            f"a PNG is written from uint8 (H, W), (H, W, 3) or (H, W, 4); this is {array.dtype} {array.shape}"
-        )
-
-
-def _pillow_or_opencv_png(array: Picture) -> bytes:
-    try:
-        from PIL import Image
-    except ImportError:
-        return encode_png(array)
-    buffer = BytesIO()
-    Image.fromarray(array).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
+    write_atomically(path, data)

@@ -1,25 +1,19 @@
-"""The picture formats that are read, one row a format. The standard library only.
+"""The picture formats that are read. A new format is a new row of `FORMATS`."""
 
-A new format is a new row: how its files are known, which plug-in of Pillow opens them, and what their header says, so
-that a picture too large is refused before anything is decoded. OpenCV knows a format by its bytes.
-"""
-
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
-from linecolor.images import headers, metadata
-from linecolor.images.metadata import PageMetadata
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
 from linecolor.images.sources import PictureSource, UnreadableImage, check_scans, check_size
 
 HEAD_BYTES = 30
 """By these a file's format is known, and the size of a WebP."""
-
-
-def _check_webp(path: PictureSource, file: BinaryIO, max_pixels: int) -> None:
-    # Opening a WebP allocates its canvas, so its size has to be known before.
-    check_size(path, headers.webp_size(file.read(HEAD_BYTES)), max_pixels)
 
 
 @dataclass(frozen=True)
@@ -30,20 +24,15 @@ class PictureFormat:
         name: as messages call it; image/name in lower case is its media type.
         suffixes: of its files; the first is the usual one.
         magic: bytes that every file has, each with its place in the file's first `HEAD_BYTES`.
-        pillow: the class of Pillow's that opens a file, below PIL.
-        size_and_orientation: (width, height) as stored and EXIF orientation 1 to 8 from the bytes of a file;
-            ValueError or struct.error if it is damaged before its pixels.
-        metadata: reads the resolution and the colour profile of a file; None where they are not kept.
-        check: refuses a file before a decoder opens it: UnreadableImage, given its name, the file and the most pixels.
+        plugin: the class of Pillow's that opens a file.
+        check: refuses a file before Pillow opens it: UnreadableImage, given its name, the file and the most pixels.
         transparent: whether a picture may be transparent, so that it can be a hint layer.
     """
 
     name: str
     suffixes: tuple[str, ...]
     magic: tuple[tuple[int, bytes], ...]
-    pillow: str
-    size_and_orientation: Callable[[bytes], tuple[tuple[int, int], int]]
-    metadata: Callable[[BinaryIO], PageMetadata] | None = None
+    plugin: type[ImageFile]
     check: Callable[[PictureSource, BinaryIO, int], None] | None = None
     transparent: bool = True
 
@@ -52,18 +41,28 @@ class PictureFormat:
         return all(head[place : place + len(part)] == part for place, part in self.magic)
 
 
-PNG = PictureFormat(
-    "PNG", (".png",), ((0, headers.PNG_SIGNATURE),), "PngImagePlugin.PngImageFile", headers.of_png, metadata.of_png
+def _check_webp(path: PictureSource, file: BinaryIO, max_pixels: int) -> None:
+    """Opening a WebP allocates its canvas, so its size is read before (its three chunk kinds, RFC 9649)."""
+    head = file.read(HEAD_BYTES)
+    kind = head[12:16]
+    if kind == b"VP8X":
+        size = (1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little"))
+    elif kind == b"VP8L":
+        bits = struct.unpack_from("<I", head, 21)[0]
+        size = (1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    elif kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", head, 26)
+        size = (width & 0x3FFF, height & 0x3FFF)
+    else:
+        raise ValueError(f"unknown WebP chunk {kind!r}")
+    check_size(path, size, max_pixels)
+
+
+FORMATS = (
+    PictureFormat("PNG", (".png",), ((0, b"\x89PNG\r\n\x1a\n"),), PngImageFile),
+    PictureFormat("JPEG", (".jpg", ".jpeg"), ((0, b"\xff\xd8\xff"),), JpegImageFile, check_scans, transparent=False),
+    PictureFormat("WebP", (".webp",), ((0, b"RIFF"), (8, b"WEBP")), WebPImageFile, _check_webp),
 )
-JPEG = PictureFormat(
-    "JPEG", (".jpg", ".jpeg"), ((0, b"\xff\xd8\xff"),), "JpegImagePlugin.JpegImageFile",
-    headers.of_jpeg, metadata.of_jpeg, check_scans, transparent=False,
-)  # fmt: skip
-WEBP = PictureFormat(
-    "WebP", (".webp",), ((0, b"RIFF"), (8, b"WEBP")), "WebPImagePlugin.WebPImageFile",
-    headers.of_webp, check=_check_webp,
-)  # fmt: skip
-FORMATS = (PNG, JPEG, WEBP)
 
 
 def names(formats: tuple[PictureFormat, ...] = FORMATS) -> str:
@@ -87,36 +86,3 @@ def format_of(path: PictureSource, head: bytes) -> PictureFormat:
     if row is None:
         raise UnreadableImage(path, f"is not a {names()} picture, whatever its name says")
     return row
-
-
-def not_transparent(path: PictureSource) -> UnreadableImage:
-    """What is wrong with a hint layer that has no transparent pixel: it would be one hint over every pixel."""
-    return UnreadableImage(
-        path, f"has no transparency; save the hints alone, on a transparent layer, as {names(TRANSPARENT)}"
-    )
-
-
-def identify(path: PictureSource, file: BinaryIO, max_pixels: int) -> PictureFormat:
-    """The format of an open file, once its own check has passed; the file stands at its beginning again.
-
-    Raises:
-        UnreadableImage: of no known format, or refused by its check.
-    """
-    row = format_of(path, file.read(HEAD_BYTES))
-    file.seek(0)
-    if row.check is not None:
-        row.check(path, file, max_pixels)
-        file.seek(0)
-    return row
-
-
-def read_metadata(path: str | Path) -> PageMetadata:
-    """The metadata of a picture file, as a PNG has them; none of a format that keeps none, nor of a damaged file.
-
-    A page is worth colouring whatever its metadata are, so nothing is raised for them.
-    """
-    with Path(path).open("rb") as file:
-        head = file.read(HEAD_BYTES)
-        file.seek(0)
-        reader = next((row.metadata for row in FORMATS if row.matches(head)), None)
-        return PageMetadata() if reader is None else reader(file)

@@ -1,7 +1,6 @@
 """Picture files as bytes: which are let in, and what is said of those that are not. Nothing is decoded here.
 
-Whatever goes wrong is an `UnreadableImage` that names the file. The standard library only, for both decoders, Pillow's
-and OpenCV's.
+Whatever goes wrong is an `UnreadableImage` that names the file. The standard library only.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ MAX_FILE_BYTES = 1_000_000_000
 """Above the 900 MB that MAX_PIXELS of uncompressed RGBA take; a larger file is no picture of ours."""
 
 MAX_PROFILE_BYTES = 4_000_000
-"""Of a compressed colour profile; printers' CMYK profiles have half a megabyte or so."""
+"""Of a colour profile; printers' CMYK profiles have half a megabyte or so."""
 MAX_SCANS = 100
 """Of a JPEG: progressive ones have ten or so."""
 _SCAN = b"\xff\xda"
@@ -102,9 +101,11 @@ def opened_file(path: PictureSource) -> Iterator[BinaryIO]:
             inside the `with`.
     """
     # Before the `try`: a network that is down is no broken picture.
-    data = b"" if isinstance(path, (str, Path)) else path.read()
+    data = None if isinstance(path, (str, Path)) else path.read()
     try:
-        with _open_regular(path) if isinstance(path, (str, Path)) else _open_bytes(path, data) as file:
+        if data is not None:
+            _check_length(path, len(data))
+        with BytesIO(data) if data is not None else _open_regular(str(path)) as file:
             yield file
     except UnreadableImage:
         raise
@@ -155,11 +156,6 @@ def _open_regular(path: str | Path) -> BinaryIO:
         raise UnreadableImage(path, "is no regular file")
     _check_length(path, status.st_size)
     return Path(path).open("rb")
-
-
-def _open_bytes(name: PictureSource, data: bytes) -> BinaryIO:
-    _check_length(name, len(data))
-    return BytesIO(data)
 
 
 def _check_length(path: PictureSource, length: int) -> None:

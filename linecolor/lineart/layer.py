@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 
 from linecolor.arrays import Picture
-from linecolor.images.paper import on_white
 
 COLORED = 12
 """Levels by which the channels of a stroke differ at least where it has a colour of its own; JPEG tints by less."""
@@ -58,7 +57,8 @@ class LineLayer:
 
 
 def _on_white(band: Picture) -> Picture:
-    """(n, W, 2 or 4) with straight alpha -> (n, W, 1 or 3) on white; without alpha itself."""
+    """(n, W, 2 or 4) with straight alpha -> (n, W, 1 or 3) on white, to the nearest level; without alpha itself."""
     if band.shape[2] == 3:
         return np.ascontiguousarray(band)
-    return np.ascontiguousarray(on_white(band))
+    alpha = band[..., -1:].astype(np.uint32)
+    return ((band[..., :-1] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

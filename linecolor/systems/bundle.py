@@ -7,7 +7,6 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
@@ -16,6 +15,7 @@ from torch import nn
 from linecolor.hints import layers
 from linecolor.hints.propagation import EXTRA_CHANNELS
 from linecolor.images import write_atomically
+from linecolor.networks.without_memory import without_memory
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.registry import stage_of, system_of
 
@@ -218,7 +218,7 @@ def check_arguments(name: str, architecture: dict[str, Any]) -> None:
 def _check_buildable(path: Path, name: str, architecture: dict[str, Any]) -> None:
     """Build a network without memory, to see that it can be and how large it would be."""
     try:
-        with torch.device("meta"):
+        with without_memory():
             network = _built(name, architecture)
     except Exception as error:  # whatever the constructor of another package raises
         raise ValueError(f"{path}: describes a {name} network that cannot be built ({error})") from None
@@ -229,7 +229,7 @@ def _check_buildable(path: Path, name: str, architecture: dict[str, Any]) -> Non
 
 def _check_shapes(path: Path, name: str, architecture: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
     """Compare the weights with the network on the card before memory is given to either."""
-    with torch.device("meta"):
+    with without_memory():
         wanted = {key: tuple(tensor.shape) for key, tensor in _built(name, architecture).state_dict().items()}
     found = {key.removeprefix(f"{name}."): shape for key, shape in shapes.items() if key.startswith(f"{name}.")}
     if wanted != found:

@@ -4,8 +4,8 @@ The page (`page/`, plain HTML, CSS and JavaScript that loads nothing from elsewh
 server keeps the drawing, and colours it anew after each stroke.
 
 strokes: what was painted, read and rasterised. drawing: one uploaded drawing, its view and its full size. store: the
-uploaded drawings. worker_pool: jobs in threads. guard: which requests are allowed. uploads: request bodies. responses:
-what is sent back. server: the requests.
+uploaded drawings. worker_pool: jobs in threads. guard: which requests are allowed. uploads: request bodies. server: the
+requests and what is sent back.
 
-Needs starlette and uvicorn (`pip install 'linecolor[app]'`), imported where the server is made; no torch.
+Needs starlette and uvicorn (`pip install 'linecolor[app]'`); no torch.
 """

@@ -14,7 +14,7 @@ import numpy as np
 from linecolor import images
 from linecolor.arrays import Picture
 from linecolor.images.encoding import encode_png
-from linecolor.images.formats import read_metadata
+from linecolor.images.metadata import read_metadata
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
 from linecolor.rendering import blending, openraster

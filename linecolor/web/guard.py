@@ -1,13 +1,11 @@
-"""Which requests are allowed, and the headers that every response has. Plain ASGI, the standard library only."""
+"""Which requests are allowed, and the headers that every response has."""
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -36,11 +34,11 @@ class Guard:
         hosts: names and addresses the server answers to; None for any.
     """
 
-    def __init__(self, app: App, hosts: Sequence[str] | None = LOOPBACK) -> None:
+    def __init__(self, app: ASGIApp, hosts: Sequence[str] | None = LOOPBACK) -> None:
         self.app = app
         self.hosts = hosts
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -48,26 +46,19 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-                message = {**message, "headers": [*message.get("headers", []), *own]}
+                MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        reason = self._refusal(scope)
-        if reason is None:
-            await self.app(scope, receive, send_with_headers)
-            return
-        body = f'{{"error": "{reason}"}}'.encode()
-        head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send_with_headers({"type": "http.response.start", "status": 403, "headers": head})
-        await send({"type": "http.response.body", "body": body})
+        reason = self._refusal(scope["method"], Headers(scope=scope))
+        answer = self.app if reason is None else JSONResponse({"error": reason}, 403)
+        await answer(scope, receive, send_with_headers)
 
-    def _refusal(self, scope: Message) -> str | None:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    def _refusal(self, method: str, headers: Headers) -> str | None:
         host = headers.get("host", "")
         if self.hosts is not None and _name(f"http://{host}") not in self.hosts:
             return "this server does not answer to that name"
         origin = headers.get("origin")
-        if scope["method"] not in ("GET", "HEAD") and origin is not None and not _same(origin, host):
+        if method not in ("GET", "HEAD") and origin is not None and not _same(origin, host):
             return "only the app's own page may send this request"
         return None
 

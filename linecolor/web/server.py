@@ -6,8 +6,6 @@ in view size, in full size, as layers; DELETE /pages/NAME; POST /palette (a pict
 {"error": "..."}.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -16,42 +14,38 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from linecolor.arrays import Picture
 from linecolor.images import PictureBytes, UnreadableImage
 from linecolor.images.formats import MEDIA_TYPES
-from linecolor.images.thumbnails import read_thumbnail
+from linecolor.images.reading import read_thumbnail
 from linecolor.rendering.blends import BLENDS, BlendMode, check_blend
 from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.rendering.palette import dominant_colors
 from linecolor.web.drawing import Drawing, colorizers_by_resolution
 from linecolor.web.guard import LOOPBACK, Guard
-from linecolor.web.responses import RequestError, error_handler, file_response, json_response, static_file
 from linecolor.web.store import MAX_DRAWINGS, DrawingStore
 from linecolor.web.strokes import Stroke, read_strokes
 from linecolor.web.uploads import Uploads
-from linecolor.web.worker_pool import ClientDisconnected, QueueFull, WorkerPool
+from linecolor.web.worker_pool import QueueFull, WorkerPool
 
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
-
-PAGE_FILES = {
-    "index.html": "text/html; charset=utf-8",
-    "app.css": "text/css; charset=utf-8",
-    "app.js": "text/javascript; charset=utf-8",
-    "strokes.js": "text/javascript; charset=utf-8",
-    "storage.js": "text/javascript; charset=utf-8",
-    "sheet.js": "text/javascript; charset=utf-8",
-    "compare.js": "text/javascript; charset=utf-8",
-    "swatches.js": "text/javascript; charset=utf-8",
-    "requests.js": "text/javascript; charset=utf-8",
-    "zoom.js": "text/javascript; charset=utf-8",
-    "sample.png": "image/png",
-    "sample.json": "application/json",
+_PAGE = files("linecolor.web").joinpath("page")
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".json": "application/json",
 }
+PAGE_FILES = {file.name: _TYPES[Path(file.name).suffix] for file in _PAGE.iterdir() if Path(file.name).suffix in _TYPES}
 """The files of the page with their media types: no name in a request ever becomes a path."""
 
 PALETTE_PIXELS = 1 << 18
@@ -124,7 +118,7 @@ class WebApp:
         # A page of lines has no greys of its own to keep.
         rows = [row for row in BLENDS.values() if not row.for_grey_pages or row.name == own]
         blends = [{"name": row.name, "summary": row.summary} for row in rows]
-        return json_response({"details": details, "blends": blends, "blend": own, "limits": limits})
+        return JSONResponse({"details": details, "blends": blends, "blend": own, "limits": limits})
 
     async def upload(self, request: Request) -> Response:
         """Accept a drawing."""
@@ -132,11 +126,11 @@ class WebApp:
             name, drawing = await self.reading.run(partial(self.drawings.add, data), request.is_disconnected)
         height, width = drawing.size
         view = {"width": drawing.view.shape[1], "height": drawing.view.shape[0]}
-        return json_response({"name": name, "width": width, "height": height, "view": view}, 201)
+        return JSONResponse({"name": name, "width": width, "height": height, "view": view}, 201)
 
     async def line(self, request: Request) -> Response:
         """The view of a drawing."""
-        return file_response(await self.reading.run(self._drawing(request).line_png), "image/png")
+        return Response(await self.reading.run(self._drawing(request).line_png), media_type="image/png")
 
     async def color(self, request: Request) -> Response:
         """The coloured drawing in the size of its view."""
@@ -145,32 +139,32 @@ class WebApp:
         def view() -> bytes:
             return wanted.drawing.view_png(wanted.run_networks(), wanted.blend)
 
-        return file_response(await self.networks.run(view, request.is_disconnected), "image/png")
+        return Response(await self.networks.run(view, request.is_disconnected), media_type="image/png")
 
     async def picture(self, request: Request) -> Response:
         """The coloured drawing in its own size."""
         wanted = await self._color_request(request)
         colorized = await self.networks.run(wanted.run_networks, request.is_disconnected)
         write = partial(wanted.drawing.full_png, colorized, wanted.blend)
-        return file_response(await self.writing.run(write, request.is_disconnected), "image/png", "colored.png")
+        return _download(await self.writing.run(write, request.is_disconnected), "image/png", "colored.png")
 
     async def layers(self, request: Request) -> Response:
         """The coloured drawing as layers."""
         wanted = await self._color_request(request)
         colorized = await self.networks.run(wanted.run_networks, request.is_disconnected)
         write = partial(wanted.drawing.layers, colorized, wanted.strokes, self.drawings.scratch())
-        return file_response(await self.writing.run(write, request.is_disconnected), "image/openraster", "colored.ora")
+        return _download(await self.writing.run(write, request.is_disconnected), "image/openraster", "colored.ora")
 
     async def drop(self, request: Request) -> Response:
         """Close a drawing."""
         self.drawings.drop(request.path_params["name"])
-        return json_response({})
+        return JSONResponse({})
 
     async def palette(self, request: Request) -> Response:
         """The colours of a reference picture, which is not kept."""
         async with self.uploads.read(request, self.limits.file_bytes) as data:
             colors = await self.reading.run(partial(_palette, data, self.limits.pixels), request.is_disconnected)
-        return json_response({"colors": colors})
+        return JSONResponse({"colors": colors})
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -193,7 +187,7 @@ class WebApp:
         try:
             return self.drawings.get(request.path_params["name"])
         except KeyError:
-            raise RequestError(404, "this drawing is no longer held here; open it again") from None
+            raise HTTPException(404, "this drawing is no longer held here; open it again") from None
 
     async def _color_request(self, request: Request) -> ColorRequest:
         drawing = self._drawing(request)
@@ -204,11 +198,11 @@ class WebApp:
             resolution, blend = body["detail"], body["blend"]
             check_blend(blend)
         except (KeyError, TypeError, RecursionError):
-            raise RequestError(400, "a request names strokes, detail and blend as JSON") from None
+            raise HTTPException(400, "a request names strokes, detail and blend as JSON") from None
         except ValueError as error:
-            raise RequestError(400, str(error)) from None
+            raise HTTPException(400, str(error)) from None
         if type(resolution) is not int or resolution not in self.colorizers:
-            raise RequestError(400, f"detail is one of {', '.join(map(str, self.colorizers))}")
+            raise HTTPException(400, f"detail is one of {', '.join(map(str, self.colorizers))}")
         return ColorRequest(drawing, strokes, resolution, blend)
 
 
@@ -225,15 +219,7 @@ def make_app(
         folder: for uploads; private, and removed when the server ends.
         limits: what is accepted.
         hosts: names and addresses the server answers to; None for any.
-
-    Raises:
-        ModuleNotFoundError: starlette is not installed.
     """
-    from starlette.applications import Starlette
-    from starlette.exceptions import HTTPException
-    from starlette.middleware import Middleware
-    from starlette.routing import Route
-
     app = WebApp(colorizer, folder, limits or Limits())
     routes = [
         Route("/settings", app.settings),
@@ -246,22 +232,44 @@ def make_app(
         Route("/palette", app.palette, methods=["POST"]),
     ]
     for file, kind in PAGE_FILES.items():
-        data = files("linecolor.web").joinpath("page", file).read_bytes()
-        data = data.replace(b"{picture formats}", ",".join(MEDIA_TYPES).encode())
-        routes.append(Route("/" if file == "index.html" else f"/{file}", static_file(data, kind)))
-    handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
-        HTTPException: error_handler(lambda error: (error.status_code, error.detail)),
-        RequestError: error_handler(lambda error: (error.status, str(error))),
-        UnreadableImage: error_handler(lambda error: (422, error.reason)),
-        QueueFull: error_handler(lambda error: (503, "The server is busy; try again in a moment.")),
-        ClientDisconnected: error_handler(lambda error: (499, "the client has disconnected")),
-        ValueError: error_handler(lambda error: (422, str(error))),
-        MemoryError: error_handler(lambda error: (507, "There is not enough memory for a page of this size.")),
+        data = _PAGE.joinpath(file).read_bytes().replace(b"{picture formats}", ",".join(MEDIA_TYPES).encode())
+        routes.append(Route("/" if file == "index.html" else f"/{file}", _static(data, kind)))
+    handlers = {
+        HTTPException: _error(lambda error: (error.status_code, error.detail)),
+        UnreadableImage: _error(lambda error: (422, error.reason)),
+        QueueFull: _error(lambda error: (503, "The server is busy; try again in a moment.")),
+        ClientDisconnect: _error(lambda error: (499, "the client has disconnected")),
+        ValueError: _error(lambda error: (422, str(error))),
+        MemoryError: _error(lambda error: (507, "There is not enough memory for a page of this size.")),
     }
-    guard = Middleware(cast(Any, Guard), hosts=hosts)
-    served = Starlette(routes=routes, middleware=[guard], exception_handlers=cast(Any, handlers), lifespan=app.lifespan)
+    guard = Middleware(Guard, hosts=hosts)
+    served = Starlette(routes=routes, middleware=[guard], exception_handlers=handlers, lifespan=app.lifespan)
     served.router.redirect_slashes = False  # no address is built from what a request says of the host
     return served
+
+
+def _static(data: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    """A handler that always sends the same file."""
+
+    async def handle(request: Request) -> Response:
+        return Response(data, media_type=media_type)
+
+    return handle
+
+
+def _download(data: bytes, media_type: str, name: str) -> Response:
+    """A file to save."""
+    return Response(data, headers={"content-disposition": f'attachment; filename="{name}"'}, media_type=media_type)
+
+
+def _error(describe: Callable[[Any], tuple[int, str]]) -> Callable[[Request, Any], Awaitable[Response]]:
+    """A handler of errors, from a function that gives an error's status and message."""
+
+    async def handle(request: Request, error: Any) -> Response:
+        status, message = describe(error)
+        return JSONResponse({"error": message}, status)
+
+    return handle
 
 
 def _palette(data: bytes, max_pixels: int) -> list[str]:

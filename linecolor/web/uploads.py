@@ -1,17 +1,13 @@
 """Request bodies, held in memory until they are read: bounded for each, and for all of them together."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
-from linecolor.web.responses import RequestError
-from linecolor.web.worker_pool import ClientDisconnected, QueueFull
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
-if TYPE_CHECKING:
-    from starlette.requests import Request
+from linecolor.web.worker_pool import QueueFull
 
 _CHUNK_SECONDS = 60.0
 _UPLOAD_SECONDS = 600.0
@@ -35,13 +31,11 @@ class Uploads:
         It is refused by its header where that says enough, and otherwise as soon as it is too long.
 
         Raises:
-            RequestError: it is longer than `limit` bytes, stands still, or comes too slowly.
+            HTTPException: it is longer than `limit` bytes, stands still, or comes too slowly.
             QueueFull: there is no room for it now.
-            ClientDisconnected: the client stopped sending.
+            ClientDisconnect: the client stopped sending.
         """
-        from starlette.requests import ClientDisconnect
-
-        too_large = RequestError(413, f"This is larger than the {limit / 1e6:g} MB this server takes.")
+        too_large = HTTPException(413, f"This is larger than the {limit / 1e6:g} MB this server takes.")
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             raise too_large
@@ -61,10 +55,8 @@ class Uploads:
                             raise QueueFull(f"uploads of {self._held / 1e6:.0f} MB are held already")
             except StopAsyncIteration:
                 pass
-            except ClientDisconnect:
-                raise ClientDisconnected from None
             except TimeoutError:
-                raise RequestError(408, "The upload takes too long or stands still; open the drawing again.") from None
+                raise HTTPException(408, "The upload takes too long or stands still; open the drawing again.") from None
             body = bytes(data)
             data.clear()  # or all of it would be held twice
             yield body

@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from starlette.requests import ClientDisconnect
+
 Result = TypeVar("Result")
 
 
 class QueueFull(RuntimeError):
     """Too many jobs are waiting already."""
-
-
-class ClientDisconnected(RuntimeError):
-    """The client went away before its job started."""
 
 
 class WorkerPool:
@@ -39,7 +37,7 @@ class WorkerPool:
 
         Raises:
             QueueFull: too many jobs are waiting.
-            ClientDisconnected: is_disconnected returned True; the job did not run.
+            ClientDisconnect: is_disconnected returned True; the job did not run.
         """
         if self._free.locked() and self._waiting >= self.queue_size:
             raise QueueFull(f"{self._waiting} others are waiting already")
@@ -50,7 +48,7 @@ class WorkerPool:
             self._waiting -= 1
         try:
             if is_disconnected is not None and await is_disconnected():
-                raise ClientDisconnected
+                raise ClientDisconnect
             # A thread cannot be stopped: the worker is free when the job ends, even if its client has gone.
             running = asyncio.ensure_future(asyncio.to_thread(job))
         except BaseException:

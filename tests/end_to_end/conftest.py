@@ -9,7 +9,7 @@ import torch
 from linecolor.networks.unet import ResNeXtUNet
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
-from tests.end_to_end.program import TINY, data, run
+from tests.end_to_end.program import TINY, data, run, study_data
 
 SMALL = RenderingOptions(resolution=32)
 ARCHITECTURES = {
@@ -42,6 +42,18 @@ def tiny_run(picture_folder, made_once) -> Path:
         assert "Open the report" in done.stdout
 
     return made_once("tiny_run", train)
+
+
+@pytest.fixture(scope="session")
+def tiny_study(picture_folder, made_once) -> Path:
+    """A folder with runs/table2-tiny: Table 2 in two steps of everything, measured."""
+
+    def study(home: Path) -> None:
+        done = run("study", "budget=tiny", *study_data(picture_folder), cwd=home)
+        assert "Two steps of everything; no figure here means anything." in done.stdout
+        assert "Open the report: runs/table2-tiny/report.html" in done.stdout
+
+    return made_once("tiny_study", study)
 
 
 @pytest.fixture

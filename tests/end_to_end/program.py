@@ -19,9 +19,12 @@ from subprocess import CompletedProcess
 from types import TracebackType
 
 # Not our own: what they make when they are imported would be shared by all programs.
-LIBRARIES = "lightning.pytorch torchmetrics hydra kornia albumentations pyarrow.parquet safetensors.torch jinja2"
+LIBRARIES = (
+    "lightning.pytorch torchmetrics hydra kornia albumentations pyarrow.parquet safetensors.torch jinja2 "
+    "skimage.filters skimage.measure skimage.segmentation"
+)
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload([*LIBRARIES.split(), "skimage.filters", "skimage.measure", "skimage.segmentation"])
+SERVER.set_forkserver_preload([*LIBRARIES.split(), "tests.end_to_end.preloaded"])
 
 TINY = ("experiment=demo", "debug=tiny")
 
@@ -29,6 +32,11 @@ TINY = ("experiment=demo", "debug=tiny")
 def data(folder: Path) -> list[str]:
     """The words that train on the suite's drawings and their lines, three of ten held out."""
     return ["data=folder", f"data.root={folder / 'color'}", f"data.lines={folder / 'line'}", "data.test_share=0.3"]
+
+
+def study_data(folder: Path) -> list[str]:
+    """The same for linecolor-study."""
+    return [word.replace("data=folder", "data.kind=folder") for word in data(folder)]
 
 
 class Program:

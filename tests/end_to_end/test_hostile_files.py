@@ -3,7 +3,6 @@
 import io
 import os
 import pickle
-import struct
 import subprocess
 import sys
 import zipfile
@@ -18,6 +17,7 @@ from linecolor.cli.colorize import main
 from linecolor.images import read_color, write_png
 from linecolor.images.formats import names
 from linecolor.systems.bundle import CARD, WEIGHTS
+from tests.linecolor.images.made_files import chunk, encoded, noise, png
 
 
 def line_art(height: int, width: int) -> np.ndarray:
@@ -53,19 +53,6 @@ def test_odd_pages_become_pictures_of_their_size(tmp_path, bundle, picture):
         assert not result.any(), "ink stays ink"
 
 
-def _png_of(width: int, height: int, chunks: bytes = b"") -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunks + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-
-
-def _text_bomb() -> bytes:
-    body = b"Comment\0\0" + zlib.compress(bytes(300_000_000), 9)
-    return struct.pack(">I", len(body)) + b"zTXt" + body + struct.pack(">I", zlib.crc32(b"zTXt" + body))
-
-
 def _zipped_zeros() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -73,27 +60,13 @@ def _zipped_zeros() -> bytes:
     return buffer.getvalue()
 
 
-def _truncated() -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()[:2000]
-
-
-def _animated_gif() -> bytes:
-    buffer = io.BytesIO()
-    frames = [Image.new("L", (40, 40), shade) for shade in (255, 0)]
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
-    return buffer.getvalue()
-
-
+WHITE, BLACK = (Image.new("L", (40, 40), shade) for shade in (255, 0))
 ENTITIES = b'<?xml version="1.0"?><!DOCTYPE s [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>'
 
 
 def _many_scans() -> bytes:
     """A progressive JPEG whose last scan is repeated: each repetition costs a whole page."""
-    buffer = io.BytesIO()
-    Image.new("L", (400, 400), 255).save(buffer, "JPEG", progressive=True)
-    data = buffer.getvalue()
+    data = encoded(Image.new("L", (400, 400), 255), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * 500 + data[-2:]
 
@@ -101,14 +74,17 @@ def _many_scans() -> bytes:
 NO_PICTURE = f"is not a {names()} picture"
 HOSTILE = {
     "JPEG of 500 scans": (_many_scans, "more than 100 scans"),
-    "truncated PNG": (_truncated, "broken picture"),
-    "animated GIF": (_animated_gif, NO_PICTURE),
+    "truncated PNG": (lambda: encoded(noise(90, 90), "PNG")[:2000], "broken picture"),
+    "animated GIF": (lambda: encoded(WHITE, "GIF", save_all=True, append_images=[BLACK]), NO_PICTURE),
     "SVG with entities": (lambda: ENTITIES, NO_PICTURE),
     "zip bomb": (_zipped_zeros, NO_PICTURE),
-    "bomb in a text chunk": (lambda: _png_of(50, 50, _text_bomb()), "broken picture"),
-    "30,000 x 30,000": (lambda: _png_of(30_000, 30_000), "the limit is 225,000,000"),
+    "bomb in a text chunk": (
+        lambda: png(50, 50, 8, 0, b"", chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(300_000_000), 9))),
+        "broken picture",
+    ),
+    "30,000 x 30,000": (lambda: png(30_000, 30_000, 8, 0, b""), "the limit is 225,000,000"),
     "pickle": (lambda: pickle.dumps({"a": 1}), NO_PICTURE),
-    "nothing but a header": (lambda: _png_of(50, 50), "broken picture"),
+    "nothing but a header": (lambda: png(50, 50, 8, 0, b""), "broken picture"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ SMALL = {  # what makes a command that begins so run for seconds on ten small dr
     "data prepare openmoji": "--limit 2 --test-limit 1 --size 64 --test-size 64",
     "data prepare panels": "--count 2 --test-count 1 --size 64 --test-size 64",
     "data preview": f"debug=tiny {DATA}",
-    "study": f"budget=tiny data.kind=folder {DATA}",
+    "study": f"budget=tiny data.kind=folder data.lines={{pictures}}/line {DATA}",
     "train experiment=demo debug=overfit": OVERFIT,
     "train experiment=demo debug=tiny": DATA,
     "train": f"debug=tiny {DATA}",
@@ -63,8 +64,11 @@ def test_the_pages_show_every_command():
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home(tiny_study, tmp_path_factory) -> Path:
+    """Where all are run; the study, which takes longest, finds its trainings and its measurement there."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(tiny_study / "runs", home / "runs")
+    return home
 
 
 # Training comes before others need its run.

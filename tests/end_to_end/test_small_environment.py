@@ -1,4 +1,4 @@
-"""Colouring from an environment with NumPy, OpenCV and onnxruntime alone, made from nothing."""
+"""Colouring from an environment with NumPy, OpenCV, Pillow and onnxruntime alone, made from nothing."""
 
 import os
 import subprocess
@@ -17,8 +17,8 @@ from linecolor.systems.bundle import save_bundle
 from linecolor.systems.line_colorizer import LineColorizer
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime")
-ABSENT = ("torch", "kornia", "PIL", "skimage", "scipy", "yaml", "hydra", "lightning", "safetensors")
+PACKAGES = ("numpy", "opencv-python-headless", "pillow", "onnxruntime")
+ABSENT = ("torch", "kornia", "skimage", "scipy", "yaml", "hydra", "lightning", "safetensors")
 NETWORKS = {
     "draft": {"in_channels": 9, "width": 4, "levels": 2, "blocks": 1, "cardinality": 2},
     "colorizer": {"in_channels": 4, "width": 4, "levels": 1, "blocks": 1, "cardinality": 2, "residual": True},
@@ -36,7 +36,7 @@ def run(*words: object, **options: object) -> str:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> Path:
-    """bin/ of a new environment with the three packages, what they need themselves, and linecolor."""
+    """bin/ of a new environment with the four packages, what they need themselves, and linecolor."""
     folder = tmp_path_factory.mktemp("small") / "venv"
     run(sys.executable, "-m", "venv", folder)
     install = (

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -16,23 +17,16 @@ from omegaconf import OmegaConf
 from linecolor.evaluation.results import FIGURES, ROWS, Measured
 from linecolor.experiment.composition import configuration_folder, register_resolvers
 from linecolor.images import read_color, write_png
-from tests.end_to_end.program import Program, run
+from tests.end_to_end.program import Program, run, study_data
 
 ABLATIONS = sorted(path.stem for path in (Path(configuration_folder()) / "experiment" / "ablation").glob("*.yaml"))
 
 
-def of_pictures(folder: Path) -> list[str]:
-    data = {"kind": "folder", "root": folder / "color", "lines": folder / "line", "test_share": 0.3}
-    return [f"data.{name}={value}" for name, value in data.items()]
-
-
 @pytest.fixture(scope="module")
-def study(picture_folder, tmp_path_factory) -> Path:
-    """Table 2 in two steps of everything; the folder it was started in."""
+def study(tiny_study, tmp_path_factory) -> Path:
+    """A copy of the tiny study; the folder it was started in."""
     home = tmp_path_factory.mktemp("study")
-    done = run("study", "budget=tiny", *of_pictures(picture_folder), cwd=home)
-    assert "Two steps of everything; no figure here means anything." in done.stdout
-    assert "Open the report: runs/table2-tiny/report.html" in done.stdout
+    shutil.copytree(tiny_study / "runs", home / "runs")
     return home
 
 
@@ -70,7 +64,7 @@ def test_rows_are_a_table_anybody_can_read(study):
 
 def test_a_finished_study_is_not_run_again(study, picture_folder):
     before = (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns
-    done = run("study", "budget=tiny", *of_pictures(picture_folder), cwd=study)
+    done = run("study", "budget=tiny", *study_data(picture_folder), cwd=study)
     assert "Measurement: complete; nothing to do" in done.stdout
     assert (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns == before
 
@@ -98,7 +92,7 @@ def test_a_wrong_study_is_refused_before_anything_is_trained(word, told, picture
     monkeypatch.chdir(tmp_path)
     register_resolvers()
     with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config = compose("study", ["budget=tiny", *of_pictures(picture_folder), word])
+        config = compose("study", ["budget=tiny", *study_data(picture_folder), word])
         with pytest.raises(ValueError, match=re.escape(told)):
             study(config)
     assert not list(tmp_path.iterdir())
@@ -232,7 +226,7 @@ def test_a_stopped_study_says_so_and_goes_on(picture_folder, tmp_path):
     """SIGTERM reaches the training that is under way, which saves; the study ends with the signal's code."""
     longer = "+study.systems.Base.overrides=['stage.alacgan.steps=4000','stage.alacgan.checkpoint_every=5']"
     checkpoint = "runs/table2-tiny/demo_alacgan-*-seed0/alacgan/checkpoints/last.ckpt"
-    with Program("study", "budget=tiny", *of_pictures(picture_folder), longer, cwd=tmp_path) as program:
+    with Program("study", "budget=tiny", *study_data(picture_folder), longer, cwd=tmp_path) as program:
         program.until(lambda: any(tmp_path.glob(checkpoint)))
         assert program.stop(signal.SIGTERM) == 128 + signal.SIGTERM
         told = program.stderr

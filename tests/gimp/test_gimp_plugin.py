@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import json
 import os
 import signal
 import subprocess
@@ -11,9 +10,14 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from linecolor.cli import colorize
+from linecolor.images import read_color
+from linecolor.rendering import openraster
 
 GIMP = Path(__file__).resolve().parents[2] / "gimp"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in programs are shell scripts")
@@ -92,24 +96,18 @@ def test_arguments_reach_the_program_as_they_are_whatever_the_path(tmp_path, fol
     assert not Path("pwned").exists()
 
 
-def test_the_command_line_is_one_that_linecolor_colorize_understands(tmp_path):
-    cli = pytest.importorskip("linecolor.cli.colorize")
+@pytest.mark.parametrize("output", coloring.OUTPUTS)
+@pytest.mark.parametrize(("hints", "resolution"), [(True, 256), (False, 0)])
+def test_the_command_line_is_one_that_linecolor_colorize_understands(tmp_path, output, hints, resolution):
     installation = coloring.Installation(tmp_path, tmp_path / "linecolor.onnx")
-    for output in coloring.OUTPUTS:
-        line = coloring.command(installation, tmp_path, hints=True, output=output, resolution=256)
-        options = cli._parser().parse_args(line[1:])
-        assert options.pages == [str(tmp_path / "line.png")]
-        assert options.onnx == installation.model
-        assert options.hints == tmp_path / "hints.png"
-        assert options.resolution == 256
-        assert options.color_only == (output == "color")
-        assert (options.layers is not None) == (output == "both")
-
-
-def test_without_hints_none_are_named(tmp_path):
-    line = coloring.command(coloring.Installation(tmp_path, tmp_path), tmp_path, False, "picture", 0)
-    assert "--hints" not in line
-    assert "--resolution" not in line
+    line = coloring.command(installation, tmp_path, hints, output, resolution)
+    options = colorize._parser().parse_args(line[1:])
+    assert options.pages == [str(tmp_path / "line.png")]
+    assert options.onnx == installation.model
+    assert options.hints == (tmp_path / "hints.png" if hints else None)
+    assert options.resolution == (resolution or None)
+    assert options.color_only == (output == "color")
+    assert (options.layers is not None) == (output == "both")
 
 
 @pytest.mark.parametrize(("output", "resolution"), [("--bundle", 0), ("color", 3), ("color", 10**9), ("color", -1)])
@@ -134,23 +132,13 @@ def process_of(installation):
     return int(file.read_text())
 
 
-def test_cancelling_kills_the_program(tmp_path, folder):
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_program_that_is_cancelled_or_takes_too_long_is_killed(tmp_path, folder, cancelled):
     installation = make_installation(tmp_path, NOTE_AND_SLEEP)
-    asked = []
-
-    def go_on():
-        asked.append(process_of(installation))
-        return False
-
-    with pytest.raises(coloring.Cancelled):
-        coloring.color(installation, folder, hints=False, output="color", go_on=go_on)
-    assert not is_alive(asked[0])
-
-
-def test_a_program_that_takes_too_long_is_killed(tmp_path, folder):
-    installation = make_installation(tmp_path, NOTE_AND_SLEEP)
-    with pytest.raises(coloring.ColoringError, match=r"stopped after 0\.5 seconds"):
-        coloring.color(installation, folder, hints=False, output="color", time_limit=0.5)
+    limits = {"go_on": lambda: not process_of(installation)} if cancelled else {"time_limit": 0.5}
+    error = coloring.Cancelled if cancelled else coloring.ColoringError
+    with pytest.raises(error, match=None if cancelled else r"stopped after 0\.5 seconds"):
+        coloring.color(installation, folder, hints=False, output="color", **limits)
     assert not is_alive(process_of(installation))
 
 
@@ -206,19 +194,10 @@ def test_a_message_is_short_and_has_no_control_characters(tmp_path, folder):
 
 def test_a_program_that_does_not_start_is_reported(tmp_path, folder):
     installation = make_installation(tmp_path)
-    installation.program.chmod(0o644)
-    with pytest.raises(coloring.ColoringError, match=r"does not start.*install\.py"):
-        coloring.color(installation, folder, hints=False, output="color")
-    installation.python.unlink()
-    with pytest.raises(coloring.ColoringError, match=r"does not start.*install\.py"):
-        coloring.color(installation, folder, hints=False, output="color")
-
-
-def test_an_installation_is_read_as_it_was_written(tmp_path):
-    made = make_installation(tmp_path)
-    content = {"environment": str(made.environment), "model": str(made.model)}
-    (tmp_path / coloring.INSTALLATION).write_text(json.dumps(content), encoding="utf-8")
-    assert coloring.read_installation(tmp_path) == made
+    for break_it in (lambda: installation.program.chmod(0o644), installation.python.unlink):
+        break_it()
+        with pytest.raises(coloring.ColoringError, match=r"does not start.*install\.py"):
+            coloring.color(installation, folder, hints=False, output="color")
 
 
 @pytest.mark.parametrize(
@@ -243,18 +222,13 @@ def test_a_damaged_installation_says_what_to_do(tmp_path, content, message):
 
 
 def test_both_takes_the_colour_layer_out_of_what_linecolor_writes(tmp_path):
-    openraster = pytest.importorskip("linecolor.rendering.openraster")
-    import cv2
-    import numpy as np
-
     color = np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8)
     line = np.full((12, 9), 255, np.uint8)
     hints = np.zeros((12, 9, 4), np.uint8)
     layers = openraster.drawing_layers(line, color, hints)
     openraster.write_openraster(tmp_path / "picture.ora", layers, openraster.flattened(line, color), None)
     coloring._take_color(tmp_path / "picture.ora", tmp_path / "color.png")
-    taken = cv2.cvtColor(cv2.imread(str(tmp_path / "color.png")), cv2.COLOR_BGR2RGB)
-    assert np.array_equal(taken, color)
+    assert np.array_equal(read_color(tmp_path / "color.png")[0], color)
 
 
 def test_an_openraster_file_without_colour_is_reported(tmp_path):

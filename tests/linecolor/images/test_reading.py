@@ -1,25 +1,19 @@
 import struct
 import subprocess
 import sys
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from linecolor.images import check_image, image_size, read_color, read_hint_layer, read_line
-from tests.linecolor.images.test_decoders import chunk, encoded
+from tests.linecolor.images.made_files import chunk, encoded, noise, png, source
 
-RNG = np.random.default_rng(0)
-RGB = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
-RGBA = RNG.integers(0, 256, (5, 7, 4), dtype=np.uint8)
-
-
-def png(width: int, height: int, depth: int, color_type: int, rows: bytes, *extra: bytes) -> bytes:
-    """A hand-made PNG: Pillow cannot write every kind that it must read."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))
-    body = chunk(b"IDAT", zlib.compress(rows))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + body + chunk(b"IEND", b"")
+RGB, RGBA = np.asarray(noise(5, 7)), np.asarray(noise(5, 7, 4))
+PALETTE = Image.new("P", (2, 1))
+PALETTE.putpalette([10, 20, 30, 200, 100, 50])
+PALETTE.putdata([0, 1])
+NEARLY_ALIKE = Image.fromarray(np.array([[[9, 9, 9], [9, 9, 10]]], np.uint8))
 
 
 def on_white(rgba: np.ndarray) -> np.ndarray:
@@ -27,154 +21,110 @@ def on_white(rgba: np.ndarray) -> np.ndarray:
     return np.floor(color * alpha + 255 * (1 - alpha) + 0.5).astype(np.uint8)
 
 
+def deep(width: int, color_type: int, levels: list[int], *extra: bytes) -> bytes:
+    """A PNG of 16 bits, one pixel high."""
+    return png(width, 1, 16, color_type, b"\0" + np.array(levels, ">u2").tobytes(), *extra)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_rgb_survives_unchanged(file, kind):
-    pixels, alpha = read_color(file(encoded(Image.fromarray(RGB), kind, lossless=True)))
+def test_rgb_survives_unchanged_and_transparent_parts_show_white_paper(kind):
+    pixels, alpha = read_color(source(encoded(Image.fromarray(RGB), kind, lossless=True)))
     assert np.array_equal(pixels, RGB)
     assert pixels.dtype == np.uint8
     assert alpha is None
-
-
-def test_jpeg_is_read_as_rgb(file):
-    red = Image.new("RGB", (16, 8), (250, 10, 10))
-    pixels, alpha = read_color(file(encoded(red, "JPEG", quality=95)))
-    assert pixels.shape == (8, 16, 3)
-    assert np.abs(pixels.astype(int) - (250, 10, 10)).max() < 8
-    assert alpha is None
-
-
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_transparent_parts_show_white_paper(file, kind):
-    data = encoded(Image.fromarray(RGBA), kind, lossless=True, exact=True)
-    pixels, alpha = read_color(file(data))
+    pixels, alpha = read_color(source(encoded(Image.fromarray(RGBA), kind, lossless=True, exact=True)))
     assert np.array_equal(pixels, on_white(RGBA))
     assert np.array_equal(alpha, RGBA[..., 3])
 
 
-def test_fully_transparent_black_is_white_paper(file):
-    assert (read_line(file(encoded(Image.new("RGBA", (4, 4)), "PNG"))) == 255).all()
+def test_jpeg_is_read_as_rgb():
+    red = Image.new("RGB", (16, 8), (250, 10, 10))
+    pixels, alpha = read_color(source(encoded(red, "JPEG", quality=95)))
+    assert pixels.shape == (8, 16, 3)
+    assert np.abs(pixels.astype(int) - (250, 10, 10)).max() < 8
+    assert alpha is None
+    assert (read_color(source(encoded(Image.new("CMYK", (8, 8)), "JPEG")))[0] > 250).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "rgb", "alpha"),
+    [
+        (encoded(Image.fromarray(np.uint16([[0, 256, 32768, 65535]])), "PNG"), [[0], [1], [128], [255]], None),
+        (deep(4, 0, [0, 256, 32768, 65535]), [[0], [1], [128], [255]], None),
+        (deep(2, 0, [300, 301], chunk(b"tRNS", struct.pack(">H", 300))), [[255], [1]], [0, 255]),
+        (deep(1, 4, [0, 0xFFFF]), [[0]], [255]),
+        (deep(1, 2, [0, 0x8080, 0xFFFF]), [[0, 128, 255]], None),
+        (deep(1, 6, [0, 0, 0, 0x8080]), [[127]], [128]),
+        (encoded(PALETTE, "PNG"), [[10, 20, 30], [200, 100, 50]], None),
+        (encoded(PALETTE, "PNG", transparency=b"\x00\xff"), [[255], [200, 100, 50]], [0, 255]),
+        (encoded(NEARLY_ALIKE, "PNG", transparency=(9, 9, 9)), [[255], [9, 9, 10]], [0, 255]),
+        (encoded(Image.new("RGBA", (2, 1)), "PNG"), [[255], [255]], [0, 0]),
+        (encoded(Image.new("L", (2, 1), 77), "PNG"), [[77], [77]], None),
+        (encoded(Image.new("1", (2, 1), 1), "PNG"), [[255], [255]], None),
+    ],
+)
+def test_every_kind_of_png_becomes_8_bit_rgb_on_white(data, rgb, alpha):
+    """Levels of 16 bits are scaled, not clipped; one level stands for a grey."""
+    pixels, found = read_color(source(data))
+    expected = [level * 3 if len(level) == 1 else level for level in rgb]
+    assert pixels.tolist() == [expected]
+    assert (None if found is None else found.tolist()) == (None if alpha is None else [alpha])
+    if all(len(level) == 1 for level in rgb):
+        assert read_line(source(data)).tolist() == [[level for (level,) in rgb]]
 
 
 @pytest.mark.parametrize("as_grey", [False, True])
-def test_every_colour_and_alpha_is_composited_to_the_nearest_level(file, as_grey):
+def test_every_colour_and_alpha_is_composited_to_the_nearest_level(as_grey):
     alpha, level = np.divmod(np.arange(256 * 256), 256)
     rgba = np.stack([level, level, level, alpha], axis=1).reshape(256, 256, 4).astype(np.uint8)
-    path = file(encoded(Image.fromarray(rgba), "PNG"))
+    data = source(encoded(Image.fromarray(rgba), "PNG"))
     # 255 is odd, so no quotient lies halfway between two levels.
     expected = (2 * (level * alpha + 255 * (255 - alpha)) + 255) // 510
-    pixels = read_line(path)[..., None] if as_grey else read_color(path)[0]
+    pixels = read_line(data)[..., None] if as_grey else read_color(data)[0]
     assert (pixels.reshape(256 * 256, -1) == expected[:, None]).all()
 
 
-def test_strips_of_a_large_page_meet_without_a_seam(file, monkeypatch):
+def test_strips_of_a_large_page_meet_without_a_seam(monkeypatch):
     monkeypatch.setattr("linecolor.images.reading._STRIP_PIXELS", 10)
-    pixels, _ = read_color(file(encoded(Image.fromarray(RGBA), "PNG")))
+    pixels, _ = read_color(source(encoded(Image.fromarray(RGBA), "PNG")))
     assert np.array_equal(pixels, on_white(RGBA))
 
 
-def test_grey_with_alpha_is_composited(file):
-    grey_alpha = RGBA[..., 2:]
-    pixels, alpha = read_color(file(encoded(Image.fromarray(grey_alpha, "LA"), "PNG")))
-    expected = on_white(np.dstack([grey_alpha[..., :1].repeat(3, 2), grey_alpha[..., 1:]]))
-    assert np.array_equal(pixels, expected)
-    assert np.array_equal(alpha, grey_alpha[..., 1])
+def test_grey_with_alpha_is_composited():
+    pixels, alpha = read_color(source(encoded(Image.fromarray(RGBA[..., 2:], "LA"), "PNG")))
+    assert np.array_equal(pixels, on_white(RGBA[..., [2, 2, 2, 3]]))
+    assert np.array_equal(alpha, RGBA[..., 3])
 
 
-def test_16_bit_grey_is_scaled_not_clipped(file):
-    deep = np.array([[0, 256, 32768, 65535]], np.uint16)
-    for data in (
-        encoded(Image.fromarray(deep), "PNG"),
-        png(4, 1, 16, 0, b"\0" + deep.astype(">u2").tobytes()),
-    ):
-        assert read_line(file(data)).tolist() == [[0, 1, 128, 255]]
-        assert read_color(file(data))[0][..., 1].tolist() == [[0, 1, 128, 255]]
-
-
-def test_16_bit_colour_and_alpha_are_scaled(file):
-    deep = np.array([[0, 0x8080, 0xFFFF]], ">u2")
-    pixels, alpha = read_color(file(png(1, 1, 16, 2, b"\0" + deep.tobytes())))
-    assert pixels.tolist() == [[[0, 128, 255]]]
-    assert alpha is None
-    rgba = np.array([[0, 0, 0, 0x8080]], ">u2")
-    assert read_color(file(png(1, 1, 16, 6, b"\0" + rgba.tobytes())))[0].tolist() == [[[127, 127, 127]]]
-    grey_alpha = np.array([[0, 0xFFFF]], ">u2")
-    assert read_line(file(png(1, 1, 16, 4, b"\0" + grey_alpha.tobytes()))).tolist() == [[0]]
-
-
-def test_16_bit_grey_honours_its_transparent_value(file):
-    deep = np.array([[300, 301]], ">u2")
-    data = png(2, 1, 16, 0, b"\0" + deep.tobytes(), chunk(b"tRNS", struct.pack(">H", 300)))
-    assert read_line(file(data)).tolist() == [[255, 1]]
-
-
-def test_palette_becomes_rgb_and_its_transparency_paper(file):
-    palette = Image.new("P", (2, 1))
-    palette.putpalette([10, 20, 30, 200, 100, 50])
-    palette.putdata([0, 1])
-    assert read_color(file(encoded(palette, "PNG")))[0].tolist() == [[[10, 20, 30], [200, 100, 50]]]
-    pixels, alpha = read_color(file(encoded(palette, "PNG", transparency=b"\x00\xff")))
-    assert pixels.tolist() == [[[255, 255, 255], [200, 100, 50]]]
-    assert alpha.tolist() == [[0, 255]]
-
-
-def test_one_transparent_colour_of_an_rgb_file_is_paper(file):
-    picture = Image.fromarray(np.array([[[9, 9, 9], [9, 9, 10]]], np.uint8))
-    pixels, _ = read_color(file(encoded(picture, "PNG", transparency=(9, 9, 9))))
-    assert pixels.tolist() == [[[255, 255, 255], [9, 9, 10]]]
-
-
-def test_cmyk_grey_and_1_bit_become_rgb(file):
-    assert (read_color(file(encoded(Image.new("CMYK", (8, 8)), "JPEG")))[0] > 250).all()
-    assert read_color(file(encoded(Image.new("L", (2, 1), 77), "PNG")))[0].tolist() == [[[77] * 3] * 2]
-    assert read_color(file(encoded(Image.new("1", (2, 1), 1), "PNG")))[0].tolist() == [[[255] * 3] * 2]
-
-
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_turns_pixels_and_size_alike(file, orientation):
+def test_exif_orientation_turns_pixels_and_size_alike(orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    turns = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }
-    stored = Image.fromarray(RGBA)
-    seen = stored.transpose(turns[orientation]) if orientation in turns else stored
-    path = file(encoded(stored, "PNG", exif=exif))
-    assert np.array_equal(read_hint_layer(path), np.asarray(seen))
-    assert image_size(path) == check_image(path) == (seen.height, seen.width)
+    # As 2, 3 and 4 turn a picture that stands, 6, 7 and 8 turn one that lies.
+    seen = RGBA.swapaxes(0, 1) if orientation >= 5 else RGBA
+    seen = seen[:, ::-1] if orientation in (2, 3, 6, 7) else seen
+    seen = seen[::-1] if orientation in (3, 4, 7, 8) else seen
+    data = source(encoded(Image.fromarray(RGBA), kind, exif=exif, lossless=True, exact=True))
+    assert np.array_equal(read_hint_layer(data), seen), "a hint layer keeps its straight alpha"
+    assert image_size(data) == check_image(data) == seen.shape[:2]
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_broken_exif_costs_no_picture(file):
-    data = encoded(Image.fromarray(RGB), "PNG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
-    assert read_color(file(data))[0].shape == (5, 7, 3)
-
-
-def test_animation_gives_its_first_frame(file):
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_animation_gives_its_first_frame(kind):
     frames = [Image.new("RGB", (4, 4), color) for color in ((255, 0, 0), (0, 255, 0))]
-    for kind in ("PNG", "WEBP"):
-        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)
-        assert read_color(file(data))[0][0, 0].tolist() == [255, 0, 0]
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)
+    assert read_color(source(data))[0][0, 0].tolist() == [255, 0, 0]
 
 
-def test_line_is_the_luma_of_the_composited_colour(file):
-    picture = Image.new("RGB", (1, 1), (255, 0, 0))
-    assert read_line(file(encoded(picture, "PNG"))).tolist() == [[76]]
+def test_line_is_the_luma_of_the_composited_colour():
+    assert read_line(source(encoded(Image.new("RGB", (1, 1), (255, 0, 0)), "PNG"))).tolist() == [[76]]
 
 
-def test_what_is_read_can_be_written_into(file):
+def test_what_is_read_can_be_written_into():
     for data in (encoded(Image.new("L", (2, 2)), "PNG"), encoded(Image.fromarray(RGBA), "PNG")):
-        read_line(file(data))[0, 0] = 1
-        read_color(file(data))[0][0, 0] = 1
-
-
-def test_hint_layer_keeps_straight_alpha(file):
-    assert np.array_equal(read_hint_layer(file(encoded(Image.fromarray(RGBA), "PNG"))), RGBA)
+        read_line(source(data))[0, 0] = 1
+        read_color(source(data))[0][0, 0] = 1
 
 
 def test_reading_pictures_needs_no_torch_and_no_opencv():

@@ -303,11 +303,11 @@ def test_without_onnxruntime_one_line_says_what_to_install(tmp_path, monkeypatch
         OnnxColorizer.load(saved(two_stages(), tmp_path))
 
 
-def test_colouring_imports_nothing_but_numpy_opencv_and_onnxruntime(tmp_path):
+def test_colouring_imports_nothing_but_numpy_opencv_pillow_and_onnxruntime(tmp_path):
     path = saved(two_stages(), tmp_path)
     code = (
         "import sys\n"
-        "absent = ('torch', 'kornia', 'PIL', 'skimage', 'scipy', 'yaml', 'hydra', 'lightning', 'safetensors', 'onnx',"
+        "absent = ('torch', 'kornia', 'skimage', 'scipy', 'yaml', 'hydra', 'lightning', 'safetensors', 'onnx',"
         " 'tqdm', 'jinja2')\n"
         "for name in absent: sys.modules[name] = None\n"
         "import linecolor.cli.colorize, linecolor.cli.pages, linecolor.rendering.openraster\n"

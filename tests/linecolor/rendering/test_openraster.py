@@ -1,5 +1,4 @@
 import io
-import struct
 import zipfile
 from xml.etree import ElementTree as ET
 
@@ -11,7 +10,7 @@ from linecolor.images.metadata import PageMetadata
 from linecolor.rendering import blending
 from linecolor.rendering.openraster import Layer, drawing_layers, flattened, is_own, write_openraster
 
-NOTES = PageMetadata(resolution=struct.pack(">IIB", 23622, 11811, 1))
+NOTES = PageMetadata(dpi=(600, 300))
 
 
 def drawing() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,20 +2,19 @@
 
 import http.client
 import json
-import struct
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
+import uvicorn
 
 from linecolor.images.encoding import encode_png
 from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.page_colorizer import PageColorizer
 from linecolor.rendering.result import NetworkOutput
+from linecolor.web.server import Limits, make_app
 
 
 class PaintsTheHints(PageColorizer):
@@ -58,6 +57,15 @@ class Client:
         assert status == 201, content
         return content["name"]
 
+    def begin_upload(self, header: tuple[str, str], sent: bytes) -> http.client.HTTPConnection:
+        """An upload that stands still after some bytes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.putrequest("POST", "/pages")
+        connection.putheader(*header)
+        connection.endheaders()
+        connection.send(sent)
+        return connection
+
     def order(self, name: str, what: str, strokes: list[dict], **choices) -> tuple[int, dict[str, str], bytes]:
         order = {"strokes": strokes, "detail": 64, "blend": "clean"} | choices
         return self.ask("POST", f"/pages/{name}/{what}", json.dumps(order).encode())
@@ -66,14 +74,10 @@ class Client:
 @pytest.fixture
 def serve(tmp_path) -> Iterator[Callable[..., Client]]:
     """Serves a colorizer with some limits; each server ends with the test."""
-    uvicorn = pytest.importorskip("uvicorn")
-    pytest.importorskip("starlette")
-    from linecolor.web.server import Limits, make_app
-
     running = []
 
-    def start(colorizer: PageColorizer | None = None, folder: Path | None = None, **limits: int) -> Client:
-        folder = folder or tmp_path / f"uploads{len(running)}"
+    def start(colorizer: PageColorizer | None = None, **limits: int) -> Client:
+        folder = tmp_path / f"uploads{len(running)}"
         folder.mkdir()
         app = make_app(colorizer or PaintsTheHints(), folder, Limits(**limits))
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", lifespan="on"))
@@ -101,14 +105,3 @@ def client(serve) -> Client:
 def painter() -> type[PaintsTheHints]:
     """The system."""
     return PaintsTheHints
-
-
-@pytest.fixture
-def bomb() -> bytes:
-    """A PNG of few bytes whose header promises 30,000 x 30,000 pixels."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header, pixels = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0), zlib.compress(bytes(1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")

@@ -38,6 +38,7 @@ def opened(tmp_path, painter):
     return open_
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([64, 96, 128]))
 def test_what_is_downloaded_is_what_the_colorizer_makes_of_the_page(opened, painter, height, width, resolution):
@@ -58,6 +59,7 @@ def test_the_networks_see_the_page_and_not_its_view(opened, painter):
     np.testing.assert_array_equal(drawing.colorizers[64].seen, expected.seen)
 
 
+@pytest.mark.slow
 def test_hints_painted_on_the_view_land_right_on_a_page_that_is_larger(opened):
     drawing = opened(rooms(2000, 3200))
     assert max(drawing.view.shape) == VIEW_SIDE
@@ -72,6 +74,7 @@ def test_hints_painted_on_the_view_land_right_on_a_page_that_is_larger(opened):
         assert right[2] > right[0] + 150
 
 
+@pytest.mark.slow
 def test_the_view_shows_the_colors_of_the_download(opened):
     drawing = opened(rooms(2000, 3200))
     colored = drawing.color((Stroke(RED, 60, ((300.0, 200.0),)),), 64)

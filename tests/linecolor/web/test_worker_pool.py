@@ -3,8 +3,9 @@ import threading
 import time
 
 import pytest
+from starlette.requests import ClientDisconnect
 
-from linecolor.web.worker_pool import ClientDisconnected, QueueFull, WorkerPool
+from linecolor.web.worker_pool import QueueFull, WorkerPool
 
 
 def test_no_more_work_at_once_than_allowed():
@@ -70,7 +71,7 @@ def test_nothing_is_done_for_those_who_left():
 
     async def two() -> int:
         pool = WorkerPool(1, 5)
-        with pytest.raises(ClientDisconnected):
+        with pytest.raises(ClientDisconnect):
             await pool.run(lambda: pytest.fail("was done"), gone)
         return await pool.run(lambda: 7)
 

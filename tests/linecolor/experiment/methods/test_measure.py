@@ -74,6 +74,7 @@ def test_a_systems_name_is_no_way_out_of_the_pictures(name, folder):
     assert picture_folder(name, "") == folder
 
 
+@pytest.mark.slow
 def test_seeds_of_bundles_are_measured_each_for_itself(drawings, tmp_path):
     seeds = [str(bundle_of(tmp_path / f"s{seed}/bundle", seed)) for seed in range(3)]
     measured, _ = measure(method_specs({"Ours": seeds}, None), drawings, tmp_path / "out")
@@ -103,6 +104,7 @@ def test_what_was_measured_is_measured_again_when_anything_has_changed(drawings,
     assert digest() != blended
 
 
+@pytest.mark.slow
 def test_the_page_shows_pictures_of_this_measurement_and_no_older_ones(drawings, tmp_path):
     bundle = bundle_of(tmp_path / "bundle")
     _, gallery = measure([MethodSpec("Ours", bundle)], drawings, tmp_path / "out")
@@ -114,6 +116,7 @@ def test_the_page_shows_pictures_of_this_measurement_and_no_older_ones(drawings,
     assert not np.array_equal(before, now)
 
 
+@pytest.mark.slow
 def test_a_drawing_that_cannot_be_measured_counts_for_nobody(drawings, tmp_path, capsys):
     write_png(drawings.drawings[1].line, np.zeros((48, 48), np.uint8))
     measured, _ = measure([MethodSpec("Ours", bundle_of(tmp_path / "bundle"))], drawings, tmp_path / "out")
@@ -156,6 +159,7 @@ def test_operations_are_those_of_a_convolution_counted_by_hand():
     assert operations(LineColorizer({"draft": Draft()}, "none", SMALL)) == 2 * 5 * 3 * 16 * 16
 
 
+@pytest.mark.slow
 def test_the_cost_of_a_bundle_is_measured_in_a_process_of_its_own(tmp_path):
     bundle = bundle_of(tmp_path / "bundle")
     cost = measure_cost(LineColorizer.load(bundle), bundle, (64, 96))

@@ -63,6 +63,7 @@ def test_one_device_a_job_is_swept(devices, monkeypatch):
     check("seed=1,2", f"trainer.devices={devices}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -84,6 +85,7 @@ def test_several_devices_in_one_process_are_refused_with_the_way_out(words, monk
     assert "without -m" in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_launcher_that_starts_a_process_a_device_may_have_several():
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     check("seed=1,2", "hydra/launcher=submitit_local", "hydra.launcher.tasks_per_node=2", "trainer.devices=2")
