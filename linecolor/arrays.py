@@ -24,6 +24,18 @@ def check_line(line: Line) -> None:
         raise ValueError(f"a line is (H, W) uint8 with white paper, got {line.shape} {line.dtype}")
 
 
+def check_picture(picture: Picture, name: str) -> None:
+    """ValueError, by this name, if the picture is not (H, W, 3) uint8 RGB."""
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ValueError(f"{name} should be (H, W, 3) uint8 RGB, is {picture.shape} {picture.dtype}")
+
+
+def check_mask(mask: Mask, shape: tuple[int, int], name: str) -> None:
+    """ValueError, by this name, if the mask is not bool of this (H, W)."""
+    if mask.shape != shape or mask.dtype != np.bool_:
+        raise ValueError(f"{name} should be {shape} bool, is {mask.shape} {mask.dtype}")
+
+
 def check_color(line: Line, color: Picture) -> None:
     """ValueError if the picture is not uint8 RGB of the line's size."""
     if color.dtype != np.uint8 or color.shape != (*line.shape, 3):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from linecolor.diagnosis.finding import Finding
@@ -61,17 +62,36 @@ for name in sys.argv[1:]:
         say([name, "imported"])
 """
 
+
+def run_python(source: str, arguments: Sequence[str], timeout_s: float) -> tuple[str, int | None]:
+    """Run Python source in a child process with the same packages, but without the current folder among them.
+
+    Returns:
+        What it reported by `say(...)`, a line of JSON each, and its exit code; None if it had to be stopped.
+    """
+    words = [sys.executable, "-P", "-c", _PREAMBLE + source, *arguments]
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(words, text=True, errors="replace", **options) as child:
+        try:
+            output, _ = child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            output, _ = child.communicate()
+            return output, None
+        return output, child.returncode
+
+
 Run = Callable[[Sequence[str]], tuple[str, int | None]]
+_run = partial(run_python, _CHILD, timeout_s=LONGEST_IMPORTS_S)
 
 
-def check_imports(installed: Callable[[str], str | None], run: Run | None = None) -> list[Finding]:
+def check_imports(installed: Callable[[str], str | None], run: Run = _run) -> list[Finding]:
     """Import what linecolor imports, and torchvision where it is installed.
 
     Args:
         installed: the version of a distribution, None where it is not installed; what is missing is not tried.
         run: starts a child with module names; for tests.
     """
-    run = run or _run
     names = [name for name in MODULES if installed(distribution(name)) is not None]
     vision = installed("torchvision") is not None
     failures = probe_imports([*names, *(["torchvision"] if vision else [])], run)
@@ -98,13 +118,12 @@ def distribution(module: str) -> str:
     return DISTRIBUTIONS.get(top, top)
 
 
-def probe_imports(modules: Sequence[str], run: Run | None = None) -> dict[str, str]:
+def probe_imports(modules: Sequence[str], run: Run = _run) -> dict[str, str]:
     """Import modules one after the other in a child process; after a crash another child goes on behind it.
 
     Returns:
         What went wrong, by module; empty if nothing did.
     """
-    run = run or _run
     failures: dict[str, str] = {}
     left = list(modules)
     while left:
@@ -140,33 +159,10 @@ def how_it_ended(code: int | None) -> str:
     return f"ends Python with exit code {code}"
 
 
-def run_python(source: str, arguments: Sequence[str], timeout_s: float) -> tuple[str, int | None]:
-    """Run Python source in a child process with the same packages, but without the current folder among them.
-
-    Returns:
-        What it reported by `say(...)`, a line of JSON each, and its exit code; None if it had to be stopped.
-    """
-    words = [sys.executable, "-P", "-c", _PREAMBLE + source, *arguments]
-    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(words, text=True, errors="replace", **options) as child:
-        try:
-            output, _ = child.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            output, _ = child.communicate()
-            return output, None
-        return output, child.returncode
-
-
-def _run(modules: Sequence[str]) -> tuple[str, int | None]:
-    return run_python(_CHILD, modules, LONGEST_IMPORTS_S)
-
-
 def _torchvision(present: bool, failure: str | None) -> Finding:
-    if not present:
-        return Finding("packages", "torchvision", "ok", "not installed; linecolor does without")
     if failure is None:
-        return Finding("packages", "torchvision", "ok", "imports")
+        said = "imports" if present else "not installed; linecolor does without"
+        return Finding("packages", "torchvision", "ok", said)
     said = f"is installed and does not import ({failure}): lightning and torchmetrics stumble over it"
     cure = "python -m pip uninstall -y torchvision (linecolor does without), or install the one of your torch's build"
     return Finding("packages", "torchvision", "problem", said, cure)

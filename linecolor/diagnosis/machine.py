@@ -3,14 +3,19 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from linecolor.diagnosis.finding import Finding
+from linecolor.diagnosis.finding import Finding, Mark
 from linecolor.diagnosis.imports import how_it_ended, run_python
 
 GB = 2**30
+_found = partial(Finding, "machine")
+
+Limits = Sequence[tuple[float, Mark, str]]
+"""GB from the fewest on; below them the mark, and what it adds to the words."""
 
 # A card may be listed and yet be too old for this build of torch: only a real convolution shows it.
 _CHILD = """
@@ -35,12 +40,7 @@ say(facts)
 
 
 def check_machine(runs_dir: Path, torch_usable: bool) -> list[Finding]:
-    """Everything about this machine.
-
-    Args:
-        runs_dir: where runs are written.
-        torch_usable: whether torch may be used to find GPUs; if not, that is left out.
-    """
+    """Everything about this machine; its GPUs only where torch may be asked for them."""
     facts = torch_facts() if torch_usable else "torch is not usable, see above"
     cores = usable_cores()
     return [
@@ -76,41 +76,38 @@ def check_gpu(facts: dict[str, Any] | str, driver: bool, visible: str | None) ->
         visible: CUDA_VISIBLE_DEVICES, where it is set.
     """
     if isinstance(facts, str):
-        return [Finding("machine", "GPU", "problem", facts, "mend torch first")]
+        return [_found("GPU", "problem", facts, "mend torch first")]
     if not facts["cards"]:
+        unseen = f"there is an NVIDIA driver, but torch {facts['torch']}"
         if visible is not None and visible.strip() in ("", "-1"):
             said = f"hidden by CUDA_VISIBLE_DEVICES={visible!r}"
-            return [Finding("machine", "GPU", "note", said, "unset CUDA_VISIBLE_DEVICES")]
+            return [_found("GPU", "note", said, "unset CUDA_VISIBLE_DEVICES")]
         if driver and facts["cuda"] is None:
-            said = f"there is an NVIDIA driver, but torch {facts['torch']} is built without CUDA"
-            return [Finding("machine", "GPU", "problem", said, "install torch's CUDA build in place of this one")]
+            cure = "install torch's CUDA build in place of this one"
+            return [_found("GPU", "problem", f"{unseen} is built without CUDA", cure)]
         if driver:
-            said = f"there is an NVIDIA driver, but torch {facts['torch']} (CUDA {facts['cuda']}) sees no card"
             cure = "run nvidia-smi: update a driver that is too old; in a container add --gpus all"
-            return [Finding("machine", "GPU", "problem", said, cure)]
-        cure = "experiment=demo trains in minutes without; experiment=paper needs a card"
-        return [Finding("machine", "GPU", "note", "none", cure)]
+            return [_found("GPU", "problem", f"{unseen} (CUDA {facts['cuda']}) sees no card", cure)]
+        return [
+            _found("GPU", "note", "none", "experiment=demo trains in minutes without; experiment=paper needs a card")
+        ]
     findings = []
-    for index, card in enumerate(facts["cards"]):
-        subject = f"GPU {index}"
-        said = (
-            f"{card['name']}, compute {card['capability']}, {card['free'] / GB:.1f} of {card['total'] / GB:.1f} GB free"
-        )
+    for subject, card in ((f"GPU {index}", card) for index, card in enumerate(facts["cards"])):
+        free, total = card["free"] / GB, card["total"] / GB
+        said = f"{card['name']}, compute {card['capability']}, {free:.1f} of {total:.1f} GB free"
         if card["error"]:
             cure = "install a torch build for this card's compute capability, or use trainer=cpu"
-            said += f"; a convolution fails: {card['error']}"
-            findings.append(Finding("machine", subject, "problem", said, cure))
+            findings.append(_found(subject, "problem", f"{said}; a convolution fails: {card['error']}", cure))
             continue
-        findings.append(Finding("machine", subject, "ok", said))
+        findings.append(_found(subject, "ok", said))
         if card["bf16"]:
-            findings.append(Finding("machine", f"{subject} bf16", "ok", "in hardware"))
+            findings.append(_found(f"{subject} bf16", "ok", "in hardware"))
         else:
             cure = "trainer.precision=16-mixed (trainer=gpu asks for bf16-mixed)"
-            findings.append(Finding("machine", f"{subject} bf16", "note", "emulated only, without convolutions", cure))
-        if card["free"] < 0.8 * card["total"]:
-            used = (card["total"] - card["free"]) / GB
+            findings.append(_found(f"{subject} bf16", "note", "emulated only, without convolutions", cure))
+        if free < 0.8 * total:
             cure = "see with nvidia-smi who holds it; linecolor-train preflight=true says what a run needs"
-            findings.append(Finding("machine", f"{subject} memory", "note", f"{used:.1f} GB are taken by others", cure))
+            findings.append(_found(f"{subject} memory", "note", f"{total - free:.1f} GB are taken by others", cure))
     return findings
 
 
@@ -130,26 +127,26 @@ def check_cores(cores: int, all_cores: int, environment: Mapping[str, str]) -> F
     setting = environment.get("OMP_NUM_THREADS", "")
     if setting:
         said += f", OMP_NUM_THREADS={setting}"
-    threads = int(setting) if setting.isdecimal() else None
-    if threads and threads > cores:
-        cure = f"export OMP_NUM_THREADS={cores}"
-        return Finding("machine", "cores", "note", f"{said}: more threads than cores wait for each other", cure)
-    if threads and threads * 2 <= cores:
-        cure = "unset OMP_NUM_THREADS to train on the CPU with all cores"
-        return Finding("machine", "cores", "note", f"{said}: the others stay idle when training on the CPU", cure)
-    if not setting and cores < all_cores:
-        cure = f"export OMP_NUM_THREADS={cores}"
-        return Finding("machine", "cores", "note", f"{said}: libraries may start a thread for each of all", cure)
-    return Finding("machine", "cores", "ok", said)
+    threads = int(setting) if setting.isdecimal() else 0
+    limit, free = f"export OMP_NUM_THREADS={cores}", "unset OMP_NUM_THREADS to train on the CPU with all cores"
+    for wrong, why, cure in (
+        (threads > cores, "more threads than cores wait for each other", limit),
+        (0 < threads * 2 <= cores, "the others stay idle when training on the CPU", free),
+        (not setting and cores < all_cores, "libraries may start a thread for each of all", limit),
+    ):
+        if wrong:
+            return _found("cores", "note", f"{said}: {why}", cure)
+    return _found("cores", "ok", said)
 
 
 def check_load(load: float, cores: int) -> Finding:
     """Whether others use the machine: threads that wait for each other on a busy one cost a multiple."""
     said = f"{load:.1f} processes on {cores} cores in the last minute"
     if load > 1.5 * cores:
-        cure = "wait for the others, or export OMP_NUM_THREADS=1 while they run"
-        return Finding("machine", "load", "note", f"busy: {said}", cure)
-    return Finding("machine", "load", "ok", said)
+        return _found(
+            "load", "note", f"busy: {said}", "wait for the others, or export OMP_NUM_THREADS=1 while they run"
+        )
+    return _found("load", "ok", said)
 
 
 def available_memory() -> int | None:
@@ -171,13 +168,9 @@ def check_memory(available: int | None) -> list[Finding]:
     """Whether training has room on the CPU's side."""
     if available is None:
         return []
-    said = f"{available / GB:.1f} GB free"
     cure = "linecolor-train preflight=true says what a run needs; less: stage.draft.micro_batches=8, data.workers=0"
-    if available < 1.5 * GB:
-        return [Finding("machine", "memory", "problem", f"{said}; experiment=demo takes about 1.5 GB", cure)]
-    if available < 8 * GB:
-        return [Finding("machine", "memory", "note", said, cure)]
-    return [Finding("machine", "memory", "ok", said)]
+    limits: Limits = [(1.5, "problem", "; experiment=demo takes about 1.5 GB"), (8, "note", "")]
+    return [_graded("memory", available, f"{available / GB:.1f} GB free", cure, limits)]
 
 
 def check_disk(runs_dir: Path) -> Finding:
@@ -187,15 +180,11 @@ def check_disk(runs_dir: Path) -> Finding:
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         cure = "runs_dir=FOLDER with a folder that can be written"
-        return Finding("machine", "disk", "problem", f"{place} cannot be written (runs_dir={runs_dir})", cure)
+        return _found("disk", "problem", f"{place} cannot be written (runs_dir={runs_dir})", cure)
     free = shutil.disk_usage(place).free
-    said = f"{free / GB:.1f} GB free for {runs_dir}"
     cure = "free some, or runs_dir=FOLDER on another disk (two checkpoints of experiment=paper are 0.6 GB a stage)"
-    if free < 1 * GB:
-        return Finding("machine", "disk", "problem", said, cure)
-    if free < 10 * GB:
-        return Finding("machine", "disk", "note", said, cure)
-    return Finding("machine", "disk", "ok", said)
+    limits: Limits = [(1, "problem", ""), (10, "note", "")]
+    return _graded("disk", free, f"{free / GB:.1f} GB free for {runs_dir}", cure, limits)
 
 
 def check_shared_memory(folder: Path) -> list[Finding]:
@@ -203,12 +192,17 @@ def check_shared_memory(folder: Path) -> list[Finding]:
     if not folder.is_dir():
         return []
     size = shutil.disk_usage(folder).total
-    said = f"{size / GB:.2f} GB in {folder}"
     cure = "docker run --shm-size=8g (or --ipc=host), or data.workers=0"
-    if size < GB // 8:
-        said += ": loader processes die with 'bus error'"
-        return [Finding("machine", "shared memory", "problem", said, cure)]
-    if size < 2 * GB:
-        said += ": too little for several workers with batches of 64 at 512 px"
-        return [Finding("machine", "shared memory", "note", said, cure)]
-    return [Finding("machine", "shared memory", "ok", said)]
+    limits: Limits = [
+        (1 / 8, "problem", ": loader processes die with 'bus error'"),
+        (2, "note", ": too little for several workers with batches of 64 at 512 px"),
+    ]
+    return [_graded("shared memory", size, f"{size / GB:.2f} GB in {folder}", cure, limits)]
+
+
+def _graded(subject: str, size: int, said: str, cure: str, limits: Limits) -> Finding:
+    """The mark of the first limit that a size stays below, its words added to what is said; `ok` beyond them all."""
+    for least, mark, words in limits:
+        if size < least * GB:
+            return _found(subject, mark, said + words, cure)
+    return _found(subject, "ok", said)

@@ -11,6 +11,7 @@ import shlex
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +23,19 @@ REASONS = {
     "omegaconf": "2.4 silently drags hydra-core back to 1.3.0",
     "albumentations": "its successor has another licence",
 }
-OPENCV = (
-    "opencv-python",
-    "opencv-python-headless",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-)
+OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 CAUTIONS = {"inception": "(a torchvision that was not built for your torch breaks lightning)"}
 """What to know before an extra is installed."""
 DEVELOPERS = ("dev",)
 """Extras that only developers need."""
 
 Installed = Callable[[str], str | None]
+_found = partial(Finding, "packages")
 
 
 @dataclass
 class Requirements:
-    """What pyproject.toml asks for, as requirement strings.
-
-    Attributes:
-        python: range of Python versions.
-        core: what everybody needs.
-        extras: by name, what some commands need.
-    """
+    """What pyproject.toml asks for: a range of Python, what everybody needs, and by name what some commands need."""
 
     python: str
     core: list[str]
@@ -94,10 +85,10 @@ def own_requirements() -> Requirements:
 def check_python(wanted: str, version: str | None = None) -> Finding:
     """Whether this Python is new enough."""
     version = version or platform.python_version()
-    if not wanted or _range(wanted).contains(version, prereleases=True):
-        return Finding("packages", "Python", "ok", version)
+    if _parsed(f"python{wanted}").specifier.contains(version, prereleases=True):
+        return _found("Python", "ok", version)
     cure = f"install linecolor with a Python {wanted}, for example: make PYTHON=python3.12 install"
-    return Finding("packages", "Python", "problem", f"{version} is outside of {wanted}", cure)
+    return _found("Python", "problem", f"{version} is outside of {wanted}", cure)
 
 
 def check_versions(core: list[str], installed: Installed = installed_version) -> list[Finding]:
@@ -114,10 +105,10 @@ def check_opencv(installed: Installed = installed_version) -> Finding:
     """Whether two distributions share the folder cv2/, where each overwrites and removes files of the other."""
     present = [name for name in OPENCV if installed(name) is not None]
     if len(present) < 2:
-        return Finding("packages", "cv2", "ok", f"from {present[0]} alone" if present else "no distribution")
+        return _found("cv2", "ok", f"from {present[0]} alone" if present else "no distribution")
     cure = f"{_pip('uninstall', '-y', *present)} && {_pip('install', 'opencv-python-headless')}"
     said = f"{' and '.join(present)} are both installed and overwrite each other's files"
-    return Finding("packages", "cv2", "problem", said, cure)
+    return _found("cv2", "problem", said, cure)
 
 
 def check_extras(extras: dict[str, list[str]], installed: Installed = installed_version) -> list[Finding]:
@@ -148,22 +139,22 @@ def _check_version(line: str, installed: Installed) -> Finding:
     name, wanted, version = requirement.name, str(requirement.specifier), installed(requirement.name)
     cure = _pip("install", f"{name}{wanted}")
     if version is None:
-        return Finding("packages", name, "problem", f"is not installed (needs {wanted or 'any version'})", cure)
+        return _found(name, "problem", f"is not installed (needs {wanted or 'any version'})", cure)
     if not version:
         cure = _pip("install", "--force-reinstall", "--no-deps", f"{name}{wanted}")
-        return Finding("packages", name, "problem", "is only half installed: its metadata cannot be read", cure)
+        return _found(name, "problem", "is only half installed: its metadata cannot be read", cure)
     if version in COMPROMISED.get(name, ()):
         said = f"{version} was compromised on the registry: it carries foreign code"
         cure = f"{_pip('uninstall', '-y', name)} && {cure}, then change every password and token this machine holds"
-        return Finding("packages", name, "problem", said, cure)
+        return _found(name, "problem", said, cure)
     try:
         fits = requirement.specifier.contains(version, prereleases=True)
     except Exception:  # a version no rule can read: somebody's own build
-        return Finding("packages", name, "note", f"{version} cannot be compared with {wanted}")
+        return _found(name, "note", f"{version} cannot be compared with {wanted}")
     if fits:
-        return Finding("packages", name, "ok", version)
+        return _found(name, "ok", version)
     reason = f" ({REASONS[name]})" if name in REASONS else ""
-    return Finding("packages", name, "problem", f"{version} is outside of {wanted}{reason}", cure)
+    return _found(name, "problem", f"{version} is outside of {wanted}{reason}", cure)
 
 
 def _pip(*words: str) -> str:
@@ -172,19 +163,9 @@ def _pip(*words: str) -> str:
 
 
 def _parsed(line: str) -> Any:
-    requirements, _ = _packaging()
-    return requirements.Requirement(re.sub(r"\s+#.*", "", line))
-
-
-def _range(wanted: str) -> Any:
-    _, specifiers = _packaging()
-    return specifiers.SpecifierSet(wanted)
-
-
-def _packaging() -> tuple[Any, Any]:
-    """The library that knows how versions compare; pip carries a copy of its own."""
+    """A requirement, by the library that knows how versions compare; pip carries a copy of its own."""
     try:
-        from packaging import requirements, specifiers
+        from packaging.requirements import Requirement
     except ImportError:
-        from pip._vendor.packaging import requirements, specifiers  # type: ignore[no-redef]
-    return requirements, specifiers
+        from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
+    return Requirement(re.sub(r"\s+#.*", "", line))

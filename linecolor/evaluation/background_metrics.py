@@ -14,12 +14,7 @@ from linecolor.systems.comic import WITHOUT_BACKGROUND
 
 
 def color_variance(picture: Picture, area: Mask) -> float:
-    """The variance of the colour inside an area, mean over the channels, in levels of 255 squared; NaN of no area.
-
-    Args:
-        picture: (H, W, 3) uint8 RGB.
-        area: (H, W) bool.
-    """
+    """The variance of an RGB picture inside an area, mean of the channels, in levels of 255 squared; NaN of no area."""
     inside = picture[area].astype(np.float64)
     return float(inside.var(axis=0).mean()) if len(inside) else math.nan
 

@@ -11,15 +11,12 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from torchmetrics.utilities import dim_zero_cat
 
 
-class _Passthrough(nn.Module):
+class _Passthrough(nn.Identity):
     """Stands in for the extractor where the features are there already."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.num_features = num_features
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features
 
 
 class FeatureDistance(Metric):
@@ -41,10 +38,8 @@ class FeatureDistance(Metric):
     real_features: list[Tensor]
     generated_features: list[Tensor]
 
-    def __init__(
-        self, name: str, num_features: int, subset_size: int = 1000, subsets: int = 100, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, name: str, num_features: int, subset_size: int = 1000, subsets: int = 100) -> None:
+        super().__init__()
         self.num_features = num_features
         # Plain "fid" belongs to the Inception network of the literature alone.
         self.suffix = "" if name == "inception" else "_" + name.replace("-", "_")
@@ -59,19 +54,10 @@ class FeatureDistance(Metric):
         return cls(extractor.name, extractor.num_features)  # type: ignore[arg-type]
 
     def update(self, features: Tensor, real: bool) -> None:
-        """Add pictures to one of the sets.
-
-        Args:
-            features: (B, num_features) of the pictures.
-            real: whether they belong to the real set or to the generated one.
-
-        Raises:
-            ValueError: for features of another shape.
-        """
+        """Add (B, num_features) of pictures to the real set or to the generated one; ValueError for other shapes."""
         if features.shape != (len(features), self.num_features):
-            raise ValueError(
-                f"the extractor promised {self.num_features} features a picture, gave {tuple(features.shape)}"
-            )
+            promised = f"the extractor promised {self.num_features} features a picture"
+            raise ValueError(f"{promised}, gave {tuple(features.shape)}")
         # Flat, because a rank without pictures takes part in the gathering with a placeholder of one dimension.
         (self.real_features if real else self.generated_features).append(features.float().flatten())
 
@@ -79,8 +65,7 @@ class FeatureDistance(Metric):
         """Distances between the two sets of all ranks.
 
         Returns:
-            fid_EXTRACTOR and kid_EXTRACTOR (`fid` and `kid` for Inception), n (generated pictures) and
-            n_real.
+            fid_EXTRACTOR and kid_EXTRACTOR (`fid` and `kid` for Inception), n (generated pictures) and n_real.
 
         Raises:
             ValueError: a set has fewer than two pictures.
@@ -88,9 +73,8 @@ class FeatureDistance(Metric):
         real, generated = self._set(self.real_features), self._set(self.generated_features)
         smaller = min(len(real), len(generated))
         if smaller < 2:
-            raise ValueError(
-                f"FID and KID need at least 2 pictures in each set, got {len(real)} real and {len(generated)} generated"
-            )
+            got = f"got {len(real)} real and {len(generated)} generated"
+            raise ValueError(f"FID and KID need at least 2 pictures in each set, {got}")
         size = min(self.subset_size, smaller)
         # A subset that is the whole of both sets is always the same one.
         subsets = 1 if len(real) == len(generated) == size else self.subsets
@@ -104,9 +88,8 @@ class FeatureDistance(Metric):
         fid = FrechetInceptionDistance(feature=_Passthrough(pair[0].shape[1]), sync_on_compute=False).to(self.device)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*will save all extracted features in buffer.*")
-            kid = KernelInceptionDistance(
-                feature=_Passthrough(self.num_features), subsets=subsets, subset_size=size, sync_on_compute=False
-            ).to(self.device)
+            options: dict[str, Any] = {"subsets": subsets, "subset_size": size, "sync_on_compute": False}
+            kid = KernelInceptionDistance(feature=_Passthrough(self.num_features), **options).to(self.device)
         # KID shuffles with the global generator: fixed, so that the figure repeats, and put back, so that
         # measuring does not change how training goes on.
         with torch.random.fork_rng(devices=[]):
@@ -115,12 +98,8 @@ class FeatureDistance(Metric):
                 metric.update(features[0], real=True)
                 metric.update(features[1], real=False)
             fid_value, kid_value = fid.compute().item(), kid.compute()[0].item()
-        return {
-            f"fid{self.suffix}": fid_value,
-            f"kid{self.suffix}": kid_value,
-            "n": len(generated),
-            "n_real": len(real),
-        }
+        distances = {f"fid{self.suffix}": fid_value, f"kid{self.suffix}": kid_value}
+        return {**distances, "n": len(generated), "n_real": len(real)}
 
     def _set(self, features: list[Tensor]) -> Tensor:
         flat = dim_zero_cat(features) if len(features) else torch.empty(0, device=self.device)

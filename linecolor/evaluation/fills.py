@@ -1,43 +1,40 @@
-"""Fills that need no training: the line alone, its mean colour, the nearest hint, a watershed, a flood."""
+"""Fills that need no training: the line alone, its mean colour, the nearest hint, a watershed, a flood.
+
+Each takes a line, (H, W) uint8 with white paper, and gives (H, W, 3) uint8 RGB: its colours times the line. A later
+hint covers an earlier one; without any hints the bare line comes back. ValueError where the line is none.
+"""
 
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from linecolor.arrays import INK, Line, Mask, Picture, check_color, check_line
+from linecolor.arrays import INK, Line, Mask, Picture, check_color, check_line, check_mask
 from linecolor.evaluation.protocol import Hint, paint_hints
 
 
 def bare_line(line: Line) -> Picture:
-    """The line as an RGB picture, the score of colouring nothing: (H, W) uint8 -> (H, W, 3) uint8."""
+    """The line as an RGB picture, the score of colouring nothing."""
     check_line(line)
     return np.repeat(line[..., None], 3, axis=2)
 
 
 def mean_color_fill(line: Line, color: Picture, foreground: Mask, ink: bool) -> Picture:
-    """The foreground in its own mean colour, white outside, times the line.
+    """The foreground in its own mean colour, white outside.
 
     The mean is taken from the truth, so this is an oracle: the drawing's mean colour with its ink, or the mean of its
     paint alone, the best a single colour does. Ink in the mean darkens the fill twice, which costs 4 dB on the
     protocol's drawings.
 
     Args:
-        line: (H, W) uint8.
+        line: of the drawing.
         color: (H, W, 3) uint8 RGB, the truth.
         foreground: (H, W) bool; its pixels make the mean.
         ink: whether inked pixels (line < 128) are part of the mean.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-
-    Raises:
-        ValueError: sizes or types do not fit.
     """
     check_line(line)
     check_color(line, color)
-    if foreground.shape != line.shape or foreground.dtype != np.bool_:
-        raise ValueError(f"foreground should be {line.shape} bool, is {foreground.shape} {foreground.dtype}")
+    check_mask(foreground, line.shape, "foreground")
     fill = np.full_like(color, 255)
     counted = foreground if ink else foreground & (line >= INK)
     if counted.any():
@@ -46,37 +43,16 @@ def mean_color_fill(line: Line, color: Picture, foreground: Mask, ink: bool) -> 
 
 
 def voronoi_fill(line: Line, hints: Sequence[Hint]) -> Picture:
-    """Every pixel in the colour of the nearest hint pixel (Euclidean), times the line.
-
-    Args:
-        line: (H, W) uint8.
-        hints: the hints; without any, the bare line comes back.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
-    from scipy.ndimage import distance_transform_edt
-
+    """Every pixel in the colour of the nearest hint pixel (Euclidean)."""
     if not hints:
         return bare_line(line)
     check_line(line)
     layer = paint_hints(hints, line.shape)
-    ys, xs = distance_transform_edt(layer[..., 3] == 0, return_distances=False, return_indices=True)
-    return times_line(layer[ys, xs, :3], line)
+    return times_line(_nearest(layer[..., :3], layer[..., 3] > 0), line)
 
 
 def watershed_fill(line: Line, hints: Sequence[Hint]) -> Picture:
-    """Hints flooding over the line's ink as relief, each region in its hint's colour, times the line.
-
-    scikit-image's watershed with a marker per hint; without hints, the bare line.
-
-    Args:
-        line: (H, W) uint8.
-        hints: the hints; a later one covers an earlier one.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
+    """Hints flooding over the line's ink as relief: scikit-image's watershed with a marker per hint."""
     from skimage.segmentation import watershed
 
     if not hints:
@@ -90,32 +66,19 @@ def watershed_fill(line: Line, hints: Sequence[Hint]) -> Picture:
 
 
 def times_line(fill: Picture, line: Line) -> Picture:
-    """The fill under the line: fill x line / 255, rounded; (H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8."""
+    """The fill, (H, W, 3) uint8, under the line: fill x line / 255, rounded."""
     product = np.empty_like(fill)
     cv2.multiply(fill, bare_line(line), product, scale=1 / 255)
     return product
 
 
 def flood_fill(line: Line, hints: Sequence[Hint]) -> Picture:
-    """Each hint floods the paper (line >= 128) it lies on, by steps to the four neighbours, times the line.
+    """Each hint floods the paper (line >= 128) it lies on, by steps to the four neighbours; on ink it floods nothing.
 
     The bucket of every paint program. Where several hints lie on one connected part of the paper, each pixel takes the
     colour of the nearest hint pixel on that part (Euclidean). Parts without a hint, and the ink, stay white under the
     line.
-
-    Args:
-        line: (H, W) uint8.
-        hints: the hints; a later one covers an earlier one, and what lies on ink floods nothing. Without any, the bare
-            line comes back.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-
-    Raises:
-        ValueError: the line is not (H, W) uint8.
     """
-    from scipy.ndimage import distance_transform_edt
-
     check_line(line)
     layer = paint_hints(hints, line.shape)
     paper = (line >= INK).astype(np.uint8)
@@ -132,6 +95,13 @@ def flood_fill(line: Line, hints: Sequence[Hint]) -> Picture:
             # So it is in most parts, the page around the drawing above all, and the distances are what takes time.
             fill[box][inside] = colors[seeds][0]
             continue
-        ys, xs = distance_transform_edt(~seeds, return_distances=False, return_indices=True)
-        fill[box][inside] = colors[ys[inside], xs[inside]]
+        fill[box][inside] = _nearest(colors, seeds)[inside]
     return times_line(fill, line)
+
+
+def _nearest(colors: Picture, seeds: Mask) -> Picture:
+    """(H, W, 3): each pixel in the colour of the nearest seed."""
+    from scipy.ndimage import distance_transform_edt
+
+    ys, xs = distance_transform_edt(~seeds, return_distances=False, return_indices=True)
+    return colors[ys, xs]

@@ -1,23 +1,74 @@
-"""Quality of one method at full size, over the drawings of one device or several."""
+"""Quality at full size: of a drawing coloured by a method, and of a method over the drawings of all devices."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from linecolor.evaluation.drawing_measurement import DrawingMeasurement
+from linecolor.arrays import Picture
+from linecolor.evaluation.claims import ClaimTruth, measure_claims
 from linecolor.evaluation.feature_distance import FeatureDistance
 from linecolor.evaluation.figures import run_figure
 from linecolor.evaluation.hint_adherence import hint_adherence, permuted
-from linecolor.evaluation.hint_levels import NO_HINTS, ProtocolHints
+from linecolor.evaluation.hint_levels import NO_HINTS, DrawingHints, ProtocolHints
 from linecolor.evaluation.methods import Method, ReferenceMethod, Result
+from linecolor.evaluation.metrics import METRICS
 from linecolor.evaluation.picture_statistics import PictureStatistics
 from linecolor.evaluation.protocol import paint_hints
 from linecolor.evaluation.references import REFERENCES
 from linecolor.samples import FullDrawing
 from linecolor.systems.line_colorizer import LineColorizer
+
+
+@dataclass(frozen=True)
+class MeasuredPicture:
+    """A result and what was measured of it.
+
+    Attributes:
+        figures: by name: `psnr`, `psnr_foreground`, ..., the claims where they were wanted, `seconds`.
+        features: (1, F) for FID and KID; None without an extractor.
+    """
+
+    result: Result
+    figures: dict[str, float]
+    features: Tensor | None
+
+
+class DrawingMeasurement:
+    """Measures whatever is made of one drawing, the paper's claims too where wanted; its truth is prepared once.
+
+    The extractor is that of FID and KID; None leaves them out.
+    """
+
+    def __init__(self, drawing: FullDrawing, extractor: nn.Module | None, claims: bool = False) -> None:
+        self.drawing = drawing
+        self._extractor = extractor
+        self._claims = ClaimTruth.of(drawing.line, drawing.color, drawing.foreground) if claims else None
+        self.features = self._extract(drawing.color)
+        """Of the truth."""
+
+    def measure(self, method: Method, hints: DrawingHints) -> MeasuredPicture | None:
+        """Colour the drawing and measure the result; None if the method has none for these hints."""
+        result = method.color(self.drawing, hints)
+        if result is None:
+            return None
+        figures: dict[str, float] = {}
+        for metric in METRICS:
+            figures |= metric.of_picture(result.full, self.drawing.color, self.drawing.foreground)
+        if self._claims:
+            figures |= measure_claims(result.full, result.network, self._claims)
+        return MeasuredPicture(result, {**figures, "seconds": result.seconds}, self._extract(result.full))
+
+    @torch.no_grad()
+    def _extract(self, picture: Picture) -> Tensor | None:
+        if self._extractor is None:
+            return None
+        device = next((tensor.device for tensor in self._extractor.parameters()), torch.device("cpu"))
+        batch = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
+        return self._extractor(batch.to(device))
 
 
 class FullSizeEvaluation:
@@ -53,11 +104,7 @@ class FullSizeEvaluation:
             metric.reset()
 
     def add(self, method: Method, drawing: FullDrawing) -> dict[int, Result]:
-        """Colour a drawing with each number of hints and measure the results.
-
-        Returns:
-            The results by number of hints.
-        """
+        """Colour a drawing with each number of hints and measure the results, which come back by that number."""
         measurement = DrawingMeasurement(drawing, self.extractor)
         results = {}
         for hints in self.hints.of(drawing):
@@ -68,8 +115,8 @@ class FullSizeEvaluation:
             results[count] = picture.result
             statistics = self._statistics[count]
             statistics.update(picture.figures)
-            row = {"name": drawing.name, "hints": count, **statistics.last(), "seconds": picture.result.seconds}
-            self.rows.append(row)
+            seconds = picture.result.seconds
+            self.rows.append({"name": drawing.name, "hints": count, **statistics.last(), "seconds": seconds})
             if picture.features is not None and measurement.features is not None:
                 self._distances[count].update(picture.features, real=False)
                 self._distances[count].update(measurement.features, real=True)
@@ -84,17 +131,20 @@ class FullSizeEvaluation:
         figures: dict[str, float] = {}
         for count, statistics in self._statistics.items():
             values = statistics.compute()
-            figures["n"] = values.pop("n")
-            figures |= {run_figure(name, count): v for name, v in values.items() if name != "n_foreground"}
+            figures |= {"n": values["n"], **_of_run(values, count)}
         for count, distance in self._distances.items():
-            if figures["n"] < 2:
-                continue  # a distribution of one picture has no covariance
-            values = distance.compute()
-            figures |= {run_figure(name, count): v for name, v in values.items() if name not in ("n", "n_real")}
+            if figures["n"] >= 2:  # a distribution of one picture has no covariance
+                figures |= _of_run(distance.compute(), count)
         return figures
 
     def _gathered(self) -> list[Any]:
         return [*self._statistics.values(), *self._distances.values()]
+
+
+def _of_run(figures: dict[str, float], count: int) -> dict[str, float]:
+    """Figures with so many hints by their names in a run, without the numbers of pictures."""
+    numbers = ("n", "n_real", "n_foreground")
+    return {run_figure(name, count): value for name, value in figures.items() if name not in numbers}
 
 
 def measure_references(drawings: Iterable[FullDrawing]) -> dict[str, dict[str, float]]:
@@ -116,8 +166,7 @@ def measure_hint_adherence(
     """Does the result follow its hints? The same hints with exchanged colours must move it towards the new colours.
 
     A model can meet a PSNR bar and ignore its hints. For each drawing the `count` hints of the protocol are painted
-    twice, with their own and with permuted colours; within 5 px of a hint on the draft's grid the result has to
-    follow.
+    twice, with their own and with permuted colours; within 5 px of a hint on the draft's grid the result has to follow.
 
     Returns:
         `obeyed`, the share of hints that were followed; `hints`, how many were judged.
@@ -128,10 +177,9 @@ def measure_hint_adherence(
         (own,) = levels.of(drawing)
         hints = own.hints or []
         exchanged = permuted(hints, np.random.default_rng(seed))
-        shape = drawing.line.shape[:2]
         before = colorizer(drawing.line, own.layer)
-        after = colorizer(drawing.line, paint_hints(exchanged, shape))
-        scale = 2 * min(shape) / colorizer.options.resolution
+        after = colorizer(drawing.line, paint_hints(exchanged, drawing.line.shape))
+        scale = 2 * min(drawing.line.shape) / colorizer.options.resolution
         adherence = hint_adherence(before, after, hints, exchanged, drawing.line, scale)
         followed.extend(adherence.followed[adherence.counted].tolist())
     return {"obeyed": float(np.mean(followed)) if followed else float("nan"), "hints": len(followed)}

@@ -36,22 +36,13 @@ def missing() -> str | None:
 
 
 def smart_coloring(line: Line, hints: Sequence[Hint], timeout: float = TIMEOUT) -> Picture:
-    """G'MIC's "Colorize Lineart [Smart Coloring]" with the hints as colour spots, times the line.
+    """G'MIC's "Colorize Lineart [Smart Coloring]" with the hints as colour spots, a fill as those of `fills`.
 
     Files of the user's own G'MIC, which may redefine the filter, are not read.
 
-    Args:
-        line: (H, W) uint8.
-        hints: the hints; a later one covers an earlier one. Without any, the bare line comes back.
-        timeout: seconds the program may take.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-
     Raises:
-        RuntimeError: there is no G'MIC, it failed (with its own words), took too long, or left no picture of the
-            line's size.
-        ValueError: the line is not (H, W) uint8.
+        RuntimeError: there is no G'MIC, it failed (with its own words), took more than `timeout` seconds, or left no
+            picture of the line's size.
     """
     if not hints:
         return bare_line(line)
@@ -83,9 +74,8 @@ def _run(arguments: list[str], folder: str, timeout: float) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise RuntimeError(
-            f"G'MIC was stopped after {timeout:g} seconds; give it more time or a smaller page"
-        ) from error
+        said = f"G'MIC was stopped after {timeout:g} seconds; give it more time or a smaller page"
+        raise RuntimeError(said) from error
     except OSError as error:
         raise RuntimeError(f"G'MIC ({program}) cannot be started: {error.strerror or error}") from error
     words = _plain(done.stdout)
@@ -100,10 +90,8 @@ def _read(path: Path, shape: tuple[int, int], words: str) -> Picture:
     except UnreadableImage as error:
         raise RuntimeError(f"G'MIC left no usable picture ({error.reason}); it said: {words}") from error
     if colors.shape[:2] != shape:
-        (height, width), (got_height, got_width) = shape, colors.shape[:2]
-        raise RuntimeError(
-            f"G'MIC was given a line of {width} x {height} px and left {got_width} x {got_height}; it said: {words}"
-        )
+        given, left = (f"{width} x {height}" for height, width in (shape, colors.shape[:2]))
+        raise RuntimeError(f"G'MIC was given a line of {given} px and left {left}; it said: {words}")
     return colors
 
 

@@ -1,7 +1,6 @@
 """Whether a program follows its hints: the same boxes with exchanged colours should change the result.
 
-A model can score well in PSNR and ignore its hints. No torch. Pictures are uint8 RGB, lines uint8 grey
-with white paper (255).
+A model can score well in PSNR and ignore its hints. No torch.
 """
 
 from collections.abc import Sequence
@@ -36,18 +35,11 @@ class HintAdherence:
 
 
 def permuted(hints: Sequence[Hint], rng: np.random.Generator) -> list[Hint]:
-    """The same boxes with their colours exchanged, to see whether a program follows its hints.
+    """The same boxes in the same order with their colours exchanged, to see whether a program follows its hints.
 
     Of all permutations, one of those (by the generator) in which the fewest hints keep a colour nearly their
     own (less than 20 levels away, Euclidean in RGB), and of these the fewest one that is not clearly
     different (60 levels).
-
-    Args:
-        hints: the hints.
-        rng: chooses among equally good permutations.
-
-    Returns:
-        As many hints, in the same order.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -79,10 +71,8 @@ def hint_adherence(
     levels from its old one tells nothing and does not count.
 
     Args:
-        result: (H, W, 3) uint8 RGB, coloured with `hints`.
-        result_permuted: (H, W, 3) uint8 RGB, coloured with `permuted_hints`.
-        hints: the original hints.
-        permuted_hints: the same boxes in other colours, see `permuted`.
+        result, result_permuted: (H, W, 3) uint8 RGB, coloured with `hints` and with `permuted_hints`.
+        hints, permuted_hints: the original ones, and the same boxes in other colours, see `permuted`.
         line: (H, W) uint8, paper = 255.
         scale: full-size pixels per pixel of the draft (short side / 256).
         radius: in pixels of the draft.
@@ -93,23 +83,22 @@ def hint_adherence(
     check_line(line)
     check_color(line, result)
     check_color(line, result_permuted)
-    if [_box(hint) for hint in hints] != [_box(hint) for hint in permuted_hints]:
+    boxes, permuted_boxes = ([(h.y0, h.y1, h.x0, h.x1) for h in of] for of in (hints, permuted_hints))
+    if boxes != permuted_boxes:
         raise ValueError("hints and permuted_hints should be the same boxes in the same order")
     if not (scale > 0 and radius >= 0):
         raise ValueError(f"scale={scale} should be positive and radius={radius} not negative")
     reach = radius * scale
     margin = int(np.ceil(reach))
-    followed = np.zeros(len(hints), bool)
-    counted = np.zeros(len(hints), bool)
+    height, width = line.shape
+    followed, counted = np.zeros((2, len(hints)), bool)
     for index, (old, new) in enumerate(zip(hints, permuted_hints)):
         way = np.subtract(new.color, old.color).astype(np.float64)
-        y0, x0 = max(0, old.y0 - margin), max(0, old.x0 - margin)
-        near = (slice(y0, old.y1 + margin), slice(x0, old.x1 + margin))
-        ys = np.arange(y0, y0 + line[near].shape[0])[:, None]
-        xs = np.arange(x0, x0 + line[near].shape[1])[None]
+        rows = slice(max(0, old.y0 - margin), min(height, old.y1 + margin))
+        near = rows, slice(max(0, old.x0 - margin), min(width, old.x1 + margin))
+        ys, xs = np.ogrid[near]
         # Distance to the box: 0 inside it, to its nearest pixel outside.
-        dy = np.maximum(np.maximum(old.y0 - ys, ys - old.y1 + 1), 0)
-        dx = np.maximum(np.maximum(old.x0 - xs, xs - old.x1 + 1), 0)
+        dy, dx = ys - ys.clip(old.y0, old.y1 - 1), xs - xs.clip(old.x0, old.x1 - 1)
         around = (dy**2 + dx**2 <= reach**2) & (line[near] >= INK)
         if way @ way < NEARLY_SAME**2 or not around.any():
             continue
@@ -117,7 +106,3 @@ def hint_adherence(
         counted[index] = True
         followed[index] = moved @ way > 0.05 * (way @ way)
     return HintAdherence(followed, counted)
-
-
-def _box(hint: Hint) -> tuple[int, int, int, int]:
-    return hint.y0, hint.y1, hint.x0, hint.x1

@@ -49,12 +49,7 @@ class HintLevels(Protocol):
 
 
 class ProtocolHints:
-    """Hints by the protocol: the first n of each drawing.
-
-    Args:
-        counts: numbers of hints.
-        seed: 0 for published tables.
-    """
+    """Hints by the protocol: the first n of each drawing for some numbers n; published tables have seed 0."""
 
     def __init__(self, counts: Sequence[int], seed: int = 0) -> None:
         self.counts = {f"{count:03d}": count for count in sorted(set(counts))}
@@ -79,9 +74,6 @@ class ProtocolHints:
 class LayerHints:
     """Hint layers from a folder: FOLDER/LEVEL/NAME.png, transparent where there is no hint.
 
-    Args:
-        folder: whose sub-folders are the levels.
-
     Raises:
         FileNotFoundError: if there is no such folder, or nothing in it.
     """
@@ -93,17 +85,11 @@ class LayerHints:
             raise FileNotFoundError(f"{folder}: there is no such folder of hint layers")
         self.levels = sorted((path.name for path in folder.iterdir() if path.is_dir()), key=_as_number)
         if not self.levels:
-            raise FileNotFoundError(
-                f"{folder}: holds no sub-folder; give a folder such as HINTS with HINTS/008/NAME.png"
-            )
+            example = "give a folder such as HINTS with HINTS/008/NAME.png"
+            raise FileNotFoundError(f"{folder}: holds no sub-folder; {example}")
 
     def of(self, drawing: FullDrawing) -> list[DrawingHints]:
-        """The hints of a drawing at every level.
-
-        Raises:
-            FileNotFoundError: if a level has no layer of this drawing.
-            UnreadableImage: if it cannot be read.
-        """
+        """The hints of a drawing; FileNotFoundError if a level has none, UnreadableImage if they cannot be read."""
         levels = []
         for level in self.levels:
             path = named_picture(self.folder / level, drawing.name)

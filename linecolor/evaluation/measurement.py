@@ -1,13 +1,14 @@
 """Measure methods side by side: the same drawings, the same hints, the same figures."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
-from linecolor.evaluation.drawing_measurement import DrawingMeasurement
 from linecolor.evaluation.feature_distance import FeatureDistance
+from linecolor.evaluation.full_size import DrawingMeasurement
 from linecolor.evaluation.hint_levels import NO_HINTS, HintLevels
 from linecolor.evaluation.methods import Method, Result
 from linecolor.evaluation.picture_statistics import statistics
@@ -35,8 +36,8 @@ class Measurement:
 
     def __init__(self, methods: Sequence[Method], hints: HintLevels, extractor: nn.Module | None) -> None:
         self.methods = list(methods)
-        keys = [_key(method) for method in self.methods]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
+        keys = Counter((method.name, method.seed) for method in self.methods)
+        twice = sorted(key for key, times in keys.items() if times > 1)
         if twice:
             raise ValueError(f"two methods are called {' '.join(twice[0]).strip()!r}: give them names of their own")
         self.hints = hints
@@ -55,23 +56,15 @@ class Measurement:
         levels = self.hints.of(drawing)
         measurement = DrawingMeasurement(drawing, self.extractor, claims=True)
         rows: list[dict[str, Any]] = []
-        features = {_feature_key("", "", drawing.name): measurement.features}
+        features = {_feature_key(None, "", drawing.name): measurement.features}
         for method in self.methods:
             for hints in levels if method.uses_hints else [NO_HINTS]:
                 picture = measurement.measure(method, hints)
                 if picture is None:
                     continue
-                rows.append(
-                    {
-                        "system": method.name,
-                        "member": method.seed,
-                        "drawing": drawing.name,
-                        "hints": hints.level,
-                        "hint_count": self.hints.counts.get(hints.level),
-                        **picture.figures,
-                    }
-                )
-                features[_feature_key("/".join(_key(method)), hints.level, drawing.name)] = picture.features
+                row = {"system": method.name, "member": method.seed, "drawing": drawing.name, "hints": hints.level}
+                rows.append({**row, "hint_count": self.hints.counts.get(hints.level), **picture.figures})
+                features[_feature_key(method, hints.level, drawing.name)] = picture.features
                 yield method, hints.level, picture.result
         self.rows += rows
         self._features |= {key: of.cpu() for key, of in features.items() if of is not None}
@@ -81,7 +74,7 @@ class Measurement:
         """The figures of every method: mean, std and median over its pictures, distances, n."""
         measured = []
         for method in self.methods:
-            own = [row for row in self.rows if (row["system"], row["member"]) == _key(method)]
+            own = [row for row in self.rows if (row["system"], row["member"]) == (method.name, method.seed)]
             levels = {}
             for level in dict.fromkeys(row["hints"] for row in own):
                 here = [row for row in own if row["hints"] == level]
@@ -104,17 +97,14 @@ class Measurement:
             return {}
         distance = FeatureDistance.of(self.extractor)
         for name in drawings:
-            distance.update(self._features[_feature_key("/".join(_key(method)), level, name)], real=False)
-            distance.update(self._features[_feature_key("", "", name)], real=True)
+            distance.update(self._features[_feature_key(method, level, name)], real=False)
+            distance.update(self._features[_feature_key(None, "", name)], real=True)
         return {name: value for name, value in distance.compute().items() if name not in ("n", "n_real")}
 
 
-def _key(method: Method) -> tuple[str, str]:
-    return method.name, method.seed
-
-
-def _feature_key(method: str, level: str, drawing: str) -> str:
-    return "\0".join((method, level, drawing))
+def _feature_key(method: Method | None, level: str, drawing: str) -> str:
+    """Of a method's result; of the truth without one."""
+    return "\0".join((f"{method.name}/{method.seed}" if method else "", level, drawing))
 
 
 def _figures(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

@@ -59,27 +59,16 @@ class Method(Protocol):
 
 
 class TrainedMethod:
-    """Networks of ours, from a bundle or in training.
-
-    Args:
-        colorizer: the whole chain.
-        name: in tables.
-        seed: its training seed, where there are several.
-    """
+    """Networks of ours, from a bundle or in training; the seed is that of the training, where there are several."""
 
     kind = "trained"
 
     def __init__(self, colorizer: LineColorizer, name: str = "", seed: str = "") -> None:
         self.uses_hints = colorizer.takes_hints or colorizer.options.enforce_hints
-        self.name = name
-        self.seed = seed
-        self.colorizer = colorizer
+        self.name, self.seed, self.colorizer = name, seed, colorizer
 
     def colorize(self, drawing: FullDrawing, hints: DrawingHints) -> ColorizationResult:
-        """Colour a drawing; what is sampled is keyed by its name.
-
-        Drawings that all got the same noise would be one sample of it.
-        """
+        """Colour a drawing; what is sampled is keyed by its name, for one noise for all would be one sample of it."""
         key = zlib.crc32(drawing.name.encode())
         colorizer = self.colorizer.candidate(key) if self.colorizer.samples else self.colorizer
         return colorizer.color(drawing.line, hints.layer)
@@ -103,15 +92,8 @@ def color_by_protocol(colorizer: LineColorizer, drawing: FullDrawing, count: int
 class ExternalMethod:
     """Results of another program, as pictures: FOLDER/LEVEL/NAME.png, resized to the drawing's size where need be.
 
-    A folder without sub-folders holds results without hints.
-
-    Args:
-        name: in tables.
-        folder: of the results.
-        seed: tells several sets of results of one method apart.
-
-    Raises:
-        FileNotFoundError: if there is no such folder.
+    A folder without sub-folders holds results without hints. The seed tells several sets of results of one method
+    apart. FileNotFoundError if there is no such folder.
     """
 
     kind = "foreign"
@@ -120,27 +102,19 @@ class ExternalMethod:
     def __init__(self, name: str, folder: Path, seed: str = "") -> None:
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder}: there is no such folder of results")
-        self.name = name
-        self.seed = seed
-        self.folder = folder
+        self.name, self.seed, self.folder = name, seed, folder
         self.missing: list[str] = []
         self.flat = not any(path.is_dir() for path in folder.iterdir())
 
     def check(self, levels: Sequence[str]) -> None:
-        """Refuse a folder that holds no results for any of these levels of hints.
-
-        Raises:
-            FileNotFoundError: saying how it should be laid out.
-        """
+        """FileNotFoundError, which says how it should be laid out, if it has no results at any of these levels."""
         if self.flat:
             usable = any(path.suffix.lower() in SUFFIXES for path in self.folder.iterdir())
         else:
             usable = any((self.folder / level).is_dir() for level in levels)
         if not usable:
-            raise FileNotFoundError(
-                f"{self.folder}: holds no run, no bundle and no results: expected {self.folder}/LEVEL/NAME.png with "
-                f"the levels {', '.join(levels)}"
-            )
+            wanted = f"expected {self.folder}/LEVEL/NAME.png with the levels {', '.join(levels)}"
+            raise FileNotFoundError(f"{self.folder}: holds no run, no bundle and no results: {wanted}")
 
     def color(self, drawing: FullDrawing, hints: DrawingHints) -> Result | None:
         """Read the result; what is missing, broken or of another shape is noted in `missing`."""
@@ -161,11 +135,7 @@ class ExternalMethod:
 
 
 class ReferenceMethod:
-    """A reference that needs no training.
-
-    Args:
-        reference: of `references.REFERENCES`.
-    """
+    """One of `references.REFERENCES`, which need no training."""
 
     seed = ""
 
@@ -190,11 +160,7 @@ class ReferenceMethod:
 
 
 def _check_shape(path: Path, picture: Picture, size: tuple[int, int]) -> None:
-    """Refuse a result that is not the drawing: of another shape, or with hardly a pixel.
-
-    Raises:
-        UnreadableImage: naming both sizes.
-    """
+    """UnreadableImage, with both sizes, for what is not the drawing: of another shape, or with hardly a pixel."""
     height, width = picture.shape[:2]
     off = abs(math.log((height / width) / (size[0] / size[1])))
     # A side that was rounded to a whole pixel, or to a multiple of 16, is no other shape.

@@ -30,8 +30,8 @@ class PictureStatistics(Metric):
     is_differentiable = False
     full_state_update = False
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self) -> None:
+        super().__init__()
         self.names = [name for metric in METRICS for name in metric.areas]
         for name in self.names:
             self.add_state(f"values_{name}", [], dist_reduce_fx="cat")

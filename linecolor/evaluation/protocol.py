@@ -1,7 +1,4 @@
-"""The hint protocol: the same hints for every program, and reference fills that need no training.
-
-NumPy, OpenCV and scikit-image only. Pictures are uint8 RGB, lines uint8 grey with white paper (255).
-"""
+"""The hint protocol: the same hints for every program. NumPy and OpenCV only."""
 
 import zlib
 from collections.abc import Sequence
@@ -9,8 +6,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from linecolor.arrays import INK, Line, Mask, Picture, check_color, check_line
+from linecolor.arrays import INK, Line, Picture, check_color, check_line
 
 DRAFT_SIZE = 256
 # With less room than this beside the ink, the draws that hit none of it would take minutes.
@@ -51,8 +49,7 @@ def protocol_hints(line: Line, color: Picture, name: str, count: int, seed: int 
         seed: 0 for the published table.
 
     Raises:
-        ValueError: pictures or count do not fit, or the ink leaves no room (less than 0.01 % of the
-            positions).
+        ValueError: pictures or count do not fit, or the ink leaves no room (less than 0.01 % of the positions).
     """
     check_line(line)
     check_color(line, color)
@@ -60,9 +57,12 @@ def protocol_hints(line: Line, color: Picture, name: str, count: int, seed: int 
         raise ValueError(f"count={count}: the number of hints cannot be negative")
     if count == 0:
         return []
-    height, width = line.shape
-    side = max(1, round(3 * min(height, width) / DRAFT_SIZE))
-    free = _free_positions(line, side)
+    side = max(1, round(3 * min(line.shape) / DRAFT_SIZE))
+    rows, columns = (_spans(size, side) for size in line.shape)
+    ink = cv2.integral((line < INK).astype(np.uint8))
+    above, below = (ink[edge][:, columns] for edge in rows)
+    # Whether the box of a hint drawn there holds no ink.
+    free = below[:, 1] - below[:, 0] == above[:, 1] - above[:, 0]
     if free.mean() < LEAST_ROOM:
         raise ValueError(
             f"{name}: the ink (line < {INK}) leaves {free.mean():.4%} of the page for {side} px hints, "
@@ -72,21 +72,16 @@ def protocol_hints(line: Line, color: Picture, name: str, count: int, seed: int 
     rng = np.random.default_rng([seed, zlib.crc32(file_name.encode())])
     hints: list[Hint] = []
     while len(hints) < count:
-        y = int(rng.integers(height))
-        x = int(rng.integers(width))
+        y, x = (int(rng.integers(size)) for size in line.shape)
         if free[y, x]:
-            (y0, y1), (x0, x1) = _span(y, side, height), _span(x, side, width)
-            red, green, blue = (int(level) for level in color[y, x])
+            (y0, y1), (x0, x1) = rows[:, y].tolist(), columns[:, x].tolist()
+            red, green, blue = color[y, x].tolist()
             hints.append(Hint(y0, y1, x0, x1, y, x, (red, green, blue)))
     return hints
 
 
 def paint_hints(hints: Sequence[Hint], shape: tuple[int, int]) -> Picture:
-    """The hints on a transparent layer, as a user would paint them; a later hint covers an earlier one.
-
-    Args:
-        hints: the hints, in drawing order.
-        shape: (H, W) of the layer.
+    """The hints on a transparent layer of (H, W), as a user would paint them; a later hint covers an earlier one.
 
     Returns:
         (H, W, 4) uint8 RGBA; alpha 255 on a hint, all four channels 0 elsewhere.
@@ -97,18 +92,7 @@ def paint_hints(hints: Sequence[Hint], shape: tuple[int, int]) -> Picture:
     return layer
 
 
-def _span(center: int, side: int, size: int) -> tuple[int, int]:
-    start = max(0, center - side // 2)
-    return start, min(start + side, size)
-
-
-def _free_positions(line: Line, side: int) -> Mask:
-    """(H, W) bool: whether the box of a hint drawn there holds no ink."""
-    ink = cv2.integral((line < INK).astype(np.uint8))
-    edges = []
-    for size in line.shape:
-        start = np.maximum(np.arange(size) - side // 2, 0)
-        edges.append((start, np.minimum(start + side, size)))
-    (y0, y1), (x0, x1) = edges
-    below, above = ink[y1], ink[y0]
-    return below[:, x1] - below[:, x0] == above[:, x1] - above[:, x0]
+def _spans(size: int, side: int) -> NDArray[np.int64]:
+    """(2, size): where a box around each place of an axis starts and ends."""
+    start = np.maximum(np.arange(size) - side // 2, 0)
+    return np.stack([start, np.minimum(start + side, size)])

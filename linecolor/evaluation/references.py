@@ -12,9 +12,6 @@ from linecolor.evaluation import gmic
 from linecolor.evaluation.fills import bare_line, flood_fill, mean_color_fill, voronoi_fill, watershed_fill
 from linecolor.evaluation.protocol import Hint
 
-Color = Callable[[Line, Picture, Mask, Sequence[Hint]], Picture]
-"""(line, truth, foreground, hints) -> (H, W, 3) uint8 RGB of the line's size."""
-
 
 @dataclass(frozen=True)
 class Reference:
@@ -31,24 +28,22 @@ class Reference:
     name: str
     uses_hints: bool
     oracle: bool
-    color: Color
+    color: Callable[[Line, Picture, Mask, Sequence[Hint]], Picture]
 
 
-BARE_LINE, MEAN_COLOR, MEAN_PAINT = "bare line", "mean colour", "mean paint"
-VORONOI, WATERSHED, FLOOD_FILL, SMART_COLORING = "Voronoi", "watershed", "flood fill", "G'MIC smart coloring"
-
-REFERENCES: tuple[Reference, ...] = (
-    Reference(BARE_LINE, False, False, lambda line, truth, foreground, hints: bare_line(line)),
+SMART_COLORING = "G'MIC smart coloring"
+REFERENCES = (
+    Reference("bare line", False, False, lambda line, truth, inside, hints: bare_line(line)),
     Reference(
-        MEAN_COLOR, False, True, lambda line, truth, foreground, hints: mean_color_fill(line, truth, foreground, True)
+        "mean colour", False, True, lambda line, truth, inside, hints: mean_color_fill(line, truth, inside, True)
     ),
     Reference(
-        MEAN_PAINT, False, True, lambda line, truth, foreground, hints: mean_color_fill(line, truth, foreground, False)
+        "mean paint", False, True, lambda line, truth, inside, hints: mean_color_fill(line, truth, inside, False)
     ),
-    Reference(VORONOI, True, False, lambda line, truth, foreground, hints: voronoi_fill(line, hints)),
-    Reference(WATERSHED, True, False, lambda line, truth, foreground, hints: watershed_fill(line, hints)),
-    Reference(FLOOD_FILL, True, False, lambda line, truth, foreground, hints: flood_fill(line, hints)),
-    Reference(SMART_COLORING, True, False, lambda line, truth, foreground, hints: gmic.smart_coloring(line, hints)),
+    Reference("Voronoi", True, False, lambda line, truth, inside, hints: voronoi_fill(line, hints)),
+    Reference("watershed", True, False, lambda line, truth, inside, hints: watershed_fill(line, hints)),
+    Reference("flood fill", True, False, lambda line, truth, inside, hints: flood_fill(line, hints)),
+    Reference(SMART_COLORING, True, False, lambda line, truth, inside, hints: gmic.smart_coloring(line, hints)),
 )
 """All of them, in the order of tables; see `available` for those that run here."""
 

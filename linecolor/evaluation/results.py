@@ -18,19 +18,12 @@ from linecolor.images import write_atomically
 ROWS, FIGURES = "rows.parquet", "measured.json"
 MOST_BYTES = 2**30
 
-QUANTITIES = (
-    *(area for metric in METRICS for area in metric.areas),
-    *(claim.name for claim in CLAIMS),
-    "seconds",
-)
+QUANTITIES = (*(area for metric in METRICS for area in metric.areas), *(claim.name for claim in CLAIMS), "seconds")
 """The figures of a row."""
 
 SCHEMA = pa.schema(
     [
-        ("system", pa.string()),
-        ("member", pa.string()),
-        ("drawing", pa.string()),
-        ("hints", pa.string()),
+        *((name, pa.string()) for name in ("system", "member", "drawing", "hints")),
         ("hint_count", pa.int64()),
         *((quantity, pa.float64()) for quantity in QUANTITIES),
     ]
@@ -41,11 +34,9 @@ protocol gave them."""
 
 @dataclass(frozen=True)
 class MeasuredMethod:
-    """The figures of one method, or of one of its seeds.
+    """The figures of a method, or of one of its seeds.
 
     Attributes:
-        name: in tables.
-        seed: of its seeds.
         kind: trained, foreign, reference or oracle.
         levels: figures by level of hints: `psnr_mean`, `psnr_foreground_median`, `fid_...`, `n`, ...
         cost: parameters, flops, memory in bytes; what is known of it.
@@ -67,11 +58,10 @@ class MeasuredMethod:
 
 @dataclass(frozen=True)
 class Measured:
-    """The measurement of a set of methods on the same drawings with the same hints.
+    """The measurement of a set of methods on the same drawings, told by name, with the same hints.
 
     Attributes:
         levels: of hints, from the fewest to the most.
-        drawings: their names.
         methods: in the order of the tables.
         rows: a mapping for each picture, by `SCHEMA`.
         facts: what was requested, the machine, the versions.
@@ -100,9 +90,7 @@ class Measured:
         """A figure of each drawing, the mean of the method's seeds or of one; without those that have none."""
         values: dict[str, list[float]] = {}
         for row in self.rows_of(name, level):
-            if seed is not None and row["member"] != seed:
-                continue
-            value = row[quantity]
+            value = row[quantity] if seed in (None, row["member"]) else None
             if value is not None and math.isfinite(value):
                 values.setdefault(row["drawing"], []).append(value)
         return {drawing: sum(of) / len(of) for drawing, of in values.items()}
@@ -127,12 +115,7 @@ class Measured:
 
     @classmethod
     def load(cls, folder: Path) -> "Measured":
-        """Read what `save` wrote.
-
-        Raises:
-            FileNotFoundError: if there is nothing in the folder.
-            ValueError: if it is damaged.
-        """
+        """Read what `save` wrote; FileNotFoundError if there is nothing in the folder, ValueError if it is damaged."""
         for name in (FIGURES, ROWS):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder / name}: is missing; measure the methods first: linecolor-evaluate")
@@ -145,10 +128,8 @@ class Measured:
             methods = [MeasuredMethod(**{names.get(k, k): v for k, v in of.items()}) for of in content["systems"]]
             return cls(content["levels"], content["drawings"], methods, rows, content["facts"])
         except (ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-            raise ValueError(
-                f"{folder}: holds a damaged measurement ({type(error).__name__}: {error}); delete {FIGURES} and "
-                "measure again"
-            ) from None
+            said = f"holds a damaged measurement ({type(error).__name__}: {error})"
+            raise ValueError(f"{folder}: {said}; delete {FIGURES} and measure again") from None
 
 
 _ON_DISK = {"seed": "member"}

@@ -13,13 +13,7 @@ LEAST_SEEDS = 3
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the bootstrap interval around it.
-
-    Attributes:
-        mean: of the values.
-        low, high: of the 95 % interval; NaN of fewer than two values.
-        n: how many values.
-    """
+    """The mean of n values and the 95 % bootstrap interval around it, NaN of fewer than two values."""
 
     mean: float
     low: float
@@ -28,14 +22,9 @@ class Interval:
 
 
 def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
-    """The mean of values over drawings with its bootstrap interval (bias-corrected and accelerated).
+    """The mean of values, one a drawing, with its bootstrap interval (bias-corrected and accelerated).
 
-    Args:
-        values: one a drawing, all finite.
-        seed: of the resampling, so that a figure repeats.
-
-    Raises:
-        ValueError: for no values, or one that is not finite.
+    The seed is that of the resampling, so that a figure repeats. ValueError for no values, or one that is not finite.
     """
     from scipy.stats import bootstrap
 
@@ -54,12 +43,7 @@ def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
 
 
 def paired_differences(ours: Mapping[str, float], theirs: Mapping[str, float]) -> list[float]:
-    """By how much one method is better than another on each drawing that both have.
-
-    Args:
-        ours: a figure by drawing.
-        theirs: the same of the other.
-    """
+    """By how much one method's figure, by drawing, is better than another's on each drawing that both have."""
     return [ours[name] - theirs[name] for name in ours if name in theirs]
 
 

@@ -62,6 +62,11 @@ class _Series:
     error: np.ndarray
     skipped: int
 
+    def text(self, at: int) -> str:
+        """A value as people read it, with its ± where there is one."""
+        error = f" ± {self.error[at]:,.2g}" if math.isfinite(self.error[at]) else ""
+        return f"{self.y[at]:,.4g}{error}".replace("e-0", "e-").replace("-", "−")
+
 
 def draw_curve(curve: Curve) -> dict[str, Any]:
     """A diagram for the template: paths and dots in the units of PLOT, ticks, and the values to hover over.
@@ -87,10 +92,9 @@ def draw_curve(curve: Curve) -> dict[str, Any]:
     y_axis = Axis(low_y, high_y, bottom, PLOT["top"])
     for number, (name, series) in enumerate(drawn.items()):
         px, py = x_axis.place(series.x), y_axis.place(series.y)
-        raw_x, raw_y = px, py
+        raw_x, raw_y, band_x = px, py, px
         low, high = y_axis.place(series.low), y_axis.place(series.high)
         bucket = ((px - PLOT["left"]) / (right - PLOT["left"]) * _BUCKETS).astype(int)
-        band_x = px
         if len(px) > 2 * _BUCKETS:
             # Lowest and highest of a bucket keep the spikes that a plain thinning would hide.
             edges = np.flatnonzero(np.diff(bucket, prepend=-1))
@@ -100,7 +104,6 @@ def draw_curve(curve: Curve) -> dict[str, Any]:
             band_x, low, high = px[edges], np.fmax.reduceat(low, edges), np.fmin.reduceat(high, edges)
         smooth = _path(*_smooth(px, py, bucket)) if len(px) > 24 and _is_noisy(py) else ""
         bands, whiskers = _error_paths(band_x, low, high)
-        last = _short_value(series.y[-1])
         shown["series"].append(
             {
                 "name": name,
@@ -110,7 +113,7 @@ def draw_curve(curve: Curve) -> dict[str, Any]:
                 "bands": bands,
                 "whiskers": whiskers,
                 "dots": [(float(a), float(b)) for a, b in zip(px, py)] if len(px) <= 24 else [],
-                "last": last + _plus_minus(series.error[-1]),
+                "last": series.text(-1),
             }
         )
     shown |= {"x_ticks": x_axis.ticks(), "y_ticks": y_axis.ticks(), "hovers": _hovers(curve, drawn, x_axis)}
@@ -163,11 +166,8 @@ def _error_paths(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[list
     """Closed paths round the runs of points with an error, and whiskers of those that stand alone."""
     known = np.flatnonzero(np.isfinite(low))
     runs = [run for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1) if len(run)]
-    bands = [
-        _path(np.concatenate([x[run], x[run][::-1]]), np.concatenate([high[run], low[run][::-1]])) + "Z"
-        for run in runs
-        if len(run) > 1
-    ]
+    round_trips = [(np.r_[x[run], x[run][::-1]], np.r_[high[run], low[run][::-1]]) for run in runs if len(run) > 1]
+    bands = [_path(*trip) + "Z" for trip in round_trips]
     alone = [int(run[0]) for run in runs if len(run) == 1]
     return bands, [f"M{x[at]:.1f} {low[at]:.1f}V{high[at]:.1f}" for at in alone]
 
@@ -192,14 +192,6 @@ def _path(x: np.ndarray, y: np.ndarray) -> str:
     return "M" + "L".join(f"{px:.1f} {py:.1f}" for px, py in zip(x, y)) if len(x) > 1 else ""
 
 
-def _short_value(value: float) -> str:
-    return f"{value:,.4g}".replace("e-0", "e-").replace("-", "−")
-
-
-def _plus_minus(error: float) -> str:
-    return f" ± {error:,.2g}".replace("e-0", "e-").replace("-", "−") if math.isfinite(error) else ""
-
-
 def _hovers(curve: Curve, drawn: Mapping[str, _Series], axis: Axis) -> list[dict[str, Any]]:
     """Invisible columns over the plot whose title tells the values of every series there."""
     width = (axis.end - axis.start) / 40
@@ -211,8 +203,7 @@ def _hovers(curve: Curve, drawn: Mapping[str, _Series], axis: Axis) -> list[dict
             at = int(np.argmin(np.abs(series.x - middle)))
             if abs(series.x[at] - middle) <= (axis.high - axis.low) / 40:
                 lines = lines or [f"{curve.x_label} {curve.x_scale.backward(series.x[at]):,.6g}"]
-                value = _short_value(series.y[at])
-                lines.append(f"{name}: {value}{_plus_minus(series.error[at])}")
+                lines.append(f"{name}: {series.text(at)}")
         if lines:
             columns.append({"x": axis.start + number * width, "width": width, "title": "\n".join(lines)})
     return columns

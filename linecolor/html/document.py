@@ -46,14 +46,14 @@ class Report:
 def render_report(report: Report, *, picture_bytes: int = 18_000_000) -> str:
     """The report as one HTML document without any reference to the outside but the licence's link.
 
-    picture_bytes: bound on all embedded pictures together, in bytes before base64 (which adds a third).
-        Beyond it the largest pictures are compressed harder, then reduced, until the sum fits or all are
-        thumbnails.
-    Raises ValueError for a picture that is not uint8 of a known shape, for rows that do not fit their
-    columns, for a diagram that draw_curve refuses and for an unknown highlight.
+    picture_bytes: bound on all embedded pictures together, in bytes before base64 (which adds a third). Beyond it the
+        largest pictures are compressed harder, then reduced, until the sum fits or all are thumbnails.
+    Raises ValueError for a picture that is not uint8 of a known shape, for rows that do not fit their columns, for a
+    diagram that draw_curve refuses and for an unknown highlight.
     """
     sheets, reduced, total = embed_sheets(report.sheets, picture_bytes)
-    script = _script()
+    # One function round all parts: they share their names with one another and with nothing else.
+    script = '"use strict";\n(() => {\n' + "\n".join(_resource(name) for name in SCRIPTS) + "})();\n"
     return render_page(
         "report.html.j2",
         report=report,
@@ -82,8 +82,7 @@ def write_report(path: str | os.PathLike[str], report: Report, *, picture_bytes:
     Raises what render_report raises, before path is touched, and OSError where the folder cannot be written.
     """
     target = Path(path)
-    page = render_report(report, picture_bytes=picture_bytes)
-    write_atomically(target, page.encode("utf-8"))
+    write_atomically(target, render_report(report, picture_bytes=picture_bytes).encode("utf-8"))
     return target
 
 
@@ -96,11 +95,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _script() -> str:
-    # One function round all parts: they share their names with one another and with nothing else.
-    return '"use strict";\n(() => {\n' + "\n".join(_resource(name) for name in SCRIPTS) + "})();\n"
 
 
 @cache

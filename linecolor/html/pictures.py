@@ -65,48 +65,40 @@ def embed_sheets(sheets: list[Sheet], picture_bytes: int) -> tuple[list[dict[str
         ValueError: a picture that is not uint8 of a known shape, or a row or captions that do not fit the columns.
     """
     arrays: list[np.ndarray] = []
-    for sheet in sheets:
-        for row in sheet.rows:
-            if len(row.images) != len(sheet.columns):
-                raise ValueError(
-                    f"sheet {sheet.title!r}, row {row.name!r}: {len(row.images)} pictures for "
-                    f"{len(sheet.columns)} columns; give None where there is no picture"
-                )
-            if len(row.captions) not in (0, len(sheet.columns)):
-                raise ValueError(
-                    f"sheet {sheet.title!r}, row {row.name!r}: {len(row.captions)} captions for "
-                    f"{len(sheet.columns)} columns; give an empty text where there is no caption"
-                )
-            for column, image in zip(sheet.columns, row.images):
-                if image is not None:
-                    _check_picture(image, f"sheet {sheet.title!r}, row {row.name!r}, column {column!r}")
-                    arrays.append(image)
+    for sheet, row in ((of, row) for of in sheets for row in of.rows):
+        where, wanted = f"sheet {sheet.title!r}, row {row.name!r}", len(sheet.columns)
+        if len(row.images) != wanted:
+            given = f"{len(row.images)} pictures for {wanted} columns"
+            raise ValueError(f"{where}: {given}; give None where there is no picture")
+        if len(row.captions) not in (0, wanted):
+            given = f"{len(row.captions)} captions for {wanted} columns"
+            raise ValueError(f"{where}: {given}; give an empty text where there is no caption")
+        for column, image in zip(sheet.columns, row.images):
+            if image is not None:
+                _check_picture(image, f"{where}, column {column!r}")
+                arrays.append(image)
     encoded = iter(_fit(arrays, picture_bytes))
     reduced = 0
     shown = []
     for sheet in sheets:
         rows = []
         for row in sheet.rows:
-            pictures: list[dict[str, Any] | None] = []
-            for image in row.images:
-                if image is None:
-                    pictures.append(None)
-                    continue
-                data, media_type = next(encoded)
-                width, height = Image.open(io.BytesIO(data)).size
-                reduced += (height, width) != image.shape[:2]
-                pictures.append(
-                    {
-                        "uri": f"data:{media_type};base64,{base64.b64encode(data).decode()}",
-                        "size": image.shape[1::-1],
-                        "stored": (width, height),
-                        "alpha": image.ndim == 3 and image.shape[2] == 4,
-                    }
-                )
+            pictures = [None if image is None else _shown(image, *next(encoded)) for image in row.images]
+            reduced += sum(picture is not None and picture["stored"] != picture["size"] for picture in pictures)
             captions = row.captions or [""] * len(sheet.columns)
             rows.append({"row": row, "pictures": pictures, "captions": captions, "line": _line_column(sheet, row)})
         shown.append({"sheet": sheet, "rows": rows})
     return shown, reduced, len(arrays)
+
+
+def _shown(image: np.ndarray, data: bytes, media_type: str) -> dict[str, Any]:
+    """A picture for the template; sizes are (width, height)."""
+    return {
+        "uri": f"data:{media_type};base64,{base64.b64encode(data).decode()}",
+        "size": image.shape[1::-1],
+        "stored": Image.open(io.BytesIO(data)).size,
+        "alpha": image.ndim == 3 and image.shape[2] == 4,
+    }
 
 
 def _encode(array: np.ndarray, rung: int) -> tuple[bytes, str]:
@@ -121,11 +113,11 @@ def _encode(array: np.ndarray, rung: int) -> tuple[bytes, str]:
     buffer = io.BytesIO()
     if rung == 0 and (height * width <= _LOSSLESS_PIXELS or _has_few_colors(array)):
         image.save(buffer, "WEBP", lossless=True, quality=50, method=2, exact=True)
-        return buffer.getvalue(), "image/webp"
-    if format_ == "JPEG" and image.mode == "RGB":
+    elif format_ == "JPEG" and image.mode == "RGB":
         image.save(buffer, "JPEG", quality=quality, subsampling=0)
         return buffer.getvalue(), "image/jpeg"
-    image.save(buffer, "WEBP", quality=quality, method=2)
+    else:
+        image.save(buffer, "WEBP", quality=quality, method=2)
     return buffer.getvalue(), "image/webp"
 
 

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -39,12 +39,11 @@ def lay_out_table(table: Table) -> dict[str, Any]:
             raise ValueError(f"table {table.title!r}: {len(row)} cells for {len(table.columns)} columns: {row}")
     for column, best in table.highlight.items():
         if column not in table.columns or best not in ("max", "min"):
-            raise ValueError(
-                f"table {table.title!r}: highlight {column!r}: {best!r} is no column of it with max or min"
-            )
+            where = f"table {table.title!r}: highlight {column!r}"
+            raise ValueError(f"{where}: {best!r} is no column of it with max or min")
     columns = []
     for name, cells in zip(table.columns, zip(*table.rows) if table.rows else [()] * len(table.columns)):
-        finite = [float(cell) for cell in cells if _is_finite(cell)]
+        finite = [float(cell) for cell in cells if _is_number(cell) and math.isfinite(cell)]
         decimals = _decimals(max((abs(number) for number in finite), default=0.0))
         texts = _align_errors([_cell_text(cell, decimals) for cell in cells])
         choose = {"max": max, "min": min}.get(table.highlight.get(name, ""))
@@ -52,14 +51,9 @@ def lay_out_table(table: Table) -> dict[str, Any]:
         known = [number for number in compared if number is not None]
         best_number = choose(known) if choose and len(known) > 1 else None
         given = [cell for cell in cells if cell is not None]
-        columns.append(
-            {
-                "name": name,
-                "numeric": bool(given) and all(_is_number(c) or str(c)[:1] in "(+-−±<≥≤0123456789" for c in given),
-                "best": [number is not None and number == best_number for number in compared],
-                "texts": texts,
-            }
-        )
+        numeric = bool(given) and all(_is_number(c) or str(c)[:1] in "(+-−±<≥≤0123456789" for c in given)
+        best_ones = [number is not None and number == best_number for number in compared]
+        columns.append({"name": name, "numeric": numeric, "best": best_ones, "texts": texts})
     return {"table": table, "columns": columns, "count": len(table.rows)}
 
 
@@ -69,7 +63,7 @@ def _leading_number(cell: Cell) -> float | None:
         found = _LEADING_NUMBER.match(cell)
         number = float(found[1].replace(",", "").replace("−", "-")) if found else math.nan
     else:
-        number = float(cell) if cell is not None and _is_number(cell) else math.nan
+        number = float(cell) if _is_number(cell) else math.nan
     return number if math.isfinite(number) else None
 
 
@@ -83,12 +77,8 @@ def _align_errors(texts: list[str]) -> list[str]:
     ]
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
-
-
-def _is_finite(value: Any) -> bool:
-    return _is_number(value) and math.isfinite(value)
 
 
 def _decimals(largest: float) -> int:
@@ -105,13 +95,11 @@ def _cell_text(value: Cell, decimals: int) -> str:
     if not _is_number(value):
         return str(value)
     if isinstance(value, Integral):
-        return f"{int(value):,}".replace("-", "−")
-    number = float(value)
-    if math.isnan(number):
-        return "NaN"
-    if math.isinf(number):
-        return "∞" if number > 0 else "−∞"
-    text = f"{number:.3e}" if abs(number) >= 1e12 else f"{number:,.{decimals}f}"
+        text = f"{int(value):,}"
+    elif math.isfinite(number := float(value)):
+        text = f"{number:.3e}" if abs(number) >= 1e12 else f"{number:,.{decimals}f}"
+    else:
+        text = "NaN" if math.isnan(number) else "∞" if number > 0 else "-∞"
     return text.replace("-", "−")
 
 

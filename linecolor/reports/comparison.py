@@ -1,5 +1,6 @@
 """Runs side by side: where their configurations differ, their figures, their curves, the same drawings."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ def quality_tables(results: Sequence[RunResult]) -> list[Table]:
     """A table for each number of hints that all runs were evaluated with, the largest first; a row a run."""
     drawings = common([result.drawings for result in results])
     levels = [by_count(result.figures) for result in results]
+    gains = Column("foreground PSNR, gain over the first", "gain", None)
     tables = []
     for count in reversed(common([result.counts for result in results])):
         shared = common([list(figures.get(count, {})) for figures in levels])
@@ -42,11 +44,7 @@ def quality_tables(results: Sequence[RunResult]) -> list[Table]:
             f"Means over each run's n held-out drawings. The gain is taken drawing by drawing over the "
             f"{len(drawings)} drawings that all runs have, ± its standard error.",
             ["run", "n"],
-            [
-                *metric_columns(),
-                *distance_columns(shared),
-                Column("foreground PSNR, gain over the first", "gain", None),
-            ],
+            [*metric_columns(), *distance_columns(shared), gains],
             rows,
         )
         tables.append(table)
@@ -56,10 +54,10 @@ def quality_tables(results: Sequence[RunResult]) -> list[Table]:
 def paired_gain(
     first: RunResult, other: RunResult, count: int, quantity: str = "psnr_foreground"
 ) -> tuple[float, float] | None:
-    """By how much a run is better than another on the same drawings.
+    """By how much a run is better than another on the same drawings; None without any in common.
 
     Returns:
-        Mean of the differences and its standard error (NaN of a single drawing); None without common drawings.
+        Mean of the differences and its standard error (NaN of a single drawing).
     """
     differences = paired_differences(other.per_drawing(count, quantity), first.per_drawing(count, quantity))
     return mean_and_error(differences) if differences else None
@@ -67,10 +65,8 @@ def paired_gain(
 
 def warnings(results: Sequence[RunResult]) -> list[str]:
     """Why figures of these runs may not be compared."""
-    found = []
     unmeasured = [result.label for result in results if not result.figures]
-    if unmeasured:
-        found.append(f"Not evaluated: {', '.join(unmeasured)}.")
+    found = [f"Not evaluated: {', '.join(unmeasured)}."] if unmeasured else []
     measured = [result for result in results if result.figures]
     if any(result.drawings != measured[0].drawings for result in measured[1:]):
         shared = len(common([result.drawings for result in measured]))
@@ -88,14 +84,15 @@ def warnings(results: Sequence[RunResult]) -> list[str]:
 def picture_sheets(results: Sequence[RunResult], truths: Mapping[str, FullDrawing], rows: int) -> list[Sheet]:
     """The same drawings by each run, for the largest number of hints they share and, where they have it, for none.
 
-    Args:
-        results: those shown, a column each.
-        truths: line and true colour by the drawing's name, where they could be read.
-        rows: drawings at most.
+    There are so many rows at most. Truths: line and true colour by the drawing's name, where they could be read.
     """
     measured = [result for result in results if result.drawings]
     drawings = common([result.drawings for result in measured])[:rows]
     counts = common([result.counts for result in measured])
+    note = (
+        f"The same held-out drawings, no larger than {SIDE} px; each run's report.html has them in full size. "
+        "Select a picture: the arrow keys change the run in place."
+    )
     sheets = []
     for count in dict.fromkeys([*counts[-1:], *(c for c in counts if c == 0)]):
         found = []
@@ -108,15 +105,9 @@ def picture_sheets(results: Sequence[RunResult], truths: Mapping[str, FullDrawin
             caption = "foreground PSNR: " + ", ".join(f"{label} {v:.1f}" for label, v in values if v is not None)
             found.append(SheetRow(name, f"{caption} dB", images))
         labels = [result.label for result in measured]
-        sheets.append(
-            Sheet(
-                f"Drawings with {count} hints" if count else "Drawings without hints",
-                f"The same held-out drawings, no larger than {SIDE} px; each run's report.html has them in full size. "
-                "Select a picture: the arrow keys change the run in place.",
-                ["line", *labels, "truth"] if truths else labels,
-                found,
-            )
-        )
+        columns = ["line", *labels, "truth"] if truths else labels
+        title = f"Drawings with {count} hints" if count else "Drawings without hints"
+        sheets.append(Sheet(title, note, columns, found))
     return sheets
 
 
@@ -145,6 +136,5 @@ def licence(results: Sequence[RunResult]) -> dict[str, str] | None:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "null" if value is None else str(value)
+    """A setting as YAML has it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

@@ -9,16 +9,8 @@ from linecolor.evaluation.hint_levels import WITHOUT, level_name
 from linecolor.evaluation.results import Measured, MeasuredMethod
 from linecolor.evaluation.statistics import LEAST_SEEDS, Interval, over_seeds, paired_difference
 from linecolor.html import Cell, Table
-from linecolor.reports.quality import (
-    Row,
-    column,
-    distance_columns,
-    distance_title,
-    distance_warnings,
-    figure_table,
-    highlight,
-    metric_columns,
-)
+from linecolor.reports import quality
+from linecolor.reports.quality import Row, column, distance_title
 
 PAPER: dict[str, dict[str, tuple[float, float]]] = {
     "Base": {"fid": (51.64, 1.36), "psnr": (13.01, 5.14), "ssim": (0.73, 0.21)},
@@ -28,10 +20,21 @@ PAPER: dict[str, dict[str, tuple[float, float]]] = {
 """Table 2 of Lee & Lee 2020: mean and std, on their own pictures and Inception features."""
 
 
+def all_tables(measured: Measured, named_after: Mapping[str, str], subject: str) -> list[Table]:
+    """Every table of a report, in its order."""
+    return [
+        *table_2(measured, named_after),
+        *quality_tables(measured),
+        *difference_tables(measured, subject),
+        claims_table(measured),
+        cost_table(measured),
+    ]
+
+
 def warnings(measured: Measured) -> list[str]:
     """What keeps the figures from being compared with others'."""
     n = len(measured.drawings)
-    warnings = distance_warnings(n, _figures(measured))
+    warnings = quality.distance_warnings(n, _figures(measured))
     trained = [name for name in measured.names if measured.seeds(name)[0].kind == "trained"]
     if any(len(measured.seeds(name)) < LEAST_SEEDS for name in trained):
         warnings.append(
@@ -40,36 +43,20 @@ def warnings(measured: Measured) -> list[str]:
         )
     small = measured.facts.get("small_pictures", 0)
     if small:
-        warnings.append(
-            f"{small} of {n} drawings have a short side below 1,500 px, the least of the paper's evaluation."
-        )
+        least = "the least of the paper's evaluation"
+        warnings.append(f"{small} of {n} drawings have a short side below 1,500 px, {least}.")
     for name in measured.names:
         notes = dict.fromkeys(method.notes for method in measured.seeds(name) if method.notes)
         warnings += [f"{name}: {note}." for note in notes]
-        if not is_complete(measured, name):
+        if _least_n(measured, name) < n:
             warnings.append(f"{name}: has no result for some drawings; it is left out of the order and of the best.")
     skipped = measured.facts.get("skipped", [])
     if skipped:
-        warnings.append(
-            f"{len(skipped)} drawings could not be measured and count for no method: {', '.join(skipped[:5])}."
-        )
+        names = ", ".join(skipped[:5])
+        warnings.append(f"{len(skipped)} drawings could not be measured and count for no method: {names}.")
     for name, count in measured.facts.get("in_training", {}).items():
         warnings.append(f"{name} was trained on {count} of these drawings: its figures tell nothing.")
     return warnings
-
-
-def is_complete(measured: Measured, name: str) -> bool:
-    """Whether a method has a result for every drawing at every level of hints."""
-    return _least_n(measured, name) == len(measured.drawings)
-
-
-def _least_n(measured: Measured, name: str) -> int:
-    """For how many drawings a method has results, at the level where it has the fewest."""
-    numbers = []
-    for method in measured.seeds(name):
-        levels = [WITHOUT] if WITHOUT in method.levels else measured.levels
-        numbers += [int(method.figure(level, "n") or 0) for level in levels]
-    return min(numbers, default=0)
 
 
 def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
@@ -99,7 +86,7 @@ def table_2(measured: Measured, named_after: Mapping[str, str]) -> list[Table]:
             f"{LEAST_SEEDS} seeds on. " + _order(measured, named_after, fewest, distance),
             ["method", "n", *(of.title for _, of in columns)],
             rows,
-            highlight(of for _, of in columns),
+            quality.highlight(of for _, of in columns),
         )
     ]
     if named_after:
@@ -148,7 +135,7 @@ def _order(measured: Measured, named_after: Mapping[str, str], level: str, dista
 
 def quality_tables(measured: Measured) -> list[Table]:
     """A table for each level of hints: methods and references, whole and foreground, mean, std, median, distances."""
-    columns = [*metric_columns(("mean", "std", "median")), *distance_columns(_figures(measured))]
+    columns = [*quality.metric_columns(("mean", "std", "median")), *quality.distance_columns(_figures(measured))]
     tables = []
     for level in reversed(measured.levels):
         rows: list[Row] = []
@@ -166,7 +153,7 @@ def quality_tables(measured: Measured) -> list[Table]:
             "paper, which flatters everybody. In parentheses, and out of the running: oracles, which take the mean "
             "colour or the mean paint from the truth itself, and methods without a result for some drawings."
         )
-        tables.append(figure_table(title, note, ["method", "n"], columns, rows))
+        tables.append(quality.figure_table(title, note, ["method", "n"], columns, rows))
     return tables
 
 
@@ -228,33 +215,18 @@ def cost_table(measured: Measured) -> Table:
     for name in measured.names:
         method = measured.seeds(name)[0]
         at = measured.level_of(name, level)
-        cost = method.cost
-        rows.append(
-            [
-                name,
-                cost.get("resolution") and int(cost["resolution"]),
-                cost.get("images") and int(cost["images"]),
-                _scaled(cost.get("parameters"), 1e6),
-                _scaled(cost.get("flops"), 1e9),
-                method.figure(at, "seconds_median"),
-                _scaled(cost.get("memory"), 2**20),
-            ]
-        )
+        units = {"parameters": 1e6, "flops": 1e9, "memory": 2**20}
+        cost = {of: value / units.get(of, 1) for of, value in method.cost.items() if value is not None}
+        training = [cost.get(of) and int(cost[of]) for of in ("resolution", "images")]
+        seconds = method.figure(at, "seconds_median")
+        rows.append([name, *training, cost.get("parameters"), cost.get("flops"), seconds, cost.get("memory")])
     machine = measured.facts.get("machine", "this machine")
     return Table(
         "Cost",
         f"Of one drawing at full size, on {machine}: GFLOP (2 a multiply-add) of the networks at their own resolution "
         "on a square picture; seconds: median with the most hints, all of the chain; memory: what colouring one "
         "drawing adds at its peak to a process of its own (on a GPU: what torch took).",
-        [
-            "method",
-            "trained at, px",
-            "images seen",
-            "million parameters",
-            "GFLOP",
-            "seconds a picture",
-            "memory, MiB",
-        ],
+        ["method", "trained at, px", "images seen", "million parameters", "GFLOP", "seconds a picture", "memory, MiB"],
         rows,
     )
 
@@ -276,8 +248,17 @@ def _aside(measured: Measured, name: str, figures: Sequence[Cell]) -> list[Cell]
 
 
 def _is_ranked(measured: Measured, name: str) -> bool:
-    """Whether a method is compared with the others: no oracle, and complete."""
-    return measured.seeds(name)[0].kind != "oracle" and is_complete(measured, name)
+    """Whether a method is compared with the others: no oracle, and with a result for every drawing at every level."""
+    return measured.seeds(name)[0].kind != "oracle" and _least_n(measured, name) == len(measured.drawings)
+
+
+def _least_n(measured: Measured, name: str) -> int:
+    """For how many drawings a method has results, at the level where it has the fewest."""
+    numbers = []
+    for method in measured.seeds(name):
+        levels = [WITHOUT] if WITHOUT in method.levels else measured.levels
+        numbers += [int(method.figure(level, "n") or 0) for level in levels]
+    return min(numbers, default=0)
 
 
 def _mean_of(seeds: Sequence[MeasuredMethod], level: str, figure: str) -> float | None:
@@ -293,7 +274,3 @@ def _figures(measured: Measured) -> list[str]:
     """The names of all figures there are, each once."""
     names = (name for method in measured.methods for figures in method.levels.values() for name in figures)
     return list(dict.fromkeys(names))
-
-
-def _scaled(value: float | None, unit: float) -> float | None:
-    return None if value is None else value / unit

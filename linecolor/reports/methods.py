@@ -13,14 +13,7 @@ from linecolor.evaluation.metrics import METRICS
 from linecolor.evaluation.results import Measured
 from linecolor.evaluation.statistics import half_width
 from linecolor.html import Curve, Report, Sheet, SheetRow, write_report
-from linecolor.reports.method_tables import (
-    claims_table,
-    cost_table,
-    difference_tables,
-    quality_tables,
-    table_2,
-    warnings,
-)
+from linecolor.reports import method_tables
 from linecolor.runs.run_folder import versions
 
 Pictures = Callable[[str, str, str], Picture | None]
@@ -35,12 +28,10 @@ class Presentation:
     """How a measurement is presented.
 
     Attributes:
-        title: of the report.
-        subtitle: what it is, in a sentence.
         caution: what a reader must know before any figure: that a demonstration is no evidence.
         subject: the method the others are compared with.
         named_after: the methods of the paper's Table 2 by their names in it.
-        sheet: drawings shown side by side.
+        sheet: how many drawings are shown side by side.
     """
 
     title: str
@@ -59,28 +50,14 @@ def write_methods_report(
     config_yaml: str = "",
     licence: dict[str, str] | None = None,
 ) -> Path:
-    """Write the page.
-
-    Args:
-        path: of the page.
-        measured: the figures.
-        presentation: how.
-        pictures: of the drawings by the methods.
-        config_yaml: what was asked for.
-        licence: of the drawings.
-    """
+    """Write the page; the licence is that of the drawings."""
+    warnings = method_tables.warnings(measured)
     report = Report(
         title=presentation.title,
         subtitle=presentation.subtitle,
         facts=_facts(measured),
-        warnings=[presentation.caution, *warnings(measured)] if presentation.caution else warnings(measured),
-        tables=[
-            *table_2(measured, presentation.named_after),
-            *quality_tables(measured),
-            *difference_tables(measured, presentation.subject),
-            claims_table(measured),
-            cost_table(measured),
-        ],
+        warnings=[presentation.caution, *warnings] if presentation.caution else warnings,
+        tables=method_tables.all_tables(measured, presentation.named_after, presentation.subject),
         curves=hint_curves(measured),
         sheets=sheets(measured, presentation, pictures),
         config_yaml=config_yaml,
@@ -94,11 +71,7 @@ def write_methods_report(
 def _facts(measured: Measured) -> list[tuple[str, str]]:
     seeds = max((len(measured.seeds(name)) for name in measured.names), default=0)
     levels = ", ".join(level_name(level) for level in measured.levels)
-    facts = [
-        ("drawings", f"{len(measured.drawings)}"),
-        ("hints", levels),
-        ("training seeds", f"{seeds}"),
-    ]
+    facts = [("drawings", f"{len(measured.drawings)}"), ("hints", levels), ("training seeds", f"{seeds}")]
     return facts + [(name, str(measured.facts[name])) for name in ("machine", "took") if name in measured.facts]
 
 
@@ -112,46 +85,37 @@ def hint_curves(measured: Measured) -> list[Curve]:
     for area, title, unit in areas:
         series, errors = {}, {}
         for name in measured.names:
-            points = []
-            for level, count in counts.items():
-                at = measured.level_of(name, level)
-                values = list(measured.per_drawing(name, at, area).values())
-                if values:
-                    points.append((count, float(np.mean(values)), half_width(values)))
-            if points:
-                series[name] = ([p[0] for p in points], [p[1] for p in points])
-                errors[name] = [p[2] for p in points]
+            values = {
+                count: list(measured.per_drawing(name, measured.level_of(name, level), area).values())
+                for level, count in counts.items()
+            }
+            known = {count: of for count, of in values.items() if of}
+            if known:
+                series[name] = (list(known), [float(np.mean(of)) for of in known.values()])
+                errors[name] = [half_width(of) for of in known.values()]
         title = f"{title} against hints (± 95 % over drawings)"
         found.append(Curve(title, "hints", unit, series, errors=errors, x_ticks=list(counts.values()), log1_x=True))
     return found
 
 
-def sheets(
-    measured: Measured, presentation: Presentation, pictures: Callable[[str, str, str], Picture | None]
-) -> list[Sheet]:
+def sheets(measured: Measured, presentation: Presentation, pictures: Pictures) -> list[Sheet]:
     """The same drawings by every method: with the most hints, without, and the subject's best and worst cases."""
     fewest, most = measured.levels[0], measured.levels[-1]
     shown = measured.drawings[: presentation.sheet]
-    found = [_sheet(f"The same drawings with {level_name(most)}", most, shown, measured, pictures)]
-    if fewest != most:
-        found.append(_sheet(f"The same drawings with {level_name(fewest)}", fewest, shown, measured, pictures))
+    found = [
+        _sheet(f"The same drawings with {level_name(level)}", level, shown, measured, pictures)
+        for level in dict.fromkeys((most, fewest))
+    ]
     scores = measured.per_drawing(presentation.subject, most, "psnr_foreground") if presentation.subject else {}
     if len(scores) >= 2 * CASES:
         ranked = sorted(scores, key=scores.__getitem__, reverse=True)
         for title, cases in (("Best cases", ranked[:CASES]), ("Worst cases", ranked[: -CASES - 1 : -1])):
-            found.append(
-                _sheet(f"{title} of {presentation.subject} with {level_name(most)}", most, cases, measured, pictures)
-            )
+            title = f"{title} of {presentation.subject} with {level_name(most)}"
+            found.append(_sheet(title, most, cases, measured, pictures))
     return [sheet for sheet in found if sheet.rows]
 
 
-def _sheet(
-    title: str,
-    level: str,
-    drawings: Sequence[str],
-    measured: Measured,
-    pictures: Pictures,
-) -> Sheet:
+def _sheet(title: str, level: str, drawings: Sequence[str], measured: Measured, pictures: Pictures) -> Sheet:
     names = [name for name in measured.names if measured.level_of(name, level) in measured.seeds(name)[0].levels]
     scores = {}
     for name in names:
@@ -164,10 +128,8 @@ def _sheet(
     for drawing in drawings:
         captions = [f"{scores[name][drawing]:.1f} dB" if drawing in scores.get(name, {}) else "" for name in columns]
         rows.append(SheetRow(drawing, "", [pictures(name, level, drawing) for name in columns], captions))
-    return Sheet(
-        title,
+    note = (
         "Below each picture its foreground PSNR. Select one to enlarge it: side by side (s) zooms all of them "
-        "together, the slider (d) lays two on top of each other.",
-        columns,
-        rows,
+        "together, the slider (d) lays two on top of each other."
     )
+    return Sheet(title, note, columns, rows)

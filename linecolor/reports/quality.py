@@ -63,32 +63,16 @@ def distance_title(figure: str) -> str:
     return f"{kind.upper()} ({features.replace('_', '-')})" if features else kind.upper()
 
 
-def figure_table(
-    title: str,
-    note: str,
-    labels: Sequence[str],
-    columns: Sequence[Column],
-    rows: Iterable[Row],
-) -> Table:
-    """A table of figures.
-
-    Args:
-        title: of the table.
-        note: below it.
-        labels: titles of the columns before the figures.
-        columns: of the figures.
-        rows: in their order.
-    """
+def figure_table(title: str, note: str, labels: Sequence[str], columns: Sequence[Column], rows: Iterable[Row]) -> Table:
+    """A table of figures; the labels are the titles of the columns before them."""
     cells: list[list[Cell]] = [[*label, *(figures.get(c.figure) for c in columns)] for label, figures in rows]
     return Table(title, note, [*labels, *(c.title for c in columns)], cells, highlight(columns))
 
 
 def distance_warnings(n: int, features: Iterable[str]) -> list[str]:
-    """What keeps FID and KID from being compared with others'.
+    """What keeps FID and KID of n pictures from being compared with others'.
 
-    Args:
-        n: pictures.
-        features: names of extractors, or of figures that end with them.
+    Features are told by names of extractors, or of figures that end with them.
     """
     warnings = []
     if n < ENOUGH_PICTURES:

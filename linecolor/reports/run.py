@@ -11,16 +11,8 @@ from linecolor.evaluation.figures import by_count
 from linecolor.evaluation.metrics import METRICS
 from linecolor.html import Cell, Curve, Report, Sheet, SheetRow, Table, write_report
 from linecolor.rendering.result import ColorizationResult
+from linecolor.reports import quality
 from linecolor.reports.figure_row import figure_row
-from linecolor.reports.quality import (
-    Column,
-    Row,
-    column,
-    distance_columns,
-    distance_warnings,
-    figure_table,
-    metric_columns,
-)
 from linecolor.reports.training_curves import FULL_SIZE, curve, metric_means
 from linecolor.runs.record import read_record
 from linecolor.runs.run_folder import RunFolder, hardware
@@ -34,7 +26,6 @@ class RunPage:
 
     Attributes:
         run: with the records of its stages.
-        name: of the run.
         stages: in their order.
         evaluation: what evaluation.json holds.
         drawings: those shown on the sheets.
@@ -55,12 +46,12 @@ class RunPage:
         records = {stage: read_record(self.run.stage(stage) / "metrics.jsonl") for stage in self.stages}
         facts = json.loads((self.run.path / "run.json").read_text(encoding="utf-8"))
         levels = by_count(self.evaluation["figures"])
-        distances = distance_columns(figure for figures in levels.values() for figure in figures)
+        distances = quality.distance_columns(figure for figures in levels.values() for figure in figures)
         report = Report(
             title=f"linecolor: {self.name}",
             subtitle="Line art coloured at its own size",
             facts=self._facts(facts),
-            warnings=distance_warnings(self.evaluation["figures"]["n"], [c.figure for c in distances]),
+            warnings=quality.distance_warnings(self.evaluation["figures"]["n"], [c.figure for c in distances]),
             tables=[self._quality(levels, distances), *_backgrounds(self.evaluation.get("background"))],
             curves=_curves(records),
             sheets=[self._sheet(count) for count in sorted(levels, reverse=True)],
@@ -78,22 +69,21 @@ class RunPage:
             if done:
                 images = f"{done['images_seen']:,} images in {done['steps']:,} steps"
                 shown.append((f"{stage} stage", f"{images}, {done['seconds'] / 60:.1f} min"))
-        drawings = f"{self.evaluation['figures']['n']} held-out drawings"
-        shown.append(("hardware", hardware(facts["machine"])))
-        shown.append(("evaluation", f"{drawings}, {self.evaluation['seconds']:.0f} s"))
+        evaluation = f"{self.evaluation['figures']['n']} held-out drawings, {self.evaluation['seconds']:.0f} s"
+        shown += [("hardware", hardware(facts["machine"])), ("evaluation", evaluation)]
         adherence = self.evaluation["obedience"]
         if adherence and adherence["hints"]:
             share = f"{100 * adherence['obeyed']:.0f} % of {adherence['hints']:,} hints"
             shown.append(("hint adherence", share))
         return shown
 
-    def _quality(self, levels: Mapping[int, Mapping[str, float]], distances: Sequence[Column]) -> Table:
-        columns = metric_columns()
+    def _quality(self, levels: Mapping[int, Mapping[str, float]], distances: Sequence[quality.Column]) -> Table:
+        columns = quality.metric_columns()
         _, (foreground, title) = METRICS[0].areas.items()
-        rows: list[Row] = [([name, None], figures) for name, figures in self.evaluation["references"].items()]
+        rows: list[quality.Row] = [([name, None], figures) for name, figures in self.evaluation["references"].items()]
         rows += [([self.name, count], figures) for count, figures in levels.items()]
-        columns.insert(2, column(f"{title} median", f"{foreground}_median"))
-        return figure_table(
+        columns.insert(2, quality.column(f"{title} median", f"{foreground}_median"))
+        return quality.figure_table(
             "Quality at full size",
             f"Means over n = {self.evaluation['figures']['n']} held-out drawings, hints by the protocol with seed 0. "
             "Foreground leaves out the white paper, which flatters everybody. The mean colour (with the ink) and the "
@@ -115,45 +105,39 @@ class RunPage:
             caption = f"{size}; PSNR {row['psnr']:.1f} dB, foreground {row['psnr_foreground']:.1f}"
             rows.append(SheetRow(drawing.name, caption, list(pictures.values())))
         hints = "no hints: the automatic mode" if count == 0 else f"{count} hints by the protocol"
-        return Sheet(
-            title=f"With {count} hints" if count else "Without hints",
-            note=f"Held-out drawings, {hints}. Select a picture to look at it in full size; arrow keys change the "
-            "column in place.",
-            columns=columns,
-            rows=rows,
-        )
+        note = "Select a picture to look at it in full size; arrow keys change the column in place."
+        title = f"With {count} hints" if count else "Without hints"
+        return Sheet(title, f"Held-out drawings, {hints}. {note}", columns, rows)
 
 
 def _backgrounds(of: Mapping[str, float] | None) -> list[Table]:
     """What the comic colorizer is for; of other systems, and of pages whose background is not known, nothing."""
     if not of:
         return []
-    quality: list[list[Cell]] = [["truth", of["variance_of_truth"], None, None]]
+    colors: list[list[Cell]] = [["truth", of["variance_of_truth"], None, None]]
     if "variance_without" in of:
         figures = (of[name] for name in ("variance_without", "foreground_psnr_without", "psnr_without"))
-        quality.append(["without background network", *figures])
-    quality.append(["with background network", of["variance"], of["foreground_psnr"], of["psnr"]])
-    columns = ["what", "variance in the background", "foreground PSNR", "PSNR"]
+        colors.append(["without background network", *figures])
+    colors.append(["with background network", of["variance"], of["foreground_psnr"], of["psnr"]])
     detector: list[list[Cell]] = [
         ["background detector", of["iou"], of["share"], of["least_share"], of["most_share"]],
         ["everything is background", of["iou_of_everything"], 1.0, 1.0, 1.0],
     ]
-    measures = ["what", "IoU", "share of the page", "least", "most"]
     return [
         Table(
-            title="One colour for one background",
-            note=f"Means over n = {of['n']} held-out panels whose true background is known, which only measures. "
+            "One colour for one background",
+            f"Means over n = {of['n']} held-out panels whose true background is known, which only measures. "
             "Variance of the colour inside it, off the ink, in levels squared, mean over the channels.",
-            columns=columns,
-            rows=quality,
-            highlight={"foreground PSNR": "max"},
+            ["what", "variance in the background", "foreground PSNR", "PSNR"],
+            colors,
+            {"foreground PSNR": "max"},
         ),
         Table(
-            title="The background as it was found",
-            note="Intersection over union with the true background, and the share of the page that was found.",
-            columns=measures,
-            rows=detector,
-            highlight={"IoU": "max"},
+            "The background as it was found",
+            "Intersection over union with the true background, and the share of the page that was found.",
+            ["what", "IoU", "share of the page", "least", "most"],
+            detector,
+            {"IoU": "max"},
         ),
     ]
 

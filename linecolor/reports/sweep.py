@@ -4,6 +4,7 @@ import csv
 import io
 import shlex
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,16 +31,7 @@ BEST = "best"
 
 @dataclass(frozen=True)
 class JobRow:
-    """A job in the table.
-
-    Attributes:
-        job: its folder.
-        state: what became of it.
-        overrides: value by key.
-        figures: of its evaluation; empty without one.
-        value: the objective; None where there is none.
-        facts: what job.json holds.
-    """
+    """A job in the table: its overrides by key, its figures and objective where it is done, and what job.json holds."""
 
     job: JobFolder
     state: str
@@ -56,16 +48,10 @@ class JobRow:
 
 
 class SweepTable:
-    """The jobs of a sweep, the best first.
-
-    Args:
-        sweep: the folder.
-        objective: what they are ranked by.
-    """
+    """The jobs of a sweep, the best first by an objective."""
 
     def __init__(self, sweep: SweepFolder, objective: Objective) -> None:
-        self.sweep = sweep
-        self.objective = objective
+        self.sweep, self.objective = sweep, objective
         rows = []
         for job in sweep.jobs():
             state, figures = job.state, job.figures
@@ -117,21 +103,16 @@ class SweepTable:
         writer.writerow(["job", "folder", "state", BEST, "objective", *keys, *figures, "minutes", "message"])
         for row in self.rows:
             writer.writerow(
-                [row.number, row.job.path.name, row.state, int(row is self.best), _text(row.value)]
-                + [row.overrides.get(key, "") for key in keys]
-                + [_text(row.figures.get(name)) for name in figures]
-                + [_text(_minutes(row.job)), row.facts.get("message", "")]
+                [row.number, row.job.path.name, row.state, int(row is self.best), row.value]
+                + [row.overrides.get(key) for key in keys]
+                + [row.figures.get(name) for name in figures]
+                + [_minutes(row.job), row.facts.get("message")]
             )
         write_atomically(path, buffer.getvalue().encode("utf-8", "replace"))
         return path
 
     def write_page(self, path: Path, truths: Mapping[str, FullDrawing]) -> Path:
-        """The table as a page, with the same drawings by the best jobs side by side.
-
-        Args:
-            path: of the page.
-            truths: line and true colour of drawings by name; may be empty.
-        """
+        """The table as a page, with the same drawings by the best jobs, and the truths there are, side by side."""
         results = self.results()
         shown = results[:MOST_COLUMNS]
         note = f"The best first, by {self.objective.figure}."
@@ -139,7 +120,8 @@ class SweepTable:
             note += " The same in all jobs: " + shlex.join(f"{k}={v}" for k, v in self.shared.items()) + "."
         note += " Each job is a run of its own, in the folder named here: its report.html has everything."
         messages = warnings(results) if results else []
-        messages += [f"{self.label(row)}: {row.state}: {row.facts.get('message', '')}" for row in self.failed]
+        failed = [row for row in self.rows if row.state == FAILED]
+        messages += [f"{self.label(row)}: {row.state}: {row.facts.get('message', '')}" for row in failed]
         if len(results) > len(shown):
             messages.append(f"Pictures and gains are shown of the best {MOST_COLUMNS} of {len(results)} jobs.")
         report = Report(
@@ -155,11 +137,6 @@ class SweepTable:
             created=time.strftime("%Y-%m-%d %H:%M"),
         )
         return write_report(path, report)
-
-    @property
-    def failed(self) -> list[JobRow]:
-        """Jobs that ended with an error."""
-        return [row for row in self.rows if row.state == FAILED]
 
     @property
     def stopped(self) -> list[JobRow]:
@@ -183,22 +160,18 @@ class SweepTable:
         return [name for name in names if name != self.objective.figure]
 
     def _facts(self) -> list[tuple[str, str]]:
-        states: dict[str, int] = {}
-        for row in self.rows:
-            states[row.state] = states.get(row.state, 0) + 1
+        states = Counter(row.state for row in self.rows)
         found = [("jobs", ", ".join(f"{count} {state}" for state, count in states.items()))]
         if self.best and self.best.value is not None:
-            found.append(("best job", self.label(self.best)))
-            found.append((self.objective.figure, f"{self.best.value:.4g}"))
-            found.append(("its folder", self.best.job.path.name))
+            objective = (self.objective.figure, f"{self.best.value:.4g}")
+            found += [("best job", self.label(self.best)), objective, ("its folder", self.best.job.path.name)]
         return found
 
 
 def _minutes(job: JobFolder) -> float | None:
     """Minutes of training, of all stages."""
-    seconds = []
-    for complete in job.run.path.glob("*/complete.json"):
-        seconds.append(float(read_settings(complete).get("seconds", 0)))
+    stages = job.run.path.glob("*/complete.json")
+    seconds = [float(read_settings(complete).get("seconds", 0)) for complete in stages]
     return sum(seconds) / 60 if seconds else None
 
 
@@ -219,7 +192,3 @@ def _brief(value: str) -> str:
         return f"{float(value):.4g}" if len(value) > 8 else value
     except ValueError:
         return value
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else repr(value)

@@ -14,13 +14,7 @@ Record = Sequence[Mapping[str, Any]]
 
 
 def curve(title: str, label: str, series: Mapping[str, tuple[Record, str]]) -> list[Curve]:
-    """A diagram of recorded values, if there are any.
-
-    Args:
-        title: of the diagram.
-        label: of its y axis.
-        series: by its name, the record and the name of the values in it.
-    """
+    """A diagram of recorded values, if there are any; by the name of a series its record and their name in it."""
     points = {
         name: [(line["images_seen"], line[figure]) for line in record if line.get(figure) is not None]
         for name, (record, figure) in series.items()

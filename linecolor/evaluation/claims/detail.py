@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from linecolor.arrays import INK, Floats, Line, Mask, Picture, check_color, check_line
+from linecolor.arrays import INK, Floats, Line, Mask, Picture
 from linecolor.evaluation.claims.planes import blurred, reduced
 from linecolor.evaluation.claims.saturation import CHROMA_SIDE
 
@@ -19,11 +19,11 @@ DARKEST_PAINT = 32.0  # levels; dividing by less would only amplify noise
 
 @dataclass(frozen=True)
 class FineDetail:
-    """The truth's high frequencies where a drawing is finely detailed. See `edge_loss`.
+    """The truth's high frequencies where a drawing is finely detailed.
 
     Attributes:
-        line: (H, W) uint8.
-        where: (H, W) bool, beside the ink, where its contours are densest.
+        line: (H, W) uint8, paper = 255.
+        where: (H, W) bool, the quarter of the ink's neighbourhood where its contours are densest.
         truth: (n,) float32, the truth's detail there.
     """
 
@@ -33,17 +33,7 @@ class FineDetail:
 
     @classmethod
     def of(cls, line: Line, truth: Picture) -> "FineDetail":
-        """Find the detail of a drawing: the quarter of its ink's neighbourhood where contours are densest.
-
-        Args:
-            line: (H, W) uint8, paper = 255.
-            truth: (H, W, 3) uint8 RGB.
-
-        Raises:
-            ValueError: sizes or types do not fit.
-        """
-        check_line(line)
-        check_color(line, truth)
+        """Find the detail of a drawing and its true colours, (H, W, 3) uint8 RGB."""
         ink = (line < INK).astype(np.uint8)
         side = min(line.shape)
         contour = cv2.morphologyEx(ink, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
@@ -57,38 +47,20 @@ class FineDetail:
         return cls(line, where, _detail(truth, line)[where])
 
     def loss(self, result: Picture) -> float:
-        """What `edge_loss` gives, for one of many results.
+        """How much of the truth's fine detail beside the lines a result, (H, W, 3) uint8 RGB, misses at full size.
 
-        Raises:
-            ValueError: the result is not a picture of the drawing's size.
+        Detail h is luma minus its Gaussian blur (sigma 2 px at 1,500 px), where luma is relative to the paint around
+        it: a wrong colour is no lost detail. The figure is sum (h - h_truth)^2 / sum h_truth^2 over `where`.
+
+        Returns:
+            0 = all detail is there, 1 = none, above 1 = wrong detail. NaN without ink, or a truth without detail
+            beside it.
         """
-        check_color(self.line, result)
         total = float(np.square(self.truth).sum())
         # A level of detail in every pixel is rounding.
         if total <= len(self.truth) * (1 / 255) ** 2:
             return math.nan
         return float(np.square(_detail(result, self.line)[self.where] - self.truth).sum()) / total
-
-
-def edge_loss(result: Picture, truth: Picture, line: Line) -> float:
-    """How much of the truth's fine detail beside the lines a result misses, at full size.
-
-    Detail h is luma minus its Gaussian blur (sigma 2 px at 1,500 px), where luma is relative to the paint around it:
-    a wrong colour is no lost detail. The figure is sum (h - h_truth)^2 / sum h_truth^2 over the most finely detailed
-    quarter of the places beside ink.
-
-    Args:
-        result: (H, W, 3) uint8 RGB.
-        truth: (H, W, 3) uint8 RGB.
-        line: (H, W) uint8, paper = 255.
-
-    Returns:
-        0 = all detail is there, 1 = none, above 1 = wrong detail. NaN without ink, or a truth without detail beside it.
-
-    Raises:
-        ValueError: sizes or types do not fit.
-    """
-    return FineDetail.of(line, truth).loss(result)
 
 
 def _detail_sigma(side: int) -> float:

@@ -5,8 +5,8 @@ import math
 import cv2
 import numpy as np
 
-from linecolor.arrays import Line, Picture, check_color, check_line
-from linecolor.evaluation.claims.planes import blurred, check_picture
+from linecolor.arrays import Line, Picture
+from linecolor.evaluation.claims.planes import blurred
 
 CHECKER_MARGIN = 4  # px around ink and edges
 CHECKER_INK = 224  # scanned paper is seldom white
@@ -29,14 +29,7 @@ def checkerboard(picture: Picture, line: Line | None = None) -> float:
 
     Returns:
         Levels, 0 or more; one pattern of +-2 levels scores 2. NaN where ink and edges leave no place.
-
-    Raises:
-        ValueError: sizes or types do not fit.
     """
-    check_picture(picture)
-    if line is not None:
-        check_line(line)
-        check_color(line, picture)
     levels = picture.astype(np.float32)
     margin = np.ones((2 * CHECKER_MARGIN + 1,) * 2, np.uint8)
     # The binomial has a zero at period two: no checkerboard passes for an edge.

@@ -1,10 +1,10 @@
-"""What the claims share: reducing, blurring and distances on a page, and checks of what comes in."""
+"""What the claims share: reducing, blurring and distances on a page."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linecolor.arrays import Floats, Mask, Picture
+from linecolor.arrays import Floats, Mask
 
 Indices = NDArray[np.int64]
 
@@ -39,17 +39,3 @@ def nearest_pixels(mask: Mask) -> tuple[Floats, Indices]:
     index = np.zeros(numbers.max() + 1, np.int64)
     index[numbers[mask]] = np.flatnonzero(mask)
     return distance.astype(np.float32), index[numbers]
-
-
-def check_picture(picture: Picture, shape: tuple[int, int] | None = None) -> None:
-    """ValueError if the picture is not uint8 RGB, of this (H, W) where one is given."""
-    rgb = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3 and picture.size
-    if not rgb or (shape is not None and picture.shape[:2] != shape):
-        size = "(H, W, 3)" if shape is None else (*shape, 3)
-        raise ValueError(f"a picture should be {size} uint8 RGB, is {picture.shape} {picture.dtype}")
-
-
-def check_foreground(foreground: Mask, shape: tuple[int, int] | None = None) -> None:
-    """ValueError if the foreground is not a bool mask, of this (H, W) where one is given."""
-    if foreground.dtype != np.bool_ or foreground.ndim != 2 or (shape is not None and foreground.shape != shape):
-        raise ValueError(f"foreground should be {shape or '(H, W)'} bool, is {foreground.shape} {foreground.dtype}")

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linecolor.arrays import INK, Floats, Line, Mask, Picture, check_color, check_line
-from linecolor.evaluation.claims.planes import Indices, check_picture, distance, nearest_pixels, reduced
+from linecolor.arrays import INK, Floats, Line, Mask, Picture
+from linecolor.evaluation.claims.planes import Indices, distance, nearest_pixels, reduced
 
 REGION_SIDE = 768
 LEAST_REGION = 1 / 64  # side of the smallest region, in short sides as all lengths below
@@ -24,12 +24,11 @@ HARDLY_APART = 20.0  # the same in a result, which may be paler; below, noise is
 
 @dataclass(frozen=True)
 class Regions:
-    """What the line of a drawing encloses, and the pieces of the bands beside its inked edges. See `bleeding`.
+    """What the line of a drawing encloses, and the pieces of the bands beside its inked edges.
 
     All indices are into the flat drawing reduced to at most 768 px (short side).
 
     Attributes:
-        shape: (H, W) of the drawing at full size.
         interiors: one array of indices a region, away from its edges.
         pixels: (n,) indices of the bands.
         pieces: (n,) the piece that each of them belongs to.
@@ -37,7 +36,6 @@ class Regions:
         truth_share: (m,) what the truth shows of the colour across.
     """
 
-    shape: tuple[int, int]
     interiors: tuple[Indices, ...]
     pixels: Indices
     pieces: Indices
@@ -47,22 +45,13 @@ class Regions:
 
     @classmethod
     def of(cls, line: Line, truth: Picture) -> "Regions":
-        """Find the regions of a drawing.
+        """Find the regions of a drawing, (H, W) uint8 with white paper, and its true colours, (H, W, 3) uint8 RGB.
 
         A region is a connected part of the paper (line >= 128), without those smaller than a square of 1/64 of the
         short side. Where lines are open, colour edges of the truth part it too. Regions then grow until they meet,
         in the middle of the ink. Bands lie beside edges that are inked and whose two colours differ clearly (40 levels)
         in the truth; a place where the truth itself is not in the colour of its region does not count.
-
-        Args:
-            line: (H, W) uint8, paper = 255.
-            truth: (H, W, 3) uint8 RGB.
-
-        Raises:
-            ValueError: sizes or types do not fit.
         """
-        check_line(line)
-        check_color(line, truth)
         # A pixel with any ink is ink, so that reducing opens no line.
         ink = reduced((line < INK).astype(np.float32), REGION_SIDE) > 0
         small = reduced(truth, REGION_SIDE).astype(np.float32)
@@ -76,7 +65,7 @@ class Regions:
         interiors = _interiors(labels, seeds, from_ink > reach)
         if not edge.any() or not ink.any():
             empty = np.empty(0, np.int64)
-            return cls(line.shape, interiors, empty, empty, empty, empty, np.empty(0))
+            return cls(interiors, empty, empty, empty, empty, np.empty(0))
 
         from_edge, nearest = nearest_pixels(edge)
         # An edge runs in the middle of its ink: the band begins where the disc of ink around that place ends.
@@ -99,40 +88,30 @@ class Regions:
         distinct, pieces = np.unique(keys, axis=1, return_inverse=True)
         own, other = distinct[0], distinct[1]
         shares = _shares(small, pixels, pieces.ravel(), own, other, typical)
-        return cls(line.shape, interiors, pixels, pieces.ravel(), own, other, shares)
+        return cls(interiors, pixels, pieces.ravel(), own, other, shares)
 
+    def bleeding(self, result: Picture) -> float:
+        """How much of the colour across an edge appears on this side of it in a result, (H, W, 3) uint8 RGB.
 
-def bleeding(result: Picture, regions: Regions) -> float:
-    """How much of the colour across an edge appears on this side of it.
+        Beside every edge, in a band of about 1 % of the short side that leaves out the ink: how far the result is on
+        the way from its own typical (median) colour inside this region to its own typical colour inside the region
+        across. A wrong colour everywhere is therefore no bleeding; what the truth shows in the same place, a shade, is
+        not either. A dark halo beside the ink counts as far as it points towards the colour across.
 
-    Beside every edge, in a band of about 1 % of the short side that leaves out the ink: how far the result is on the
-    way from its own typical (median) colour inside this region to its own typical colour inside the region across.
-    A wrong colour everywhere is therefore no bleeding; what the truth shows in the same place, a shade, is not either.
-    A dark halo beside the ink counts as far as it points towards the colour across.
-
-    Args:
-        result: (H, W, 3) uint8 RGB.
-        regions: of the drawing, found once.
-
-    Returns:
-        The mean over the bands, 0 = none, 1 = the neighbour's colour throughout. NaN where no inked edge parts two
-        colours, in the truth (40 levels) or in the result (20 levels).
-
-    Raises:
-        ValueError: the result is not a picture of the drawing's size.
-    """
-    check_picture(result, regions.shape)
-    own, other = regions.own, regions.other
-    if not len(own):
-        return math.nan
-    small = reduced(result, REGION_SIDE).astype(np.float32)
-    typical = _typical(small, regions.interiors)
-    apart = np.linalg.norm(typical[other] - typical[own], axis=1) >= HARDLY_APART
-    weights = np.bincount(regions.pieces, minlength=len(own)) * apart
-    if not weights.any():
-        return math.nan
-    shares = _shares(small, regions.pixels, regions.pieces, own, other, typical)
-    return float(np.average(np.clip(shares - regions.truth_share, 0, 1), weights=weights))
+        Returns:
+            The mean over the bands, 0 = none, 1 = the neighbour's colour throughout. NaN where no inked edge parts two
+            colours, in the truth (40 levels) or in the result (20 levels).
+        """
+        if not len(self.own):
+            return math.nan
+        small = reduced(result, REGION_SIDE).astype(np.float32)
+        typical = _typical(small, self.interiors)
+        apart = np.linalg.norm(typical[self.other] - typical[self.own], axis=1) >= HARDLY_APART
+        weights = np.bincount(self.pieces, minlength=len(self.own)) * apart
+        if not weights.any():
+            return math.nan
+        shares = _shares(small, self.pixels, self.pieces, self.own, self.other, typical)
+        return float(np.average(np.clip(shares - self.truth_share, 0, 1), weights=weights))
 
 
 def _regions(ink: Mask, truth: Floats) -> tuple[Indices, Mask]:

@@ -8,13 +8,7 @@ from importlib import import_module
 
 from linecolor.evaluation.metrics.metric import Metric
 
-METRICS: tuple[Metric, ...] = tuple(
-    import_module(f"{__name__}.{name}").METRIC
-    for name in (
-        "psnr",
-        "ssim",
-    )
-)
+METRICS: tuple[Metric, ...] = tuple(import_module(f"{__name__}.{name}").METRIC for name in ("psnr", "ssim"))
 """In the order of tables. Each stands in evaluation.json, measured.json, rows.parquet, metrics.jsonl and reports."""
 
 __all__ = ["METRICS", "Metric"]

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from linecolor.arrays import Mask, Picture
+from linecolor.arrays import Mask, Picture, check_mask, check_picture
 
 FOREGROUND = "_foreground"
 """What the name of a figure of the foreground alone ends with."""
@@ -42,15 +40,10 @@ class Metric:
 
 
 def check_pair(image: Picture, truth: Picture, mask: Mask | None) -> None:
-    """Refuse pictures that cannot be compared.
-
-    Raises:
-        ValueError: they are not 8-bit RGB of one size, or the mask has another size.
-    """
-    for name, picture in (("image", image), ("truth", truth)):
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-            raise ValueError(f"{name} should be (H, W, 3) uint8 RGB, is {picture.shape} {picture.dtype}")
+    """ValueError if the pictures are not 8-bit RGB of one size, or the mask has another size."""
+    check_picture(image, "image")
+    check_picture(truth, "truth")
     if image.shape != truth.shape:
         raise ValueError(f"image is {image.shape} and truth {truth.shape}; resize one to the other's size first")
-    if mask is not None and (mask.shape != image.shape[:2] or mask.dtype != np.bool_):
-        raise ValueError(f"mask should be {image.shape[:2]} bool, is {mask.shape} {mask.dtype}")
+    if mask is not None:
+        check_mask(mask, image.shape[:2], "mask")

@@ -15,8 +15,7 @@ def psnr(image: Picture, truth: Picture, mask: Mask | None = None) -> float:
     """Peak signal-to-noise ratio of one picture, peak 255.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
-        truth: (H, W, 3) uint8 RGB.
+        image, truth: (H, W, 3) uint8 RGB.
         mask: (H, W) bool; the mean square error is taken over its True pixels only.
 
     Returns:
@@ -26,10 +25,8 @@ def psnr(image: Picture, truth: Picture, mask: Mask | None = None) -> float:
         ValueError: the pictures are not 8-bit RGB of one size, or the mask has another size.
     """
     check_pair(image, truth, mask)
-    if mask is None:
-        squares, pixels = cv2.norm(image, truth, cv2.NORM_L2SQR), image.shape[0] * image.shape[1]
-    else:
-        squares, pixels = cv2.norm(image, truth, cv2.NORM_L2SQR, mask.view(np.uint8)), int(mask.sum())
+    squares = cv2.norm(image, truth, cv2.NORM_L2SQR, None if mask is None else mask.view(np.uint8))
+    pixels = image[..., 0].size if mask is None else int(mask.sum())
     if pixels == 0:
         return math.nan
     return IDENTICAL_PSNR if squares == 0 else min(10 * math.log10(255**2 * 3 * pixels / squares), IDENTICAL_PSNR)

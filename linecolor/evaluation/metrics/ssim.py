@@ -23,8 +23,7 @@ def ssim(image: Picture, truth: Picture, mask: Mask | None = None) -> float:
     (Wang et al. 2004). With a mask, the mean over the mask's pixels inside that border.
 
     Args:
-        image: (H, W, 3) uint8 RGB, H and W at least 7.
-        truth: (H, W, 3) uint8 RGB.
+        image, truth: (H, W, 3) uint8 RGB, H and W at least 7.
         mask: (H, W) bool.
 
     Returns:

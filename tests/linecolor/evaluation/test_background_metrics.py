@@ -1,6 +1,7 @@
 """One colour for one background, in figures."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from linecolor.evaluation.background_metrics import (
 from linecolor.rendering.result import ColorizationResult
 from linecolor.samples import FullDrawing
 from linecolor.systems.comic import WITHOUT_BACKGROUND
+
+NOTHING_FOUND = np.zeros((4, 8), np.uint8)
 
 
 def drawing(true: bool = True) -> FullDrawing:
@@ -47,32 +50,21 @@ def test_areas_that_agree_by_a_third():
     assert intersection_over_union(one, other) == pytest.approx(1 / 3)
 
 
-def test_ink_in_the_background_is_no_variance():
+def test_ink_in_the_background_is_no_variance_also_where_it_is_told_beside_a_grey_page():
     page = drawing()
-    page.color[2, 3] = 0
-    page.line[2, 3] = 0
-    found = np.zeros((4, 8), np.uint8)
-    found[:, :4] = 255
-    row = measure_background(page, coloring(page.color), found)
-    assert row is not None
-    assert row["variance"] == 0
-    assert row["variance_of_truth"] == 0
-
-
-def test_of_a_grey_page_the_ink_is_told_beside_it():
-    page = drawing()
-    page.ink, page.line[:] = page.line.copy(), 90
-    found = np.zeros((4, 8), np.uint8)
-    row = measure_background(page, coloring(page.color), found)
-    assert row is not None
-    assert row["variance_of_truth"] == 0
+    page.color[2, 3] = page.line[2, 3] = 0
+    grey = replace(page, ink=page.line, line=np.full_like(page.line, 90))
+    for shown in (page, grey):
+        row = measure_background(shown, coloring(page.color), NOTHING_FOUND)
+        assert row is not None
+        assert row["variance"] == row["variance_of_truth"] == 0
 
 
 def test_the_figures_of_a_panel():
     page = drawing()
     noisy = page.color.copy()
     noisy[::2, :8] = (160, 40, 0)
-    found = np.zeros((4, 8), np.uint8)
+    found = NOTHING_FOUND.copy()
     found[:, :2] = 255  # half of the background
     row = measure_background(page, coloring(page.color, noisy), found)
     assert row is not None
@@ -87,6 +79,5 @@ def test_the_figures_of_a_panel():
 
 
 def test_where_nobody_knows_the_background_nothing_is_claimed():
-    found = np.zeros((4, 8), np.uint8)
-    assert measure_background(drawing(true=False), coloring(drawing().color), found) is None
+    assert measure_background(drawing(true=False), coloring(drawing().color), NOTHING_FOUND) is None
     assert summarise_backgrounds([]) is None

@@ -22,15 +22,11 @@ def boxes(*colors, size=64):
     ]
 
 
-palettes = st.lists(
-    st.sampled_from([RED, GREEN, BLUE, (255, 255, 255), (250, 250, 250), (0, 0, 0), (30, 30, 30)]),
-    min_size=0,
-    max_size=12,
-)
+PALETTE = st.sampled_from([RED, GREEN, BLUE, (255, 255, 255), (250, 250, 250), (0, 0, 0), (30, 30, 30)])
 
 
 @settings(max_examples=60, deadline=None)
-@given(palettes, st.integers(0, 2**32))
+@given(st.lists(PALETTE, max_size=12), st.integers(0, 2**32))
 def test_permuted_hints_change_as_many_colors_as_the_palette_allows(palette, seed):
     hints = boxes(*palette, size=200) if palette else []
     changed = permuted(hints, np.random.default_rng(seed))

@@ -58,25 +58,34 @@ class MeanColor(nn.Module):
         return images.float().mean(dim=(2, 3))
 
 
+BY_NAME = {reference.name: ReferenceMethod(reference) for reference in REFERENCES}
+OURS, BASE = Shifted("Ours", "", 8), Shifted("Base", "", 40)
+SYSTEMS = [*(Shifted("Ours", f"seed {s}", 8 + s) for s in range(3)), BASE, BY_NAME["bare line"]]
+
+
+def measure(systems, counts, drawings: int, extractor=None, **facts) -> Measured:
+    """What some systems make of the first drawings."""
+    measurement = Measurement(systems, ProtocolHints(counts), extractor)
+    for seed in range(drawings):
+        list(measurement.add(drawing(seed)))
+    found = measurement.compute()
+    return Measured(measurement.hints.levels, measurement.drawings, found, measurement.rows, facts)
+
+
 @pytest.fixture(scope="module")
 def measured() -> Measured:
-    bare = next(reference for reference in REFERENCES if reference.name == "bare line")
-    systems = [*(Shifted("Ours", f"seed {s}", 8 + s) for s in range(3)), Shifted("Base", "", 40), ReferenceMethod(bare)]
-    measurement = Measurement(systems, ProtocolHints([0, 3]), MeanColor())
-    for seed in range(6):
-        page = drawing(seed)
-        seen = [(system.name, level) for system, level, _ in measurement.add(page)]
-        assert seen == [(name, level) for name in ["Ours"] * 3 + ["Base"] for level in ("000", "003")] + [
-            ("bare line", WITHOUT)
-        ]
-    found = measurement.compute()
-    facts = {"asked": "x", "machine": "a test", "small_pictures": 6}
-    return Measured(measurement.hints.levels, measurement.drawings, found, measurement.rows, facts)
+    return measure(SYSTEMS, [0, 3], 6, MeanColor(), asked="x", machine="a test", small_pictures=6)
+
+
+def test_every_system_is_measured_at_every_level_and_once_where_no_hint_changes_it():
+    found = Measurement(SYSTEMS, ProtocolHints([0, 3]), None).add(drawing(0))
+    hinted = [(name, level) for name in ["Ours"] * 3 + ["Base"] for level in ("000", "003")]
+    assert [(system.name, level) for system, level, _ in found] == [*hinted, ("bare line", WITHOUT)]
 
 
 def test_a_row_is_what_the_metrics_say_of_that_picture(measured):
     page, row = drawing(2), next(row for row in measured.rows_of("Base", "000") if row["drawing"] == "d2")
-    picture = Shifted("Base", "", 40).color(page, ProtocolHints([0]).of(page)[0]).full
+    picture = BASE.color(page, ProtocolHints([0]).of(page)[0]).full
     assert row["psnr"] == psnr(picture, page.color)
     assert row["ssim_foreground"] == ssim(picture, page.color, page.foreground)
     assert (row["member"], row["hint_count"], row["seconds"]) == ("", 0, 0.5)
@@ -84,11 +93,8 @@ def test_a_row_is_what_the_metrics_say_of_that_picture(measured):
 
 def test_figures_are_statistics_over_pictures_never_pooled_pixels(measured):
     values = [row["psnr"] for row in measured.rows_of("Base", "003")]
-    system = measured.seeds("Base")[0]
-    assert system.figure("003", "psnr_mean") == pytest.approx(np.mean(values))
-    assert system.figure("003", "psnr_std") == pytest.approx(np.std(values))
-    assert system.figure("003", "psnr_median") == pytest.approx(np.median(values))
-    assert system.figure("003", "n") == 6
+    for name, of in (("psnr_mean", np.mean), ("psnr_std", np.std), ("psnr_median", np.median), ("n", len)):
+        assert measured.seeds("Base")[0].figure("003", name) == pytest.approx(of(values))
 
 
 def test_distances_carry_their_features_name_and_grow_with_the_fault(measured):
@@ -106,13 +112,8 @@ def test_per_drawing_figures_are_means_of_the_seeds(measured):
 def test_what_was_measured_comes_back_from_the_disk(measured, tmp_path):
     measured.save(tmp_path)
     again = Measured.load(tmp_path)
-    assert again.levels == measured.levels
-    assert again.drawings == measured.drawings
-    assert len(again.rows) == len(measured.rows)
-    for one, other in zip(measured.rows, again.rows, strict=True):
-        for name, value in one.items():
-            same = other[name] == value or (value != value and math.isnan(other[name]))
-            assert same, name
+    assert (again.levels, again.drawings) == (measured.levels, measured.drawings)
+    np.testing.assert_equal(again.rows, measured.rows)
     assert [system.name for system in again.methods] == [system.name for system in measured.methods]
     assert again.methods[0].levels["003"]["psnr_mean"] == measured.methods[0].levels["003"]["psnr_mean"]
 
@@ -121,15 +122,12 @@ def test_what_was_measured_comes_back_from_the_disk(measured, tmp_path):
     ("name", "content"),
     [(FIGURES, b"{"), (FIGURES, b"[]"), (FIGURES, b'{"levels": []}'), (ROWS, b"PAR1 no"), (ROWS, b"")],
 )
-def test_a_damaged_measurement_is_named(measured, tmp_path, name, content):
+def test_a_missing_and_a_damaged_measurement_are_named(measured, tmp_path, name, content):
+    with pytest.raises(FileNotFoundError, match="measure the methods first"):
+        Measured.load(tmp_path)
     measured.save(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match="damaged measurement"):
-        Measured.load(tmp_path)
-
-
-def test_a_missing_measurement_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="measure the methods first"):
         Measured.load(tmp_path)
 
 
@@ -199,24 +197,22 @@ def test_the_page_shows_systems_side_by_side_with_best_and_worst_cases(measured,
 
 def test_systems_that_cannot_be_told_apart_are_refused():
     with pytest.raises(ValueError, match="two methods are called 'Ours'"):
-        Measurement([Shifted("Ours", "", 1), Shifted("Ours", "", 2)], ProtocolHints([0]), None)
+        Measurement([OURS, OURS], ProtocolHints([0]), None)
 
 
-def part_of(name: str, drawings: set[str]):
-    """A system that has results for some drawings only: the truth itself."""
+class Part(Shifted):
+    """The truth itself, but for some drawings and hints only."""
 
-    class Part(Shifted):
-        def color(self, page, hints):
-            return Result(page.color, page.color, 0.1) if page.name in drawings else None
+    def __init__(self, has_one) -> None:
+        super().__init__("Part", "", 0)
+        self.has_one = has_one
 
-    return Part(name, "", 0)
+    def color(self, page, hints):
+        return super().color(page, hints) if self.has_one(page, hints) else None
 
 
-def test_nobody_wins_by_leaving_results_out(tmp_path):
-    measurement = Measurement([Shifted("Ours", "", 8), part_of("Part", {"d1"})], ProtocolHints([0]), MeanColor())
-    for seed in range(3):
-        list(measurement.add(drawing(seed)))
-    measured = Measured(measurement.hints.levels, measurement.drawings, measurement.compute(), measurement.rows)
+def test_nobody_wins_by_leaving_results_out():
+    measured = measure([OURS, Part(lambda page, hints: page.name == "d1")], [0], 3, MeanColor())
     table = table_2(measured, {})[0]
     ours, part = table.rows
     assert (ours[1], part[1]) == (3, 1)
@@ -227,25 +223,19 @@ def test_nobody_wins_by_leaving_results_out(tmp_path):
 
 
 def test_oracles_are_out_of_the_running():
-    oracle = next(reference for reference in REFERENCES if reference.name == "mean paint")
-    measurement = Measurement([Shifted("Ours", "", 8), ReferenceMethod(oracle)], ProtocolHints([0]), None)
-    list(measurement.add(drawing(0)))
-    measured = Measured(measurement.hints.levels, measurement.drawings, measurement.compute(), measurement.rows)
-    rows = {row[0]: row for row in quality_tables(measured)[0].rows}
+    rows = {row[0]: row for row in quality_tables(measure([OURS, BY_NAME["mean paint"]], [0], 1))[0].rows}
     assert str(rows["mean paint"][2]).startswith("(")
     assert isinstance(rows["Ours"][2], float)
 
 
 def test_a_measurement_goes_on_where_it_was_stopped(measured):
     """With the rows and features of its first drawings it ends with the same figures."""
-    bare = next(reference for reference in REFERENCES if reference.name == "bare line")
-    systems = [*(Shifted("Ours", f"seed {s}", 8 + s) for s in range(3)), Shifted("Base", "", 40), ReferenceMethod(bare)]
-    first, second = (Measurement(systems, ProtocolHints([0, 3]), MeanColor()) for _ in range(2))
-    for seed in range(6):
-        measurement = first if seed < 4 else second
-        if seed == 4:
-            second.load_state(first.state())
-        list(measurement.add(drawing(seed)))
+    first, second = (Measurement(SYSTEMS, ProtocolHints([0, 3]), MeanColor()) for _ in range(2))
+    for seed in range(4):
+        list(first.add(drawing(seed)))
+    second.load_state(first.state())
+    for seed in (4, 5):
+        list(second.add(drawing(seed)))
     for one, other in zip(second.compute(), measured.methods, strict=True):
         for level, figures in one.levels.items():
             for name, value in figures.items():
@@ -254,18 +244,16 @@ def test_a_measurement_goes_on_where_it_was_stopped(measured):
 
 
 def test_a_drawing_counts_only_when_all_of_it_was_measured():
-    measurement = Measurement([Shifted("Ours", "", 8), Shifted("Base", "", 40)], ProtocolHints([0, 3]), None)
+    measurement = Measurement([OURS, BASE], ProtocolHints([0, 3]), None)
     results = measurement.add(drawing(0))
     next(results)
     results.close()
-    assert measurement.rows == []
-    assert measurement.drawings == []
+    assert measurement.rows == measurement.drawings == []
 
 
 def test_levels_are_told_in_words():
-    assert [level_name(level) for level in ("000", "001", "008", "0.10")] == [
-        "no hints", "1 hint", "8 hints", "0.10",
-    ]  # fmt: skip
+    told = {"000": "no hints", "001": "1 hint", "008": "8 hints", "0.10": "0.10"}
+    assert {level: level_name(level) for level in told} == told
 
 
 def test_measured_json_is_strict_json(measured, tmp_path):
@@ -280,16 +268,7 @@ def test_measured_json_is_strict_json(measured, tmp_path):
 
 def test_a_system_without_a_whole_level_is_not_complete():
     """At one level it has every drawing, at another none."""
-
-    class OnlyHinted(Shifted):
-        def color(self, page, hints):
-            return super().color(page, hints) if hints.hints else None
-
-    measurement = Measurement([Shifted("Ours", "", 8), OnlyHinted("Half", "", 0)], ProtocolHints([0, 3]), None)
-    for seed in range(2):
-        list(measurement.add(drawing(seed)))
-    measured = Measured(measurement.hints.levels, measurement.drawings, measurement.compute(), measurement.rows)
-    rows = {row[0]: row for row in table_2(measured, {})[0].rows}
-    assert (rows["Ours"][1], rows["Half"][1]) == (2, 0)
-    assert str(rows["Half"][-1]).startswith("(")
-    assert rows["Half"][2] is None
+    ours, part = table_2(measure([OURS, Part(lambda page, hints: hints.hints)], [0, 3], 2), {})[0].rows
+    assert (ours[1], part[1]) == (2, 0)
+    assert str(part[-1]).startswith("(")
+    assert part[2] is None

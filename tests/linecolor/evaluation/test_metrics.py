@@ -123,10 +123,8 @@ def test_each_picture_counts_once_whatever_its_size(drawings):
         pictures.update(figures_of(*drawing))
     result = pictures.compute()
     for name, measure in (("psnr", psnr), ("ssim", ssim)):
-        for key, values in (
-            (name, [measure(image, truth) for image, truth, _ in drawings]),
-            (f"{name}_foreground", [measure(*drawing) for drawing in drawings]),
-        ):
+        whole, inside = ([measure(*drawing[:parts]) for drawing in drawings] for parts in (2, 3))
+        for key, values in ((name, whole), (f"{name}_foreground", inside)):
             assert result[f"{key}_mean"] == pytest.approx(np.mean(values), rel=1e-6)
             assert result[f"{key}_std"] == pytest.approx(np.std(values), rel=1e-5)
             assert result[f"{key}_median"] == pytest.approx(np.median(values), rel=1e-6)
@@ -134,14 +132,13 @@ def test_each_picture_counts_once_whatever_its_size(drawings):
 
 
 def test_pictures_without_foreground_stay_out_of_its_statistics_alone(drawings):
-    (image, truth, mask), other, third = drawings
+    whole, other, third = drawings
     pictures = PictureStatistics()
-    pictures.update(figures_of(image, truth, mask))
-    pictures.update(figures_of(other[0], other[1]))
-    pictures.update(figures_of(third[0], third[1], np.zeros_like(third[2])))
+    for drawing in (whole, other[:2], (*third[:2], np.zeros_like(third[2]))):
+        pictures.update(figures_of(*drawing))
     result = pictures.compute()
     assert (result["n"], result["n_foreground"]) == (3, 1)
-    assert result["psnr_foreground_mean"] == pytest.approx(psnr(image, truth, mask))
+    assert result["psnr_foreground_mean"] == pytest.approx(psnr(*whole))
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
@@ -157,15 +154,13 @@ def test_ranks_with_uneven_shares_or_none_agree_with_one_process(on_two_ranks):
     everywhere = np.ones((8, 8), bool)
 
     def measure(rank):
-        uneven, lopsided = PictureStatistics(), PictureStatistics()
-        if rank == 0:
-            uneven.update(figures_of(picture, picture + 1, everywhere))
-            for level in (1, 2, 3):
-                lopsided.update(figures_of(picture, picture + level, everywhere))
-        else:
-            uneven.update(figures_of(picture, picture + 2, everywhere))
-            uneven.update(figures_of(picture, picture + 3, everywhere))
-        return [uneven.compute(), lopsided.compute()]
+        found = []
+        for levels in ([(1,), (2, 3)], [(1, 2, 3), ()]):
+            pictures = PictureStatistics()
+            for level in levels[rank]:
+                pictures.update(figures_of(picture, picture + level, everywhere))
+            found.append(pictures.compute())
+        return found
 
     first, second = on_two_ranks(measure)
     assert first == second

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from skimage.measure import label
 
 from linecolor.evaluation import gmic, references
-from linecolor.evaluation.fills import bare_line, flood_fill
+from linecolor.evaluation.fills import bare_line, flood_fill, voronoi_fill
 from linecolor.evaluation.protocol import Hint, paint_hints
 from linecolor.evaluation.references import REFERENCES
 from linecolor.images import read_hint_layer, read_line, write_png
 
 RED, GREEN, BLUE = (250, 20, 30), (10, 200, 40), (30, 40, 220)
 BY_NAME = {reference.name: reference for reference in REFERENCES}
-BUILT_IN = [reference for reference in REFERENCES if reference.name != references.SMART_COLORING]
+SMART = BY_NAME[references.SMART_COLORING]
+BUILT_IN = [reference for reference in REFERENCES if reference is not SMART]
 WITH_HINTS = [reference for reference in REFERENCES if reference.uses_hints]
 
 
@@ -70,15 +71,8 @@ def hinted_lines(draw):
 
 
 def test_the_table_keeps_its_order_and_names_its_oracles():
-    assert [reference.name for reference in REFERENCES] == [
-        "bare line",
-        "mean colour",
-        "mean paint",
-        "Voronoi",
-        "watershed",
-        "flood fill",
-        "G'MIC smart coloring",
-    ]
+    without = ["bare line", "mean colour", "mean paint"]
+    assert list(BY_NAME) == [*without, "Voronoi", "watershed", "flood fill", "G'MIC smart coloring"]
     assert [reference.name for reference in REFERENCES if reference.oracle] == ["mean colour", "mean paint"]
 
 
@@ -125,11 +119,13 @@ def test_colors_stay_inside_closed_outlines(name, page):
     assert (picture[:7] == 255).all()
 
 
+@pytest.mark.parametrize("fill", [flood_fill, voronoi_fill])
 @settings(max_examples=60, deadline=None)
 @given(hinted_lines())
-def test_a_flood_gives_paper_the_nearest_hint_that_a_path_leads_to(drawing):
+def test_a_flood_gives_paper_the_nearest_hint_that_a_path_leads_to_and_voronoi_the_nearest_one(fill, drawing):
     line, hints = drawing
-    picture = flood_fill(np.where(line >= 128, np.uint8(255), np.uint8(127)), hints)
+    line = line if fill is flood_fill else np.full_like(line, 255)
+    picture = fill(np.where(line >= 128, np.uint8(255), np.uint8(127)), hints)
     parts = label(line >= 128, connectivity=1)
     layer = paint_hints(hints, line.shape)
     for y, x in np.ndindex(line.shape):
@@ -234,10 +230,10 @@ def fake_gmic(tmp_path, monkeypatch):
 def test_without_the_program_smart_coloring_is_left_out_and_says_why(page, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert references.available() == BUILT_IN
-    assert list(references.unavailable()) == ["G'MIC smart coloring"]
-    assert "apt-get install gmic" in references.unavailable()["G'MIC smart coloring"]
+    assert list(references.unavailable()) == [SMART.name]
+    assert "apt-get install gmic" in references.unavailable()[SMART.name]
     with pytest.raises(RuntimeError, match="no program gmic on the PATH"):
-        BY_NAME["G'MIC smart coloring"].color(*page)
+        SMART.color(*page)
 
 
 def test_gmic_gets_the_spots_first_and_the_command_of_the_protocol(page, fake_gmic):
@@ -247,41 +243,24 @@ def test_gmic_gets_the_spots_first_and_the_command_of_the_protocol(page, fake_gm
     line, truth, foreground, hints = page
     paint = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     write_png(told / "paint.png", paint)
-    picture = BY_NAME["G'MIC smart coloring"].color(line, truth, foreground, hints)
+    picture = SMART.color(line, truth, foreground, hints)
     assert np.array_equal(picture, np.rint(paint * (line[..., None] / 255)))
-    assert (told / "arguments").read_text().split("\n") == [
-        "spots.png",
-        "line.png",
-        "fx_colorize_lineart_smart",
-        "1,95,0,0,1,24,200,0,75,2,60,20,90,1,10,1,1",
-        "output[-1]",
-        "colors.png",
-    ]
+    command = "fx_colorize_lineart_smart 1,95,0,0,1,24,200,0,75,2,60,20,90,1,10,1,1"
+    told_words = (told / "arguments").read_text().split("\n")
+    assert told_words == ["spots.png", "line.png", *command.split(), "output[-1]", "colors.png"]
     assert np.array_equal(read_hint_layer(told / "spots.png"), paint_hints(hints, line.shape))
     assert np.array_equal(read_line(told / "line.png"), line)
 
 
-def test_gmic_works_in_a_folder_that_is_gone_afterwards(page, fake_gmic):
-    told = fake_gmic(PAINTS)
-    write_png(told / "paint.png", page[1])
-    gmic.smart_coloring(page[0], page[3])
-    home, folder = (told / "home").read_text().split("\n")
-    assert os.path.realpath(home) == os.path.realpath(folder)
-    assert not Path(home).exists()
-
-
-def test_a_gmic_on_a_relative_path_is_found(page, fake_gmic, monkeypatch, tmp_path):
+def test_gmic_on_a_relative_path_works_in_a_folder_that_is_gone_afterwards(page, fake_gmic, monkeypatch, tmp_path):
     told = fake_gmic(PAINTS)
     write_png(told / "paint.png", page[1])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "bin")
     assert gmic.smart_coloring(page[0], page[3]).shape == (64, 64, 3)
-
-
-def test_a_failing_gmic_is_quoted_without_the_colors_of_its_terminal(page, fake_gmic):
-    fake_gmic("print('chatter')\nsys.stderr.write('[gmic]-2./ \\x1b[0;31;59m*** Error *** bad\\n')\nsys.exit(255)")
-    with pytest.raises(RuntimeError, match=r"exit code 255: \[gmic\]-2\./ \*\*\* Error \*\*\* bad$"):
-        gmic.smart_coloring(page[0], page[3])
+    home, folder = (told / "home").read_text().split("\n")
+    assert os.path.realpath(home) == os.path.realpath(folder)
+    assert not Path(home).exists()
 
 
 def test_a_gmic_that_takes_too_long_is_stopped(page, fake_gmic):
@@ -293,12 +272,16 @@ def test_a_gmic_that_takes_too_long_is_stopped(page, fake_gmic):
 @pytest.mark.parametrize(
     ("does", "message"),
     [
+        (
+            "print('chatter')\nsys.stderr.write('[gmic]-2./ \\x1b[0;31;59m*** Error *** bad\\n')\nsys.exit(255)",
+            r"exit code 255: \[gmic\]-2\./ \*\*\* Error \*\*\* bad$",  # its terminal's colours are left out
+        ),
         ("print('done')", r"no usable picture \(no such file\); it said: done"),
         ("Path('colors.png').write_text('none')", r"no usable picture \(.*\); it said: \(nothing\)"),
         ("shutil.copy(told / 'small.png', 'colors.png')", "line of 64 x 64 px and left 10 x 9"),
     ],
 )
-def test_a_gmic_that_leaves_no_picture_is_an_error(page, fake_gmic, does, message):
+def test_a_gmic_that_fails_or_leaves_no_picture_is_quoted(page, fake_gmic, does, message):
     told = fake_gmic(does)
     write_png(told / "small.png", np.zeros((9, 10, 3), np.uint8))
     with pytest.raises(RuntimeError, match=message):
@@ -318,9 +301,9 @@ def test_a_gmic_that_cannot_be_started_is_named(page, tmp_path, monkeypatch):
 def test_the_real_gmic_closes_a_gap_that_a_flood_runs_through(page):
     line, truth, foreground, hints = page
     line[29:33, 28:36] = 255
-    picture = BY_NAME["G'MIC smart coloring"].color(line, truth, foreground, hints)
+    picture = SMART.color(line, truth, foreground, hints)
     assert (picture[14:50, 14:28] == RED).all()
     assert (picture[14:50, 36:50] == BLUE).all()
     assert (picture[:6] == 255).all()
-    assert np.array_equal(picture, BY_NAME["G'MIC smart coloring"].color(line, truth, foreground, hints))
+    assert np.array_equal(picture, SMART.color(line, truth, foreground, hints))
     assert (flood_fill(line, hints[:1])[14:50, 36:50] == RED).all()

@@ -102,16 +102,24 @@ def test_undecodable_file_names_do_not_stop_the_report(tmp_path: Path) -> None:
     assert "caf?.png" in write_report(tmp_path / "report.html", report).read_text(encoding="utf-8")
 
 
-def test_rows_that_do_not_fit_their_columns_are_named() -> None:
-    sheet = Sheet("S", "", ["line", "truth"], [SheetRow("cat", "", [None])])
-    with pytest.raises(ValueError, match="row 'cat': 1 pictures for 2 columns"):
-        render_report(Report("run", sheets=[sheet]))
-    with pytest.raises(ValueError, match="table 'T': 1 cells for 2 columns"):
-        render_report(Report("run", tables=[Table("T", "", ["a", "b"], [[1]])]))
-    with pytest.raises(ValueError, match="curve 'C', series 's': 2 x values for 1 y values"):
-        render_report(Report("run", curves=[Curve("C", "", "", {"s": ([1, 2], [1])})]))
-    with pytest.raises(ValueError, match="highlight 'a': 'best'"):
-        render_report(Report("run", tables=[Table("T", "", ["a"], [[1]], {"a": "best"})]))
+SERIES = {"s": ([0, 1], [1.0, 2.0])}
+
+
+def test_what_does_not_fit_or_means_nothing_is_named() -> None:
+    columns = ["line", "truth"]
+    for named, wrong in {
+        "row 'cat': 1 pictures for 2": {"sheets": [Sheet("S", "", columns, [SheetRow("cat", "", [None])])]},
+        "row 'cat': 1 captions for 2": {"sheets": [Sheet("S", "", columns, [SheetRow("cat", "", [None] * 2, ["x"])])]},
+        "table 'T': 1 cells for 2 columns": {"tables": [Table("T", "", columns, [[1]])]},
+        "highlight 'a': 'best'": {"tables": [Table("T", "", ["a"], [[1]], {"a": "best"})]},
+        "series 's': 2 x values for 1 y values": {"curves": [Curve("C", "", "", {"s": ([1, 2], [1])})]},
+        "series 's': 1 errors for 2 y values": {"curves": [Curve("C", "", "", SERIES, errors={"s": [1.0]})]},
+        "series 's': an error of -0.5": {"curves": [Curve("C", "", "", SERIES, errors={"s": [1.0, -0.5]})]},
+        "errors of 'other', which is no series": {"curves": [Curve("C", "", "", SERIES, errors={"other": [1.0, 1.0]})]},
+        "'C': an x tick at -1 has no place": {"curves": [Curve("C", "", "", SERIES, log1_x=True, x_ticks=[1, -1])]},
+    }.items():
+        with pytest.raises(ValueError, match=named):
+            render_report(Report("run", **wrong))
 
 
 def test_an_empty_report_says_so(read_page) -> None:
@@ -127,10 +135,9 @@ def test_an_empty_report_says_so(read_page) -> None:
 def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "runs" / "one" / "report.html"
     assert write_report(target, Report("first")) == target
+    row = SheetRow("cat", "", [np.zeros((2, 2))])
     with pytest.raises(ValueError, match="uint8"):
-        write_report(
-            target, Report("second", sheets=[Sheet("S", "", ["line"], [SheetRow("cat", "", [np.zeros((2, 2))])])])
-        )
+        write_report(target, Report("second", sheets=[Sheet("S", "", ["line"], [row])]))
     assert "first" in target.read_text(encoding="utf-8")
     assert list(target.parent.iterdir()) == [target]
 
