@@ -4,16 +4,23 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from datamodules.sources.drawing import of_split
+from datamodules.sources.folder import FolderScan
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.data import check_splits, data_licence, load_drawings
+from linecolor.experiment.fingerprint import check_resumable
+from linecolor.experiment.preflight.run import run_preflight
 from linecolor.experiment.processes import is_first_process, raise_if_interrupted
+from linecolor.experiment.tracking import log_bundle
+from linecolor.lineart.methods import REAL
+from linecolor.rendering.options import RenderingOptions
+from linecolor.runs.run_folder import RunFolder, commit, versions
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from datamodules.sources.folder import FolderScan
-    from linecolor.experiment.config import RunConfig
-    from linecolor.runs.run_folder import RunFolder
 
 
 def train(hydra_config: DictConfig) -> Path | None:
@@ -22,17 +29,13 @@ def train(hydra_config: DictConfig) -> Path | None:
     Returns:
         The report, or the run's folder if no evaluation was requested; of preflight=true its figures, if kept.
     """
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.data import check_splits, load_drawings
-    from linecolor.experiment.evaluation import evaluate_run
-    from linecolor.experiment.fingerprint import check_resumable
-    from linecolor.experiment.preflight.run import run_preflight
-    from linecolor.experiment.stage import run_stage
-    from linecolor.experiment.tracking import log_bundle
-    from linecolor.runs.run_folder import RunFolder
-
     # Everything that can be refused is refused before the run's folder is touched.
     config = RunConfig.from_hydra(hydra_config).on_this_machine()
+
+    # What takes seconds to load comes after a request that is refused at once.
+    from linecolor.experiment.evaluation import evaluate_run
+    from linecolor.experiment.stage import run_stage
+
     check_buildable(config)
     scan = load_drawings(config.data)
     check_splits(scan.drawings, config)
@@ -68,18 +71,16 @@ def train(hydra_config: DictConfig) -> Path | None:
     return report
 
 
-def check_buildable(config: "RunConfig") -> None:
+def check_buildable(config: RunConfig) -> None:
     """Build every network and every stage without memory: a wrong width of the last shows before the first is trained.
 
     Raises:
         ValueError: what the constructors and the system's pipeline say.
     """
     import torch
-    from hydra.utils import instantiate
 
     from datamodules.pairs import PairSynthesizer
     from linecolor.experiment.stage import build_stage
-    from linecolor.lineart.methods import REAL
     from linecolor.systems.bundle import check_arguments
 
     model, system = config.model, config.system
@@ -121,9 +122,8 @@ def _leave_process_group() -> None:
         torch.distributed.destroy_process_group()
 
 
-def _bundle_is_current(run: "RunFolder", config: "RunConfig") -> bool:
+def _bundle_is_current(run: RunFolder, config: RunConfig) -> bool:
     """Whether the bundle holds these stages, to be coloured so; a run may have been killed before, or trained on."""
-    from linecolor.rendering.options import RenderingOptions
     from linecolor.systems.bundle import read_card
 
     try:
@@ -135,10 +135,7 @@ def _bundle_is_current(run: "RunFolder", config: "RunConfig") -> bool:
     return held == [{name: run.facts(name) for name in config.stages}, precision, config.evaluation.rendering]
 
 
-def _save_bundle(run: "RunFolder", config: "RunConfig", networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
-    from datamodules.sources.drawing import of_split
-    from linecolor.experiment.data import data_licence
-    from linecolor.runs.run_folder import commit, versions
+def _save_bundle(run: RunFolder, config: RunConfig, networks: dict[str, "nn.Module"], scan: FolderScan) -> None:
     from linecolor.systems.bundle import save_bundle
 
     provenance = {

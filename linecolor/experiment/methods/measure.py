@@ -7,20 +7,28 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from tqdm import tqdm
+
+from datamodules.held_out import FullDrawings
+from datamodules.sources.drawing import Drawing, of_split
+from linecolor.evaluation.hint_levels import HintLevels, LayerHints, ProtocolHints
+from linecolor.evaluation.measurement import VERSION, Measurement
+from linecolor.evaluation.methods import ExternalMethod, Method, ReferenceMethod, TrainedMethod
+from linecolor.evaluation.metrics import METRICS
+from linecolor.evaluation.results import FIGURES, Measured, MeasuredMethod
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.data import load_drawings
+from linecolor.experiment.methods.cost import facts_of_card, measure_cost, notes_of_card
 from linecolor.experiment.methods.gallery import Gallery
 from linecolor.experiment.methods.progress import Progress
 from linecolor.experiment.methods.specs import MethodSpec, chosen_references, picture_folder
-
-if TYPE_CHECKING:
-    from datamodules.held_out import FullDrawings
-    from datamodules.sources.drawing import Drawing
-    from linecolor.evaluation.hint_levels import HintLevels
-    from linecolor.evaluation.measurement import Measurement
-    from linecolor.evaluation.methods import Method
-    from linecolor.evaluation.results import Measured, MeasuredMethod
-    from linecolor.networks.distance_features import ExtractorName
+from linecolor.images import UnreadableImage, image_size, write_png
+from linecolor.networks.distance_features import ExtractorName, make_feature_extractor
+from linecolor.runs.run_folder import hardware, machine
+from linecolor.systems.bundle import CARD, WEIGHTS, read_card
 
 LEAST_SIDE = 1500
 """Pixels of the short side from which the paper evaluates PSNR and SSIM (section 4.4)."""
@@ -41,15 +49,19 @@ class MeasurementRequest:
     """
 
     specs: Sequence[MethodSpec]
-    drawings: "FullDrawings"
-    hints: "HintLevels"
-    features: "ExtractorName"
+    drawings: FullDrawings
+    hints: HintLevels
+    features: ExtractorName
     references: Sequence[str] | None
     out: Path
     keep_pictures: bool
 
+    def __post_init__(self) -> None:
+        if type(self.keep_pictures) is not bool:
+            raise ValueError(f"pictures={self.keep_pictures} must be true or false")
 
-def measure_methods(request: MeasurementRequest) -> tuple["Measured", Gallery]:
+
+def measure_methods(request: MeasurementRequest) -> tuple[Measured, Gallery]:
     """Colour every drawing by every method and measure; what was measured in the same way before is read.
 
     A measurement that was stopped goes on with the next drawing. A drawing that cannot be measured, because the ink
@@ -59,16 +71,6 @@ def measure_methods(request: MeasurementRequest) -> tuple["Measured", Gallery]:
         FileNotFoundError: if a method is not there.
         ValueError: if a bundle is damaged, a reference unknown, or no drawing can be measured.
     """
-    import torch
-    from tqdm import tqdm
-
-    from linecolor.evaluation.measurement import Measurement
-    from linecolor.evaluation.methods import TrainedMethod
-    from linecolor.evaluation.results import Measured
-    from linecolor.images import UnreadableImage, write_png
-    from linecolor.networks.distance_features import make_feature_extractor
-    from linecolor.runs.run_folder import hardware, machine
-
     device = "cuda" if torch.cuda.is_available() else "cpu"
     drawings, hints, out = request.drawings, request.hints, request.out
     methods: list[Method] = [*(spec.load(device) for spec in request.specs), *chosen_references(request.references)]
@@ -102,23 +104,20 @@ def measure_methods(request: MeasurementRequest) -> tuple["Measured", Gallery]:
         "asked": digest,
         "machine": hardware(machine()),
         "took": f"{time.perf_counter() - started:.0f} s to measure",
-        "small_pictures": sum(min(_size(drawing.color)) < LEAST_SIDE for drawing in drawings.drawings),
+        "small_pictures": sum(min(image_size(drawing.color)) < LEAST_SIDE for drawing in drawings.drawings),
         "skipped": skipped,
         "pictures": request.keep_pictures,
         "in_training": trained_on(request.specs, drawings.drawings),
     }
-    figures = _with_costs(measurement, request.specs, _size(drawings.drawings[0].color))
+    figures = _with_costs(measurement, request.specs, image_size(drawings.drawings[0].color))
     measured = Measured(hints.levels, measurement.drawings, figures, measurement.rows, facts)
     measured.save(out)
     progress.drop()
     return measured, Gallery(methods, drawings, hints, out, request.keep_pictures)
 
 
-def _finished(out: Path, digest: str, pictures: bool) -> "Measured | None":
+def _finished(out: Path, digest: str, pictures: bool) -> Measured | None:
     """A measurement of the same request with every metric there is today, and its pictures where they are wanted."""
-    from linecolor.evaluation.metrics import METRICS
-    from linecolor.evaluation.results import FIGURES, Measured
-
     if not (out / FIGURES).is_file():
         return None
     measured = Measured.load(out)
@@ -128,15 +127,13 @@ def _finished(out: Path, digest: str, pictures: bool) -> "Measured | None":
     return measured if same and complete else None
 
 
-def _check(methods: "Sequence[Method]", hints: "HintLevels") -> None:
+def _check(methods: Sequence[Method], hints: HintLevels) -> None:
     """Refuse what could only count for nothing.
 
     Raises:
         FileNotFoundError: if a folder holds no results.
         ValueError: if one name means methods of several kinds.
     """
-    from linecolor.evaluation.methods import ExternalMethod
-
     kinds: dict[str, str] = {}
     for method in methods:
         if kinds.setdefault(method.name, method.kind) != method.kind:
@@ -145,12 +142,8 @@ def _check(methods: "Sequence[Method]", hints: "HintLevels") -> None:
             method.check(hints.levels)
 
 
-def trained_on(specs: Sequence[MethodSpec], drawings: "Sequence[Drawing]") -> dict[str, int]:
+def trained_on(specs: Sequence[MethodSpec], drawings: Sequence[Drawing]) -> dict[str, int]:
     """How many of these drawings each method was trained on, as far as its run tells; those with none are left out."""
-    from datamodules.sources.drawing import of_split
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.data import load_drawings
-
     seen = {}
     measured = {_place(drawing) for drawing in drawings}
     for spec in specs:
@@ -166,19 +159,13 @@ def trained_on(specs: Sequence[MethodSpec], drawings: "Sequence[Drawing]") -> di
     return seen
 
 
-def _place(drawing: "Drawing") -> str:
+def _place(drawing: Drawing) -> str:
     """Where a drawing's picture lies, however its folder was named."""
     return str(drawing.color.resolve() if isinstance(drawing.color, Path) else drawing.color)
 
 
-def _with_costs(
-    measurement: "Measurement", specs: Sequence[MethodSpec], shape: tuple[int, int]
-) -> "list[MeasuredMethod]":
+def _with_costs(measurement: Measurement, specs: Sequence[MethodSpec], shape: tuple[int, int]) -> list[MeasuredMethod]:
     """The figures of every method with its cost and what a reader has to know; the specs are those of the first."""
-    from linecolor.evaluation.methods import ExternalMethod, ReferenceMethod, TrainedMethod
-    from linecolor.experiment.methods.cost import facts_of_card, measure_cost, notes_of_card
-    from linecolor.systems.bundle import read_card
-
     measured: list[MeasuredMethod] = []
     costs: dict[Path, dict[str, float]] = {}
     for index, (method, figures) in enumerate(zip(measurement.methods, measurement.compute(), strict=True)):
@@ -198,19 +185,8 @@ def _with_costs(
     return measured
 
 
-def _size(picture: Any) -> tuple[int, int]:
-    from linecolor.images import image_size
-
-    return image_size(picture)
-
-
-def request_digest(request: MeasurementRequest, methods: "Sequence[Method]") -> str:
+def request_digest(request: MeasurementRequest, methods: Sequence[Method]) -> str:
     """A digest of all that decides what comes out."""
-    from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
-    from linecolor.evaluation.measurement import VERSION
-    from linecolor.evaluation.methods import TrainedMethod
-    from linecolor.systems.bundle import CARD, WEIGHTS
-
     hints, drawings = request.hints, request.drawings
     parts: list[Any] = [VERSION, [method.name for method in methods], request.features, hints.levels]
     parts.append(drawings.line_method)

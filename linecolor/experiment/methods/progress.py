@@ -1,12 +1,14 @@
 """A measurement that was stopped goes on: what was measured so far, on disk."""
 
+import io
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from linecolor.evaluation.measurement import Measurement
+import torch
+
+from linecolor.evaluation.measurement import Measurement
+from linecolor.images import write_atomically
 
 
 class Progress:
@@ -24,10 +26,8 @@ class Progress:
         self.asked = asked
         self._kept = time.monotonic()
 
-    def restore(self, measurement: "Measurement") -> None:
+    def restore(self, measurement: Measurement) -> None:
         """Take up what is there, if it is of this measurement and whole."""
-        import torch
-
         if not self.path.is_file():
             return
         try:
@@ -40,14 +40,8 @@ class Progress:
                 f"{self.path}: cannot be read ({type(error).__name__}); measuring from the beginning", file=sys.stderr
             )
 
-    def keep(self, measurement: "Measurement") -> None:
+    def keep(self, measurement: Measurement) -> None:
         """Write, unless that was done just now."""
-        import io
-
-        import torch
-
-        from linecolor.images import write_atomically
-
         if time.monotonic() - self._kept < self.EVERY_S:
             return
         buffer = io.BytesIO()

@@ -3,26 +3,23 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from linecolor.experiment.methods.specs import MethodSpec
+from datamodules.held_out import FullDrawings
+from linecolor.evaluation.hint_levels import ProtocolHints
+from linecolor.experiment.config_sections import EvaluationConfig
+from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
+from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
+from linecolor.experiment.methods.specs import MethodSpec, check_names, chosen_references
+from linecolor.experiment.study.launch import run_training
 from linecolor.experiment.study.plan import Training, TrainingKey, planned, training_key
+from linecolor.reports.methods import Presentation, write_methods_report
+from linecolor.runs.run_folder import RunFolder
 
 
 def study(config: DictConfig) -> Path:
     """Train what a study names and is not trained yet, measure, write the page; returns it."""
-    import yaml
-
-    from datamodules.held_out import FullDrawings
-    from linecolor.evaluation.hint_levels import ProtocolHints
-    from linecolor.experiment.config_sections import EvaluationConfig
-    from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
-    from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
-    from linecolor.experiment.methods.specs import chosen_references
-    from linecolor.experiment.study.launch import run_training
-    from linecolor.reports.methods import Presentation, write_methods_report
-    from linecolor.runs.run_folder import RunFolder
-
     requested: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     _check(requested)
     caution = requested["budget"]["caution"]
@@ -74,10 +71,6 @@ def _check(requested: dict[str, Any]) -> None:
     Raises:
         ValueError: with what to give.
     """
-    from linecolor.experiment.methods.specs import check_names
-
-    if type(requested["pictures"]) is not bool:
-        raise ValueError(f"pictures={requested['pictures']} must be true or false")
     seeds = requested["seeds"]
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError(f"seeds={seeds} must be a list of numbers from 0, such as [0,1,2]")
