@@ -39,9 +39,7 @@ def compose_training(overrides: Sequence[str]) -> DictConfig:
 def with_new_keys(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """A composed configuration whose old keys, from a user's own YAML, are moved to the new ones.
 
-    Args:
-        config: composed.
-        overrides: of the command line, with new keys; they count more than YAML.
+    The overrides of the command line, with new keys, count more than YAML.
     """
     before: Any = OmegaConf.to_container(config, resolve=False)
     after = rename_keys(before, {word.lstrip("+~").partition("=")[0] for word in overrides}, report=True)

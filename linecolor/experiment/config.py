@@ -30,24 +30,10 @@ _BELONG_TOGETHER = "choose model=... and stage=... that belong together, or a wh
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All that is requested of a run.
+    """All that is requested of a run, as conf/train.yaml has it: `stages` to train, in their order, by name.
 
-    Attributes:
-        name: of the run's folder in `runs_dir`.
-        runs_dir: folder of the runs.
-        seed: of everything random.
-        resume: `auto`, `must` or `never` continue a run that was started.
-        stages: to train, in their order, by name.
-        data: which pictures there are.
-        pairs: how they become training pairs.
-        model: the networks.
-        trainer: how the machine is used.
-        evaluation: what is measured.
-        half: whether the bundle has half precision.
-        callbacks: by name, as conf/callbacks describes them; without those that were turned off.
-        loggers: by name, as conf/logger describes them.
-        preflight: what to measure instead of training; None trains.
-        mapping: everything as Hydra composed it, for config.yaml.
+    Callbacks that were turned off are left out. `preflight` of None trains. `mapping` is everything as Hydra composed
+    it, for config.yaml.
     """
 
     name: str
@@ -96,12 +82,9 @@ class RunConfig:
     def of_run(
         cls, run: Path, evaluation: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None
     ) -> "RunConfig":
-        """The configuration of a run, of this build or an older one.
+        """The configuration of the run in a folder, of this build or an older one.
 
-        Args:
-            run: its folder.
-            evaluation: other values for the section; None keeps the run's.
-            data: the same of the section `data`.
+        Other values may be given for the sections `evaluation` and `data`; None among them keeps the run's.
 
         Raises:
             FileNotFoundError: if there is no run in the folder.

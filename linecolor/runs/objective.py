@@ -27,7 +27,7 @@ class Objective:
         """The objective that a configuration asks for.
 
         Args:
-            figure: the name of a figure; `most` stands for the largest number of hints: `psnr_most_foreground_mean`.
+            figure: its name; `most` stands for the largest of these numbers of hints: `psnr_most_foreground_mean`.
             direction: maximize or minimize.
             hints: the numbers of hints that the evaluation colours with.
 

@@ -16,16 +16,7 @@ import yaml
 from linecolor.images import write_atomically
 from linecolor.runs.renamed_keys import rename_keys
 
-PACKAGES = (
-    "linecolor",
-    "torch",
-    "lightning",
-    "hydra-core",
-    "torchmetrics",
-    "kornia",
-    "opencv-python-headless",
-)
-
+PACKAGES = ("linecolor", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "opencv-python-headless")
 
 CHECKPOINTS = ("last.ckpt", "previous.ckpt")
 """What a stage leaves in its checkpoints/, the newest first."""
@@ -103,10 +94,6 @@ class RunFolder:
 
     def check_resume(self, resume: str, stages: Iterable[str]) -> None:
         """Refuse to continue a run, or to start it anew, where `resume` says otherwise.
-
-        Args:
-            resume: `auto`, `must` or `never`.
-            stages: of the run.
 
         Raises:
             ValueError: for `must` without a run that was started, `never` with one.
@@ -203,12 +190,7 @@ def machine() -> dict[str, Any]:
     import torch
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {
-        "cpu": platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpus": gpus,
-    }
+    return {"cpu": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpus": gpus}
 
 
 def hardware(machine: Mapping[str, Any]) -> str:

@@ -12,8 +12,7 @@ from linecolor.experiment.config_sections import EvaluationConfig
 from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
 from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
 from linecolor.experiment.methods.specs import MethodSpec, check_names, chosen_references
-from linecolor.experiment.study.launch import run_training
-from linecolor.experiment.study.plan import Training, TrainingKey, planned, training_key
+from linecolor.experiment.study.plan import Training, TrainingKey, planned, run_training, training_key
 from linecolor.reports.methods import Presentation, write_methods_report
 from linecolor.runs.run_folder import RunFolder
 
@@ -44,7 +43,7 @@ def study(config: DictConfig) -> Path:
 
     for number, training in enumerate(trainings.values(), start=1):
         print(f"Training {number} of {len(trainings)}: {training.experiment}, seed {training.seed}", flush=True)
-        run_training(training.words, training.run)
+        run_training(training)
 
     measured, gallery = measure_methods(request)
     presentation = Presentation(
