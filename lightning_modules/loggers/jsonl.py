@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.loggers.logger import Logger
 
 from linecolor.runs.record import append_record
 
@@ -34,12 +34,6 @@ class JsonlLogger(Logger):
     def version(self) -> str:
         """There is one record a stage."""
         return ""
-
-    @property
-    @rank_zero_experiment
-    def experiment(self) -> Path:
-        """The file."""
-        return self.path
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:

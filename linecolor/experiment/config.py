@@ -112,7 +112,7 @@ class RunConfig:
             **{name: mapping[name] for name in ("runs_dir", "seed", "resume")},
             name=str(mapping["name"]),
             data=DataConfig(**own_values(DataConfig, mapping["data"])),
-            trainer=TrainerConfig.from_mapping(mapping["trainer"]),
+            trainer=TrainerConfig(mapping["trainer"]),
             stages={name: StageConfig.from_mapping(name, mapping["stage"][name]) for name in stages},
             model=ModelConfig(model["resolution"], model["hint_spread"], model),
             evaluation=EvaluationConfig.from_mapping(mapping["evaluation"], model["resolution"]),
@@ -145,7 +145,7 @@ class RunConfig:
             ValueError: for what it cannot do.
         """
         trainer = self.trainer.on_this_machine()
-        return replace(self, trainer=trainer, mapping={**self.mapping, "trainer": trainer.to_mapping()})
+        return replace(self, trainer=trainer, mapping={**self.mapping, "trainer": trainer.settings})
 
 
 def default_data(**values: Any) -> DataConfig:

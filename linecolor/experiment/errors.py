@@ -52,9 +52,7 @@ def exit_code(
 def exit_on_error(command: Callable[[], object], even_faults: bool = False) -> None:
     """Run a command of Hydra's, and end the program if it fails; see `exit_code`.
 
-    Args:
-        command: does the work.
-        even_faults: end it after a fault too, with its traceback: Hydra makes a mere warning of what a callback raises.
+    Even faults may end it, with their traceback: Hydra makes a mere warning of what a callback raises.
     """
     try:
         code = exit_code(command)

@@ -12,12 +12,7 @@ def is_first_process() -> bool:
 
 
 class RunStopped(RuntimeError):
-    """A signal stopped a run; nothing is lost, and the same command continues it.
-
-    Args:
-        message: for the user.
-        signum: the signal.
-    """
+    """A signal stopped a run; nothing is lost, and the same command continues it. The message is for the user."""
 
     def __init__(self, message: str, signum: int) -> None:
         super().__init__(message)

@@ -1,10 +1,11 @@
-"""One training stage from its settings to its weights."""
+"""One training stage from its settings to its weights, and its loggers: one W&B run a stage, with an id it keeps."""
 
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -26,7 +27,6 @@ from lightning_modules.stop_signals import StageStopped, StopSignals
 from linecolor.experiment.config import RunConfig, StageConfig
 from linecolor.experiment.fingerprint import check_resumable
 from linecolor.experiment.processes import RunStopped, is_first_process
-from linecolor.experiment.tracking import finish_loggers, make_loggers
 from linecolor.images import write_atomically
 from linecolor.runs.run_folder import RunFolder
 from linecolor.systems.registry import stage_of
@@ -76,7 +76,9 @@ def run_stage(
                 if module.steps < settings.steps:
                     trainer.fit(module, datamodule=data)
             finally:
-                finish_loggers(trainer.loggers)
+                for logger in trainer.loggers:
+                    if hasattr(logger, "close"):  # it would write on in the next stage
+                        logger.close()
         network = module.inference_generator.cpu()
         if is_first_process():
             tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
@@ -159,19 +161,40 @@ def _stage_trainer(
     callbacks = [instantiate(callback) for name, callback in config.callbacks.items() if name != "sample_sheet"]
     if "sample_sheet" in config.callbacks:
         callbacks.append(instantiate(config.callbacks["sample_sheet"], folder=str(folder / "samples")))
-    arguments = dict(config.trainer.arguments)
+    arguments = config.trainer.arguments
     if SLURMEnvironment.detect() and int(os.environ["SLURM_NTASKS"]) == config.trainer.world_size:
         # Lightning's own answer to SIGUSR1 is a checkpoint of another kind, in the middle of a step.
         arguments["plugins"] = [SLURMEnvironment(auto_requeue=False)]
     return make_trainer(
         arguments,
-        logger=[JsonlLogger(checkpoint.record), *make_loggers(config, stage.name, folder)],
+        logger=[JsonlLogger(checkpoint.record), *_make_loggers(config, stage.name, folder)],
         callbacks=[*callbacks, checkpoint, TQDMProgressBar(refresh_rate=5)],
         limit_val_batches=1.0 if data.test_drawings and stage.validation_drawings else 0,
         val_check_interval=1,  # the stage itself says when: `TrainingStage.validation_is_due`
         log_every_n_steps=1,
         default_root_dir=str(run.path),
     )
+
+
+def _make_loggers(config: RunConfig, stage: str, folder: Path) -> list[Any]:
+    """The configured loggers of a stage with this folder; what its W&B run is called is said here, not in conf/."""
+    own = {"wandb": _wandb_identity(config, stage, folder), "csv": {"name": f"csv/{stage}"}}
+    # As a partial, or Hydra would build what the settings among the arguments describe.
+    return [instantiate(logger, _partial_=True)(**own.get(name, {})) for name, logger in config.loggers.items()]
+
+
+def log_bundle(run: RunFolder, config: RunConfig) -> None:
+    """Send the finished bundle as an artifact of the last stage's W&B run, if `logger.wandb.log_bundle` says so."""
+    settings = config.loggers.get("wandb")
+    if settings is None or not settings["log_bundle"] or not is_first_process():
+        return
+    stage = list(config.stages)[-1]
+    logger = instantiate(settings, _partial_=True)(**_wandb_identity(config, stage, run.stage(stage)))
+    logger.send_bundle(run.bundle)
+
+
+def _wandb_identity(config: RunConfig, stage: str, folder: Path) -> dict[str, Any]:
+    return {"name": f"{config.name}-{stage}", "job_type": stage, "folder": folder, "config": dict(config.mapping)}
 
 
 def make_trainer(arguments: dict[str, Any], **settings: Any) -> L.Trainer:
@@ -193,8 +216,8 @@ def build_stage(stage: str, config: RunConfig, networks: dict[str, nn.Module]) -
     earlier = {name: networks[name] for name in stage_of(stage).needs}
     module: TrainingStage = make(**earlier, seed=config.seed)
     for network in [*module.trained_networks().values(), *networks.values()]:
-        if config.trainer.channels_last:
+        if config.trainer.settings["channels_last"]:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if config.trainer.compile and network not in module.differentiated_twice():
+        if config.trainer.settings["compile"] and network not in module.differentiated_twice():
             network.compile()
     return module

@@ -14,7 +14,6 @@ from linecolor.experiment.data import check_splits, data_licence, load_drawings
 from linecolor.experiment.fingerprint import check_resumable
 from linecolor.experiment.preflight.run import run_preflight
 from linecolor.experiment.processes import is_first_process, raise_if_interrupted
-from linecolor.experiment.tracking import log_bundle
 from linecolor.lineart.methods import REAL
 from linecolor.rendering.options import RenderingOptions
 from linecolor.runs.run_folder import RunFolder, commit, versions
@@ -33,8 +32,10 @@ def train(hydra_config: DictConfig) -> Path | None:
     config = RunConfig.from_hydra(hydra_config).on_this_machine()
 
     # What takes seconds to load comes after a request that is refused at once.
+    import torch.distributed
+
     from linecolor.experiment.evaluation import evaluate_run
-    from linecolor.experiment.stage import run_stage
+    from linecolor.experiment.stage import log_bundle, run_stage
 
     check_buildable(config)
     scan = load_drawings(config.data)
@@ -56,7 +57,9 @@ def train(hydra_config: DictConfig) -> Path | None:
         networks[name] = run_stage(name, config, run, scan, networks)
     if not is_first_process():
         return run.path
-    _leave_process_group()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # The evaluation is rank 0's alone: its metrics must not wait for processes that have gone.
+        torch.distributed.destroy_process_group()
     if scan.skipped:
         print(f"{len(scan.skipped)} of {len(scan.skipped) + len(scan.drawings)} pictures were skipped (named above)")
     if not _bundle_is_current(run, config):
@@ -112,14 +115,6 @@ def check_buildable(config: RunConfig) -> None:
     with torch.device("meta"):
         for name in config.stages:
             build_stage(name, config, networks)
-
-
-def _leave_process_group() -> None:
-    """The evaluation is rank 0's alone: its metrics must not wait for processes that have gone."""
-    import torch.distributed
-
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
 
 
 def _bundle_is_current(run: RunFolder, config: RunConfig) -> bool:

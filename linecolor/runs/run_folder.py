@@ -24,13 +24,14 @@ CHECKPOINTS = ("last.ckpt", "previous.ckpt")
 
 @dataclass
 class RunFolder:
-    """runs/NAME: config.yaml, run.json, a folder a stage, bundle/, evaluation/, report.html.
-
-    Args:
-        path: the folder; `record` makes it.
-    """
+    """runs/NAME, which `record` makes: config.yaml, run.json, a folder a stage, bundle/, evaluation/, report.html."""
 
     path: Path
+
+    def __post_init__(self) -> None:
+        self.bundle = self.path / "bundle"  # what colorize and the front ends load
+        self.report = self.path / "report.html"
+        self.evaluation = self.path / "evaluation" / "evaluation.json"  # figures; the pictures lie next to it
 
     @classmethod
     def named(cls, runs_dir: str, name: str) -> "RunFolder":
@@ -43,21 +44,6 @@ class RunFolder:
         if not name or name != Path(name).name or name in (".", ".."):
             raise ValueError(f"name={name!r} is no folder name: use letters, digits, - and _, without slashes")
         return cls(Path(str(runs_dir)).expanduser() / name)
-
-    @property
-    def bundle(self) -> Path:
-        """What colorize and the front ends load."""
-        return self.path / "bundle"
-
-    @property
-    def report(self) -> Path:
-        """The report, one file."""
-        return self.path / "report.html"
-
-    @property
-    def evaluation(self) -> Path:
-        """Figures of the evaluation; the pictures lie next to it."""
-        return self.path / "evaluation" / "evaluation.json"
 
     def stage(self, name: str) -> Path:
         """Folder of a training stage."""

@@ -21,11 +21,11 @@ LONGEST_S = 300
 
 
 def measure_cost(colorizer: LineColorizer, bundle: Path, shape: tuple[int, int]) -> dict[str, float]:
-    """The cost of colouring.
+    """The cost of colouring with the whole chain of a bundle, on its device.
 
     Args:
-        colorizer: the whole chain, on its device.
-        bundle: it came from.
+        colorizer: of the bundle.
+        bundle: its folder.
         shape: (H, W) of a drawing to colour for the memory.
 
     Returns:

@@ -13,15 +13,7 @@ from linecolor.samples import FullDrawing
 
 
 class Gallery:
-    """The pictures of a measurement: from where it wrote them, or coloured again.
-
-    Args:
-        methods: those that were measured.
-        drawings: by name.
-        hints: that they got.
-        out: the measurement's folder.
-        kept: whether the pictures there are those of this measurement.
-    """
+    """The pictures of a measurement: from its folder, if those there were `kept` by this one, or coloured again."""
 
     def __init__(
         self, methods: Sequence[Method], drawings: FullDrawings, hints: HintLevels, out: Path, kept: bool

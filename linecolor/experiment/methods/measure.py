@@ -1,6 +1,7 @@
 """Measure a set of methods on the same drawings with the same hints; what was measured before is read."""
 
 import hashlib
+import io
 import json
 import sys
 import time
@@ -23,9 +24,8 @@ from linecolor.experiment.config import RunConfig
 from linecolor.experiment.data import load_drawings
 from linecolor.experiment.methods.cost import facts_of_card, measure_cost, notes_of_card
 from linecolor.experiment.methods.gallery import Gallery
-from linecolor.experiment.methods.progress import Progress
 from linecolor.experiment.methods.specs import MethodSpec, chosen_references, picture_folder
-from linecolor.images import UnreadableImage, image_size, write_png
+from linecolor.images import UnreadableImage, image_size, write_atomically, write_png
 from linecolor.networks.distance_features import ExtractorName, make_feature_extractor
 from linecolor.runs.run_folder import hardware, machine
 from linecolor.systems.bundle import CARD, WEIGHTS, read_card
@@ -36,12 +36,9 @@ LEAST_SIDE = 1500
 
 @dataclass(frozen=True)
 class MeasurementRequest:
-    """What is to be measured.
+    """What is to be measured: methods, on held-out drawings with their truth, by the same hints.
 
     Attributes:
-        specs: the methods.
-        drawings: held out, with their truth.
-        hints: the hints every method gets.
         features: extractor of FID and KID.
         references: by name; None for all that run here.
         out: folder of measured.json, rows.parquet and pictures/.
@@ -59,6 +56,48 @@ class MeasurementRequest:
     def __post_init__(self) -> None:
         if type(self.keep_pictures) is not bool:
             raise ValueError(f"pictures={self.keep_pictures} must be true or false")
+
+
+class Progress:
+    """What was measured so far, on disk, so that hours of measuring survive a stop.
+
+    It lies in the folder of the measurement; that of another one than is `asked` for is not taken up.
+    """
+
+    EVERY_S = 60.0
+
+    def __init__(self, out: Path, asked: str) -> None:
+        self.path = out / "progress.pt"
+        self.asked = asked
+        self._kept = time.monotonic()
+
+    def restore(self, measurement: Measurement) -> None:
+        """Take up what is there, if it is of this measurement and whole."""
+        if not self.path.is_file():
+            return
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            if state["asked"] == self.asked:
+                measurement.load_state(state)
+                print(f"Measurement: going on after {len(measurement.drawings)} drawings")
+        except Exception as error:  # torch raises a different kind for each way of being damaged
+            print(
+                f"{self.path}: cannot be read ({type(error).__name__}); measuring from the beginning", file=sys.stderr
+            )
+
+    def keep(self, measurement: Measurement) -> None:
+        """Write, unless that was done just now."""
+        if time.monotonic() - self._kept < self.EVERY_S:
+            return
+        buffer = io.BytesIO()
+        torch.save({**measurement.state(), "asked": self.asked}, buffer)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, buffer.getvalue())
+        self._kept = time.monotonic()
+
+    def drop(self) -> None:
+        """Remove it: the measurement is complete."""
+        self.path.unlink(missing_ok=True)
 
 
 def measure_methods(request: MeasurementRequest) -> tuple[Measured, Gallery]:

@@ -38,11 +38,7 @@ class Training:
 
 
 def planned(requested: dict[str, Any], folder: Path) -> dict[TrainingKey, Training]:
-    """The trainings of a study; methods that differ in their blending alone share them.
-
-    Args:
-        requested: the study's configuration.
-        folder: of the study, where the runs go.
+    """The trainings of a study, whose runs go into its folder; methods that differ in their blending alone share them.
 
     Raises:
         ValueError: if an override names nothing, or a training cannot work.

@@ -12,7 +12,7 @@ from linecolor.experiment.config_sections import EvaluationConfig
 from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
 from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
 from linecolor.experiment.methods.specs import MethodSpec, check_names, chosen_references
-from linecolor.experiment.study.plan import Training, TrainingKey, planned, run_training, training_key
+from linecolor.experiment.study.plan import planned, run_training, training_key
 from linecolor.reports.methods import Presentation, write_methods_report
 from linecolor.runs.run_folder import RunFolder
 
@@ -31,8 +31,13 @@ def study(config: DictConfig) -> Path:
     drawings = held_out_drawings(load_drawings(data), settings.drawings, data.root)
     if len(drawings) < settings.drawings:
         print(f"{len(drawings)} drawings to measure on; evaluation.drawings={settings.drawings} asks for more")
+    several = len(requested["seeds"]) > 1
     request = MeasurementRequest(
-        specs=_specs(requested, trainings),
+        specs=[
+            MethodSpec(name, trainings[training_key(of, seed)].run, f"seed {seed}" if several else "", of.get("blend"))
+            for name, of in requested["study"]["systems"].items()
+            for seed in requested["seeds"]
+        ],
         drawings=FullDrawings(drawings, requested["evaluation"]["line_method"]),
         hints=ProtocolHints(settings.hints),
         features=settings.features,
@@ -81,12 +86,3 @@ def _check(requested: dict[str, Any]) -> None:
     if subject not in systems:
         raise ValueError(f"study.subject={subject} is none of {', '.join(systems)}")
     check_names(list(systems))
-
-
-def _specs(requested: dict[str, Any], trainings: dict[TrainingKey, Training]) -> list[MethodSpec]:
-    several = len(requested["seeds"]) > 1
-    return [
-        MethodSpec(name, trainings[training_key(of, seed)].run, f"seed {seed}" if several else "", of.get("blend"))
-        for name, of in requested["study"]["systems"].items()
-        for seed in requested["seeds"]
-    ]

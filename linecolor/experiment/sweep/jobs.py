@@ -44,11 +44,7 @@ class SweepWatch(Callback):
 
 
 def run_job(config: DictConfig, train: Callable[[DictConfig], object]) -> float:
-    """Run one job of a sweep, unless it is done; an error of it does not end the others.
-
-    Args:
-        config: of the job.
-        train: what runs it.
+    """Run one job of a sweep by `train`, unless it is done; an error of it does not end the others.
 
     Returns:
         The objective; infinitely bad if the job failed or was stopped.
@@ -121,10 +117,8 @@ def _begin(config: DictConfig) -> None:
         started=time.strftime("%Y-%m-%d %H:%M:%S"),
     )
     SweepWatch.started = sweep, start
-    print(
-        f"Sweep {sweep.path}: {count} job{'s' * (count != 1)}, ranked by {objective.figure} ({objective.direction})",
-        flush=True,
-    )
+    jobs_in_words = f"{count} job{'s' * (count != 1)}"
+    print(f"Sweep {sweep.path}: {jobs_in_words}, ranked by {objective.figure} ({objective.direction})", flush=True)
 
 
 def _rename_search_space(config: DictConfig) -> None:
@@ -185,9 +179,8 @@ def _run(
         state, message = STOPPED, str(better)
     except Exception as failure:
         cause = root_cause(failure)
-        message = (
-            str(cause) if isinstance(cause, (ValueError, OSError, RuntimeError)) else f"{type(cause).__name__}: {cause}"
-        )
+        told = isinstance(cause, (ValueError, OSError, RuntimeError))
+        message = str(cause) if told else f"{type(cause).__name__}: {cause}"
         if is_first_process():
             job.path.mkdir(parents=True, exist_ok=True)
             (job.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
@@ -195,7 +188,6 @@ def _run(
     if not is_first_process():
         return objective.worst
     figures = job.figures if state == DONE else {}
-    value = objective.of(figures)
     if state == DONE and config.evaluation.enabled and objective.figure not in figures:
         state, message = FAILED, f"evaluation.json has no {objective.figure}"
     job.record(state=state, message=message, finished=time.strftime("%Y-%m-%d %H:%M:%S"))
@@ -203,7 +195,7 @@ def _run(
         (job.path / "error.txt").unlink(missing_ok=True)
     else:
         print(f"Job {place} {state}: {message}", file=sys.stderr, flush=True)
-    return objective.worst if value is None else value
+    return objective.worth(figures)
 
 
 def _known(config: DictConfig, job: Any) -> float | None:
@@ -215,13 +207,11 @@ def _known(config: DictConfig, job: Any) -> float | None:
     if state == STOPPED:
         print(f"  stopped before: {job.facts.get('message')}; delete {job.path / 'job.json'} to go on with it")
         return objective.worst
-    if state != DONE or (config.evaluation.enabled and objective.figure not in job.figures):
-        return None
-    if not config.evaluation.enabled and not job.run.bundle.is_dir():
+    whole = objective.figure in job.figures if config.evaluation.enabled else job.run.bundle.is_dir()
+    if state != DONE or not whole:
         return None
     print(f"  done since {job.facts.get('finished')}; nothing to do")
-    value = objective.of(job.figures)
-    return objective.worst if value is None else value
+    return objective.worth(job.figures)
 
 
 def _objective(config: DictConfig) -> Any:

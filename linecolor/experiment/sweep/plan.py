@@ -73,7 +73,7 @@ def check_devices(config: DictConfig, launcher: DictConfig) -> None:
         ValueError: with the way out.
     """
     trainer: Any = OmegaConf.to_container(config.trainer, resolve=True)
-    devices = TrainerConfig.from_mapping(trainer).count_devices()
+    devices = TrainerConfig(trainer).count_devices()
     if "submitit" not in launcher._target_:
         if devices != 1:
             what = f"trainer.devices={config.trainer.devices}"
