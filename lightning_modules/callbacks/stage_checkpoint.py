@@ -142,7 +142,8 @@ class StageCheckpoint(L.Callback):
         assert isinstance(pl_module, TrainingStage)
         pl_module.signals.watch()
         self._saved_at = time.monotonic()
-        check_same_start(trainer, pl_module)
+        if trainer.world_size > 1:
+            check_same_start(pl_module)
         if self._restored is None:
             return
         state, self._restored = self._restored, None
@@ -159,8 +160,8 @@ class StageCheckpoint(L.Callback):
         assert isinstance(pl_module, TrainingStage)
         pending, agreed = pl_module.validation_is_due, pl_module.stop_agreed
         by_steps = pl_module.steps % self.every == 0
-        if by_steps:
-            check_devices_agree(trainer, pl_module)
+        if by_steps and trainer.world_size > 1:
+            check_devices_agree(pl_module)
         by_time = self.minutes and time.monotonic() - self._saved_at >= 60 * self.minutes
         if agreed is None:
             if by_steps or by_time or pending:
@@ -283,14 +284,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def check_same_start(trainer: L.Trainer, stage: TrainingStage) -> None:
+def check_same_start(stage: TrainingStage) -> None:
     """Compare where the devices' processes start from.
 
     Raises:
         RuntimeError: if they read different checkpoints, as over a network that shows them different folders.
     """
-    if trainer.world_size == 1:
-        return
     every, same = _of_all_devices(stage, torch.tensor([stage.steps, stage.images_seen], device=stage.device))
     if not same:
         raise RuntimeError(
@@ -299,14 +298,12 @@ def check_same_start(trainer: L.Trainer, stage: TrainingStage) -> None:
         )
 
 
-def check_devices_agree(trainer: L.Trainer, stage: TrainingStage) -> None:
+def check_devices_agree(stage: TrainingStage) -> None:
     """Compare the weights of all devices bit by bit: a fault in their exchange must not go unseen for days.
 
     Raises:
         RuntimeError: if they differ.
     """
-    if trainer.world_size == 1:
-        return
     with torch.no_grad():
         # Bits, not values: a sum of floats would hide small differences.
         bits = torch.stack([p.contiguous().view(torch.int32).sum(dtype=torch.int64) for p in stage.parameters()])

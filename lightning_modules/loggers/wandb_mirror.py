@@ -56,7 +56,7 @@ class StageMirror:
         self.record = folder / "metrics.jsonl"
         self.samples = folder / "samples"
         self._state = folder / SENT
-        known = {"rows": 0, "images_seen": {}, "uncommitted": None}
+        known: dict[str, Any] = {"rows": 0, "images_seen": {}, "uncommitted": None}
         if self._state.is_file():
             try:
                 kept = json.loads(self._state.read_text(encoding="utf-8"))

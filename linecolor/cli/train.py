@@ -7,8 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers, with_new_keys
-from linecolor.experiment.errors import exit_on_error
-from linecolor.experiment.processes import remember_interrupts
+from linecolor.experiment.errors import exit_on_error, remember_interrupts
 from linecolor.experiment.sweep.jobs import in_sweep, report_interrupted_sweep, run_job
 from linecolor.experiment.sweep.plan import check_plugins
 from linecolor.runs.renamed_keys import rename_overrides

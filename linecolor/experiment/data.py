@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from linecolor.samples import FullDrawing
 
 
+def _scan(data: DataConfig, option: str) -> FolderScan:
+    root = Path(data.root).expanduser()
+    if not root.is_dir():
+        source = "characters" if "characters" in root.name else "openmoji"
+        raise FileNotFoundError(
+            f"{option}={root}: there is no such folder. Point {option} at your illustrations "
+            f"(data=folder data.root=...), or make real pairs with: linecolor-data prepare {source} --out {root}"
+        )
+    lines = Path(data.lines).expanduser() if data.lines else None
+    manifest = Path(data.manifest).expanduser() if data.manifest else None
+    scan = scan_folder(root, lines, data.test_share, data.verify, manifest=manifest)
+    if lines and not any(drawing.line for drawing in scan.drawings):
+        raise ValueError(f"data.lines={lines}: none of the {len(scan.drawings)} drawings has a line of its name there")
+    return scan
+
+
 def load_drawings(data: DataConfig, option: str = "data.root") -> FolderScan:
     """Scan the folder that `conf/data` names, or read the index of the shards there.
 
@@ -118,22 +134,6 @@ def data_licence(roots: Sequence[str]) -> dict[str, Any] | None:
         return None
     keys = licences[0]
     return {key: "; ".join(dict.fromkeys(str(licence.get(key, "")) for licence in licences)) for key in keys}
-
-
-def _scan(data: DataConfig, option: str) -> FolderScan:
-    root = Path(data.root).expanduser()
-    if not root.is_dir():
-        source = "characters" if "characters" in root.name else "openmoji"
-        raise FileNotFoundError(
-            f"{option}={root}: there is no such folder. Point {option} at your illustrations "
-            f"(data=folder data.root=...), or make real pairs with: linecolor-data prepare {source} --out {root}"
-        )
-    lines = Path(data.lines).expanduser() if data.lines else None
-    manifest = Path(data.manifest).expanduser() if data.manifest else None
-    scan = scan_folder(root, lines, data.test_share, data.verify, manifest=manifest)
-    if lines and not any(drawing.line for drawing in scan.drawings):
-        raise ValueError(f"data.lines={lines}: none of the {len(scan.drawings)} drawings has a line of its name there")
-    return scan
 
 
 def read_truths(results: Sequence[RunResult], count: int) -> dict[str, "FullDrawing"]:

@@ -46,8 +46,8 @@ def evaluate(config: DictConfig) -> Path:
         report = evaluate_methods(requested)
     else:
         run = RunFolder(Path(requested["run"]))
-        config = RunConfig.of_run(run.path, evaluation=requested["evaluation"], data=given(requested["data"]))
-        report = evaluate_run(run, config, load_drawings(config.data))
+        again = RunConfig.of_run(run.path, evaluation=requested["evaluation"], data=given(requested["data"]))
+        report = evaluate_run(run, again, load_drawings(again.data))
     print(f"Open the report: {report}")
     return report
 

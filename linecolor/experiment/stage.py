@@ -25,8 +25,8 @@ from lightning_modules.loggers.jsonl import JsonlLogger
 from lightning_modules.stages.training_stage import TrainingDiverged, TrainingStage
 from lightning_modules.stop_signals import StageStopped, StopSignals
 from linecolor.experiment.config import RunConfig, StageConfig
+from linecolor.experiment.errors import RunStopped, is_first_process
 from linecolor.experiment.fingerprint import check_resumable
-from linecolor.experiment.processes import RunStopped, is_first_process
 from linecolor.images import write_atomically
 from linecolor.runs.run_folder import RunFolder
 from linecolor.systems.registry import stage_of
@@ -85,36 +85,27 @@ def run_stage(
             write_atomically(weights, save(tensors), durable=True)
             seconds = round(time.perf_counter() - started, 1)
             run.complete(stage, {"steps": module.steps, "images_seen": module.images_seen, "seconds": seconds})
-        _stop_between_stages(stage, signals, trainer)
+        with report_training_errors(settings, module, checkpoint, complete=True):
+            # After its last step no stage asks for signals; the next one must not start all the same.
+            signals.received = trainer.strategy.broadcast(signals.received)
+            if signals.received is not None:
+                signals.hand_on()
     return network
 
 
-def _stop_between_stages(stage: str, signals: StopSignals, trainer: L.Trainer) -> None:
-    """After its last step no stage asks for signals; the next one must not start all the same."""
-    signals.received = trainer.strategy.broadcast(signals.received)
-    if signals.received is None:
-        return
-    try:
-        signals.hand_on()
-    except StageStopped as stopped:
-        raise RunStopped(
-            f"stopped by {stopped} after stage {stage}, which is complete; start the same command again to continue",
-            stopped.signum,
-        ) from None
-
-
 @contextmanager
-def report_training_errors(stage: StageConfig, module: TrainingStage, checkpoint: StageCheckpoint) -> Iterator[None]:
+def report_training_errors(
+    stage: StageConfig, module: TrainingStage, checkpoint: StageCheckpoint, complete: bool = False
+) -> Iterator[None]:
     """What can end a stage, in words: a signal, Ctrl-C, lack of memory, diverged training."""
     try:
         yield
     except (StageStopped, SIGTERMException) as stopped:
         signum = getattr(stopped, "signum", signal.SIGTERM)
-        raise RunStopped(
-            f"stopped by {signal.Signals(signum).name} at step {module.steps} of stage {stage.name}, saved in "
-            f"{checkpoint.folder}; start the same command again to continue",
-            signum,
-        ) from None
+        where = f"at step {module.steps} of stage {stage.name}, saved in {checkpoint.folder}"
+        where = f"after stage {stage.name}, which is complete" if complete else where
+        stopped_by = f"stopped by {signal.Signals(signum).name}"
+        raise RunStopped(f"{stopped_by} {where}; start the same command again to continue", signum) from None
     except SystemExit as leaving:
         # Lightning's answer to Ctrl-C, after it has shut down its loaders; a launcher's own exit passes.
         if isinstance(leaving.__context__, KeyboardInterrupt):

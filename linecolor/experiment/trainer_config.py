@@ -21,11 +21,6 @@ class TrainerConfig:
         return {name: value for name, value in self.settings.items() if name not in ("compile", "channels_last")}
 
     @property
-    def accelerator(self) -> str:
-        """`cpu`, `gpu`, or what else Lightning knows."""
-        return self.settings["accelerator"]
-
-    @property
     def precision(self) -> str:
         """Such as 32-true or bf16-mixed."""
         return str(self.settings["precision"])
@@ -33,7 +28,7 @@ class TrainerConfig:
     @property
     def on_gpu(self) -> bool:
         """Whether networks train on a GPU; known after `on_this_machine`."""
-        return self.accelerator != "cpu"
+        return self.settings["accelerator"] != "cpu"
 
     @property
     def device(self) -> str:
@@ -85,13 +80,13 @@ class TrainerConfig:
             settings["devices"] = int(os.environ["LOCAL_WORLD_SIZE"])
             settings["num_nodes"] = int(os.environ["WORLD_SIZE"]) // settings["devices"]
         gpu = torch.cuda.is_available()
-        if self.accelerator == "auto":
+        if settings["accelerator"] == "auto":
             # Not Apple's: the metrics need float64, which it lacks.
             settings["accelerator"] = "gpu" if gpu else "cpu"
         config = replace(self, settings=settings)
         if settings["strategy"] in ("auto", "ddp") and config.world_size > 1:
             settings["strategy"] = GANS_STRATEGY
-        if config.accelerator in ("gpu", "cuda") and not gpu:
+        if settings["accelerator"] in ("gpu", "cuda") and not gpu:
             raise ValueError(
                 "trainer.accelerator=gpu, but torch sees no GPU here: use trainer=cpu, or install a CUDA torch"
             )

@@ -11,9 +11,9 @@ from datamodules.sources.drawing import of_split
 from datamodules.sources.folder import FolderScan
 from linecolor.experiment.config import RunConfig
 from linecolor.experiment.data import check_splits, data_licence, load_drawings
+from linecolor.experiment.errors import is_first_process, raise_if_interrupted
 from linecolor.experiment.fingerprint import check_resumable
 from linecolor.experiment.preflight.run import run_preflight
-from linecolor.experiment.processes import is_first_process, raise_if_interrupted
 from linecolor.lineart.methods import REAL
 from linecolor.rendering.options import RenderingOptions
 from linecolor.runs.run_folder import RunFolder, commit, versions

@@ -186,10 +186,11 @@ def trained_on(specs: Sequence[MethodSpec], drawings: Sequence[Drawing]) -> dict
     seen = {}
     measured = {_place(drawing) for drawing in drawings}
     for spec in specs:
-        if not (spec.run / "config.yaml").is_file():
+        run = spec.path.parent if spec.kind == "bundle" else spec.path
+        if not (run / "config.yaml").is_file():
             continue
         try:
-            scan = load_drawings(RunConfig.of_run(spec.run).data)
+            scan = load_drawings(RunConfig.of_run(run).data)
         except (OSError, ValueError, KeyError):
             continue  # its data is no longer there: nothing can be said
         known = {_place(drawing) for drawing in of_split(scan.drawings, "train")} & measured

@@ -43,11 +43,6 @@ class MethodSpec:
         raise FileNotFoundError(f"{self.path}: there is no run, no bundle and no folder of pictures")
 
     @property
-    def run(self) -> Path:
-        """The folder of the run that it may come from."""
-        return self.path.parent if self.kind == "bundle" else self.path
-
-    @property
     def bundle(self) -> Path:
         """Where the networks lie, of a run or a bundle."""
         return self.path / "bundle" if self.kind == "run" else self.path

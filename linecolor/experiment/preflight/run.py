@@ -17,6 +17,7 @@ from datamodules.sources.drawing import Drawing, of_split
 from datamodules.sources.folder import FolderScan
 from linecolor.experiment.config import RunConfig
 from linecolor.experiment.config_sections import PreflightConfig, StageConfig
+from linecolor.experiment.errors import is_first_process
 from linecolor.experiment.preflight.plan import (
     FITS_SHARE,
     MemoryRule,
@@ -27,7 +28,6 @@ from linecolor.experiment.preflight.plan import (
     validations,
 )
 from linecolor.experiment.preflight.table import table
-from linecolor.experiment.processes import is_first_process
 from linecolor.images import UnreadableImage, image_size, write_atomically
 
 GB = 2**30

@@ -11,9 +11,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from linecolor.experiment.composition import compose_training
+from linecolor.experiment.composition import compose_training, quoted
 from linecolor.experiment.config import RunConfig
-from linecolor.experiment.processes import RunStopped
+from linecolor.experiment.errors import RunStopped
 from linecolor.runs.renamed_keys import rename_overrides
 
 TrainingKey = tuple[str, tuple[str, ...], int]
@@ -110,17 +110,10 @@ def _words(requested: dict[str, Any], folder: Path, experiment: str, overrides: 
     data = {name: value for name, value in requested["data"].items() if value is not None}
     words = [f"data={data.pop('kind')}"] if "kind" in data else []
     words += [f"experiment={experiment}", *requested["budget"]["overrides"]]
-    words += [f"data.{name}={_quoted(value)}" for name, value in data.items()]
+    words += [f"data.{name}={quoted(value)}" for name, value in data.items()]
     stages = compose_training([*words, *requested["train"]]).stages
     for group in ("stage", "model"):
         values = requested["budget"][f"{group}s"]
         words += [f"{group}.{stage}.{name}={v}" for stage in stages for name, v in values.get(stage, {}).items()]
-    words += [*overrides, f"runs_dir={_quoted(str(folder))}", "evaluation.enabled=false"]
+    words += [*overrides, f"runs_dir={quoted(str(folder))}", "evaluation.enabled=false"]
     return rename_overrides([*words, *requested["train"], f"resume={requested['resume']}"])
-
-
-def _quoted(value: Any) -> str:
-    """A value as Hydra reads it, whatever characters a path has."""
-    if not isinstance(value, str):
-        return str(value)
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from linecolor.experiment.trainer_config import TrainerConfig
@@ -36,10 +39,6 @@ def check_plugins(words: Sequence[str]) -> None:
 
 def planned_jobs(config: DictConfig) -> list[list[str]] | int:
     """The overrides of each job; of a search, which decides as it goes, how many there will be."""
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
     loader = GlobalHydra.instance().config_loader()
     swept = OverridesParser.create(loader).parse_overrides(list(config.hydra.overrides.task))
     for override in swept:
@@ -55,8 +54,6 @@ def planned_jobs(config: DictConfig) -> list[list[str]] | int:
 
 def machines(config: DictConfig, jobs: list[list[str]]) -> Iterator[DictConfig]:
     """The configurations that may ask for other machines than the first: composing each takes its time."""
-    from hydra.core.global_hydra import GlobalHydra
-
     groups = ("trainer", "experiment", "debug")
     seen = set()
     for job in jobs:
