@@ -36,16 +36,8 @@ class Fault(L.Callback):
             self.breaks(pl_module)
 
 
-def last_convolution(module: TrainingStage) -> nn.Conv2d:
-    return [part for part in module.generator.modules() if isinstance(part, nn.Conv2d)][-1]
-
-
-def lose_a_weight(module: TrainingStage) -> None:
-    last_convolution(module).weight[0, 0, 0, 0] = math.nan
-
-
 def run_to_the_ends_of_tanh(module: TrainingStage) -> None:
-    last_convolution(module).weight.mul_(1e3)
+    [part for part in module.generator.modules() if isinstance(part, nn.Conv2d)][-1].weight.mul_(1e3)
 
 
 def draw_the_same_always(module: TrainingStage) -> None:
@@ -64,7 +56,6 @@ def call_everything_real(module: TrainingStage) -> None:
 @pytest.mark.parametrize(
     ("breaks", "message"),
     [
-        (lose_a_weight, r"reconstruction.* is nan"),
         (run_to_the_ends_of_tanh, r"generator is dead: saturated is 0.98 or more"),
         (draw_the_same_always, r"generator is dead: generator_gradient is 0"),
         (see_nothing, r"discriminator is dead: real_accuracy and fake_accuracy do not move"),
