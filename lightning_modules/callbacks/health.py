@@ -53,12 +53,9 @@ class Health(L.Callback):
     ) -> None:
         if window < 1:
             raise ValueError(f"callbacks.health.window={window} must be a whole number, 1 or more")
-        self.window = window
-        self.saturated = saturated
-        self.gradient = gradient
-        self.won_loss = won_loss
-        self.skipped = skipped
-        self.collapsed = collapsed
+        self.window, self.skipped = window, skipped
+        self.saturated, self.gradient = saturated, gradient
+        self.won_loss, self.collapsed = won_loss, collapsed
         self._lasting: dict[str, int] = {}
         self._skips: deque[bool] = deque(maxlen=window)
 

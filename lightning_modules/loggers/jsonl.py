@@ -14,11 +14,7 @@ log = logging.getLogger("linecolor")
 
 
 class JsonlLogger(Logger):
-    """Appends each set of numbers with the images seen; every line is complete as soon as it is written.
-
-    Args:
-        path: of the file; its folder is made.
-    """
+    """Appends each set of numbers with the images seen to a file, whose folder it makes; a line is complete at once."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

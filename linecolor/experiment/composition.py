@@ -20,11 +20,7 @@ def configuration_folder() -> str:
 
 
 def compose_training(overrides: Sequence[str]) -> DictConfig:
-    """What linecolor-train makes of these words.
-
-    Raises:
-        ValueError: for an override that does not exist.
-    """
+    """What linecolor-train makes of these words; an override that does not exist is refused by a ValueError."""
     register_resolvers()
     words = rename_overrides(overrides)
     there = GlobalHydra.instance().is_initialized()

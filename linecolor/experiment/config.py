@@ -101,11 +101,7 @@ class RunConfig:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "RunConfig":
-        """From plain containers, as conf/train.yaml has them.
-
-        Raises:
-            ValueError: as `from_hydra`.
-        """
+        """From plain containers, as conf/train.yaml has them; refuses as `from_hydra` does."""
         _check_groups(mapping)
         stages, model = mapping["stages"], mapping["model"]
         config = cls(
@@ -139,11 +135,7 @@ class RunConfig:
         return replace(self, stages=stages, mapping={**self.mapping, "stage": {**self.mapping["stage"], **settings}})
 
     def on_this_machine(self) -> "RunConfig":
-        """The same with what this machine decides.
-
-        Raises:
-            ValueError: for what it cannot do.
-        """
+        """The same with what this machine decides; see `TrainerConfig.on_this_machine`."""
         trainer = self.trainer.on_this_machine()
         return replace(self, trainer=trainer, mapping={**self.mapping, "trainer": trainer.settings})
 
@@ -168,11 +160,7 @@ def default_mapping() -> Mapping[str, Any]:
 
 
 def check_system(config: RunConfig) -> None:
-    """Refuse networks that are too small for their system, and what has no meaning for it.
-
-    Raises:
-        ValueError: naming the option, its value and what to use instead.
-    """
+    """Refuse, as `from_hydra` does, networks that are too small for their system, and what has no meaning for it."""
     for stage in config.system.stages:
         for name, least in stage.least.items():
             check_whole_number(f"model.{stage.name}.{name}", config.model.settings[stage.name][name], least)

@@ -96,11 +96,7 @@ class StageConfig:
 
     @classmethod
     def from_mapping(cls, name: str, settings: Mapping[str, Any]) -> "StageConfig":
-        """From one stage of conf/stage.
-
-        Raises:
-            ValueError: for a missing or a wrong value.
-        """
+        """From one stage of conf/stage; a missing or a wrong value is refused by a ValueError that names it."""
         own = own_values(cls, {key: value for key, value in settings.items() if key != "name"})
         missing = [field.name for field in fields(cls) if field.name not in (*own, "name", "settings")]
         if missing:
@@ -176,11 +172,7 @@ class EvaluationConfig:
 
 
 def check_hints(hints: Any) -> None:
-    """Refuse numbers of hints that are none.
-
-    Raises:
-        ValueError: naming the value.
-    """
+    """Refuse numbers of hints that are none, by a ValueError that names the value."""
     if not isinstance(hints, list) or not hints or not all(type(n) is int and 0 <= n <= MOST_HINTS for n in hints):
         raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0 to {MOST_HINTS}, such as [0,8,32]")
 
@@ -208,11 +200,7 @@ class PreflightConfig:
 
 
 def check_whole_number(option: str, value: Any, least: int) -> None:
-    """Refuse what is no whole number, or a smaller one.
-
-    Raises:
-        ValueError: naming the option and its value.
-    """
+    """Refuse what is no whole number, or a smaller one, by a ValueError that names the option and its value."""
     if type(value) is not int or value < least:
         raise ValueError(f"{option}={value} must be a whole number, {least} or more")
 

@@ -35,10 +35,13 @@ _OF_SCHEDULE = {"drop_at": "drop_at", "drop_to": "drop_at", "cosine_steps": "cos
 """Arguments of a schedule, and which of them switches each on."""
 
 
-def resume_fingerprint(stage: str, config: RunConfig, run: RunFolder, scan: FolderScan) -> dict[str, Any]:
+def check_resumable(stage: str, config: RunConfig, run: RunFolder, scan: FolderScan) -> dict[str, Any]:
     """The settings a stage's weights depend on; for a later stage also which networks of earlier stages it trains with.
 
     Budgets, devices, micro-batches, workers, loggers and where the same drawings lie may change between two starts.
+
+    Raises:
+        ValueError: naming every difference from those of the stage's start, if it was started.
     """
     names = config.system.names
     later = names[names.index(stage) + 1 :]
@@ -55,16 +58,6 @@ def resume_fingerprint(stage: str, config: RunConfig, run: RunFolder, scan: Fold
             trained, requested = run.facts(name).get("steps"), config.stages[name].steps
             digest = hashlib.sha256(weights.read_bytes()).hexdigest()
             fingerprint[f"{name}_weights"] = digest if trained == requested else f"those of {requested} steps"
-    return fingerprint
-
-
-def check_resumable(stage: str, config: RunConfig, run: RunFolder, scan: FolderScan) -> dict[str, Any]:
-    """The fingerprint of a stage, which is that of the stage's start if it was started.
-
-    Raises:
-        ValueError: naming every difference.
-    """
-    fingerprint = resume_fingerprint(stage, config, run, scan)
     check_unchanged(stage, fingerprint, run)
     return fingerprint
 

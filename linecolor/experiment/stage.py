@@ -189,11 +189,7 @@ def _wandb_identity(config: RunConfig, stage: str, folder: Path) -> dict[str, An
 
 
 def make_trainer(arguments: dict[str, Any], **settings: Any) -> L.Trainer:
-    """A trainer for one stage from the user's arguments and our settings.
-
-    Raises:
-        ValueError: if Lightning refuses an argument.
-    """
+    """A trainer for one stage from the user's arguments, which Lightning may refuse (ValueError), and our settings."""
     ours: dict[str, Any] = {"max_epochs": 1, "num_sanity_val_steps": 0, "use_distributed_sampler": False}
     try:
         return L.Trainer(**arguments, **ours, **settings, enable_checkpointing=False, enable_model_summary=False)

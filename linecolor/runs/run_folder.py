@@ -79,11 +79,7 @@ class RunFolder:
         return any(path.is_file() for path in traces)
 
     def check_resume(self, resume: str, stages: Iterable[str]) -> None:
-        """Refuse to continue a run, or to start it anew, where `resume` says otherwise.
-
-        Raises:
-            ValueError: for `must` without a run that was started, `never` with one.
-        """
+        """Refuse (ValueError) `must` without a run that was started, and `never` with one."""
         started = any(self.is_started(stage) for stage in stages)
         if resume == "never" and started:
             raise ValueError(f"{self.path} holds a started run and resume=never: give the run another name=...")
@@ -107,11 +103,7 @@ class RunFolder:
         write_atomically(path, yaml.safe_dump(fingerprint, sort_keys=False).encode(), durable=True)
 
     def saved_fingerprint(self, stage: str) -> dict[str, Any] | None:
-        """What `save_fingerprint` kept; None if there is nothing.
-
-        Raises:
-            ValueError: if the file is damaged.
-        """
+        """What `save_fingerprint` kept; None if there is nothing. A damaged file is refused as by `read_settings`."""
         path = self.stage(stage) / "settings.yaml"
         return read_settings(path) if path.is_file() else None
 

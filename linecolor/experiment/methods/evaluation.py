@@ -71,11 +71,7 @@ def evaluate_methods(requested: dict[str, Any]) -> Path:
 
 
 def _check(requested: dict[str, Any]) -> None:
-    """Refuse what has no meaning for a set of methods.
-
-    Raises:
-        ValueError: naming the option.
-    """
+    """Refuse what has no meaning for a set of methods, naming the option."""
     if requested["evaluation"]["must_reach_psnr"] is not None:
         raise ValueError("evaluation.must_reach_psnr is for one run (run=...), not for methods side by side")
     for option in OPTIONS:

@@ -167,12 +167,7 @@ def _finished(out: Path, digest: str, pictures: bool) -> Measured | None:
 
 
 def _check(methods: Sequence[Method], hints: HintLevels) -> None:
-    """Refuse what could only count for nothing.
-
-    Raises:
-        FileNotFoundError: if a folder holds no results.
-        ValueError: if one name means methods of several kinds.
-    """
+    """Refuse what could only count for nothing: a folder without results, one name for methods of several kinds."""
     kinds: dict[str, str] = {}
     for method in methods:
         if kinds.setdefault(method.name, method.kind) != method.kind:

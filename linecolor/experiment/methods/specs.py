@@ -29,11 +29,7 @@ class MethodSpec:
 
     @property
     def kind(self) -> Literal["run", "bundle", "results"]:
-        """What lies there.
-
-        Raises:
-            FileNotFoundError: if there is nothing.
-        """
+        """What lies there; a FileNotFoundError says that there is nothing."""
         if (self.path / "config.yaml").is_file():
             return "run"
         if (self.path / "bundle.yaml").is_file():
@@ -89,11 +85,7 @@ def method_specs(methods: Any, blend: str | None) -> list[MethodSpec]:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse names that mean something else in a table or on a page.
-
-    Raises:
-        ValueError: naming them.
-    """
+    """Refuse names that mean something else in a table or on a page, by a ValueError that names them."""
     taken = {"line", "hints", "truth", *(reference.name for reference in REFERENCES)}
     for name in names:
         if name in taken or not name.strip():

@@ -70,11 +70,7 @@ def study(config: DictConfig) -> Path:
 
 
 def _check(requested: dict[str, Any]) -> None:
-    """Refuse a study that names nothing.
-
-    Raises:
-        ValueError: with what to give.
-    """
+    """Refuse a study that names nothing, with what to give."""
     seeds = requested["seeds"]
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError(f"seeds={seeds} must be a list of numbers from 0, such as [0,1,2]")

@@ -26,11 +26,7 @@ ONE_PROCESS = (
 
 
 def check_plugins(words: Sequence[str]) -> None:
-    """Refuse launchers and sweepers that are not installed.
-
-    Raises:
-        ValueError: with what to install.
-    """
+    """Refuse launchers and sweepers that are not installed, by a ValueError that says what to install."""
     for word in words:
         for beginning, plugin in _PLUGINS.items():
             if word.startswith(beginning) and not find_spec(f"hydra_plugins.{plugin}"):
@@ -64,11 +60,7 @@ def machines(config: DictConfig, jobs: list[list[str]]) -> Iterator[DictConfig]:
 
 
 def check_devices(config: DictConfig, launcher: DictConfig) -> None:
-    """Refuse several devices in one process, and a launcher's tasks that are not one a device.
-
-    Raises:
-        ValueError: with the way out.
-    """
+    """Refuse several devices in one process, and tasks that are not one a device, by a ValueError with the way out."""
     trainer: Any = OmegaConf.to_container(config.trainer, resolve=True)
     devices = TrainerConfig(trainer).count_devices()
     if "submitit" not in launcher._target_:
