@@ -3,9 +3,9 @@
 import math
 from functools import partial
 
-import lightning as L
 import pytest
 import torch
+from lightning.pytorch.callbacks import LambdaCallback
 from torch import nn
 
 from lightning_modules.callbacks.health import Health, NetworkDied
@@ -24,16 +24,15 @@ def sparing() -> TrainingStage:
     return draft_gan(content_loss_interval=50)
 
 
-class Fault(L.Callback):
-    """Breaks a network before one step, and notes how far training came."""
-
-    def __init__(self, breaks) -> None:
-        self.breaks = breaks
+def fault(breaks) -> LambdaCallback:
+    """Breaks a network before one step."""
 
     @torch.no_grad()
-    def on_train_batch_start(self, trainer, pl_module, *_) -> None:
-        if pl_module.steps == FAULT_AT:
-            self.breaks(pl_module)
+    def strike(trainer, module, *_) -> None:
+        if module.steps == FAULT_AT:
+            breaks(module)
+
+    return LambdaCallback(on_train_batch_start=strike)
 
 
 def run_to_the_ends_of_tanh(module: TrainingStage) -> None:
@@ -65,7 +64,7 @@ def call_everything_real(module: TrainingStage) -> None:
 def test_a_dead_network_is_named_within_50_steps(picture_folder, tmp_path, breaks, message):
     module = sparing()
     with pytest.raises(TrainingDiverged, match=message):
-        fit(module, picture_folder, tmp_path, 100, [Fault(breaks), Health()])
+        fit(module, picture_folder, tmp_path, 100, [fault(breaks), Health()])
     assert FAULT_AT < module.steps <= SOON_ENOUGH
 
 
