@@ -62,8 +62,8 @@ class StageMirror:
                 kept = json.loads(self._state.read_text(encoding="utf-8"))
                 known = {name: kept[name] for name in known}
             except (ValueError, KeyError, TypeError):
-                again = "delete it, and what W&B has of the stage is sent once more"
-                raise ValueError(f"{self._state} is damaged: {again}") from None
+                remedy = "delete it, and what W&B has of the stage is sent once more"
+                raise ValueError(f"{self._state} is damaged: {remedy}") from None
         broken = known["uncommitted"]
         if broken and (broken["offline"] or again):
             known = broken["before"]
