@@ -3,9 +3,9 @@
 import math
 from functools import partial
 
+import lightning as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import LambdaCallback
 from torch import nn
 
 from lightning_modules.callbacks.health import Health, NetworkDied
@@ -24,19 +24,28 @@ def sparing() -> TrainingStage:
     return draft_gan(content_loss_interval=50)
 
 
-def fault(breaks) -> LambdaCallback:
-    """Breaks a network before one step."""
+class Fault(L.Callback):
+    """Breaks a network before one step, and notes how far training came."""
+
+    def __init__(self, breaks) -> None:
+        self.breaks = breaks
 
     @torch.no_grad()
-    def strike(trainer, module, *_) -> None:
-        if module.steps == FAULT_AT:
-            breaks(module)
+    def on_train_batch_start(self, trainer, pl_module, *_) -> None:
+        if pl_module.steps == FAULT_AT:
+            self.breaks(pl_module)
 
-    return LambdaCallback(on_train_batch_start=strike)
+
+def last_convolution(module: TrainingStage) -> nn.Conv2d:
+    return [part for part in module.generator.modules() if isinstance(part, nn.Conv2d)][-1]
+
+
+def lose_a_weight(module: TrainingStage) -> None:
+    last_convolution(module).weight[0, 0, 0, 0] = math.nan
 
 
 def run_to_the_ends_of_tanh(module: TrainingStage) -> None:
-    [part for part in module.generator.modules() if isinstance(part, nn.Conv2d)][-1].weight.mul_(1e3)
+    last_convolution(module).weight.mul_(1e3)
 
 
 def draw_the_same_always(module: TrainingStage) -> None:
@@ -55,6 +64,7 @@ def call_everything_real(module: TrainingStage) -> None:
 @pytest.mark.parametrize(
     ("breaks", "message"),
     [
+        (lose_a_weight, r"reconstruction.* is nan"),
         (run_to_the_ends_of_tanh, r"generator is dead: saturated is 0.98 or more"),
         (draw_the_same_always, r"generator is dead: generator_gradient is 0"),
         (see_nothing, r"discriminator is dead: real_accuracy and fake_accuracy do not move"),
@@ -64,7 +74,7 @@ def call_everything_real(module: TrainingStage) -> None:
 def test_a_dead_network_is_named_within_50_steps(picture_folder, tmp_path, breaks, message):
     module = sparing()
     with pytest.raises(TrainingDiverged, match=message):
-        fit(module, picture_folder, tmp_path, 100, [fault(breaks), Health()])
+        fit(module, picture_folder, tmp_path, 100, [Fault(breaks), Health()])
     assert FAULT_AT < module.steps <= SOON_ENOUGH
 
 
