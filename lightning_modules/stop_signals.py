@@ -15,11 +15,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class StageStopped(Exception):
-    """A signal ended the stage after an optimizer step; its checkpoint is written.
-
-    Args:
-        signum: the signal.
-    """
+    """A signal ended the stage after an optimizer step; its checkpoint is written."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)

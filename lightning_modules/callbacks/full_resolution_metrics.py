@@ -46,13 +46,7 @@ class FullResolutionMetrics(L.Callback):
         self.evaluation.reset()
 
     def on_validation_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: FullDrawing,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: FullDrawing, *_: Any
     ) -> None:
         """Colour one drawing with each number of hints."""
         method = TrainedMethod(live_colorizer(trainer, pl_module, self.rendering))

@@ -1,6 +1,7 @@
 """Dead networks: a generator or a discriminator that nothing will wake up stops the run."""
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import lightning as L
@@ -52,12 +53,9 @@ class Health(L.Callback):
     ) -> None:
         if window < 1:
             raise ValueError(f"callbacks.health.window={window} must be a whole number, 1 or more")
-        self.window = window
-        self.saturated = saturated
-        self.gradient = gradient
-        self.won_loss = won_loss
-        self.skipped = skipped
-        self.collapsed = collapsed
+        self.window, self.skipped = window, skipped
+        self.saturated, self.gradient = saturated, gradient
+        self.won_loss, self.collapsed = won_loss, collapsed
         self._lasting: dict[str, int] = {}
         self._skips: deque[bool] = deque(maxlen=window)
 
@@ -92,58 +90,44 @@ class Health(L.Callback):
                 began,
             )
 
-    def _signs(self, values: dict[str, float], warming_up: bool) -> list[str]:
+    def _signs(self, values: dict[str, float], warming_up: bool) -> Iterator[str]:
         """What is wrong at this step: messages to stop the run with."""
-        signs = []
+        # Two values in [-1, 1] differ by 2 at most, and one that saturates rightly by what paper is off white.
+        explained = 2 * (1 - values.get("saturated", 0.0)) + OFF_WHITE
         if values["generator_gradient"] < self.gradient:
-            signs.append(
+            yield (
                 "the generator is dead: generator_gradient is 0, nothing it draws depends on its weights; lower "
                 "stage.*.optimizer.lr or lengthen stage.*.schedule.warmup"
             )
-        elif "saturated" in values and not warming_up and self._saturates_wrongly(values):
-            signs.append(
+        elif not warming_up and values.get("saturated", 0.0) >= self.saturated and values["reconstruction"] > explained:
+            yield (
                 f"the generator is dead: saturated is {self.saturated:g} or more while reconstruction stays high, its "
                 "tanh has run to black or white; lower stage.*.optimizer.lr, lengthen stage.*.schedule.warmup, or "
                 "raise pairs.color.background"
             )
         if "discriminator_loss" in values:
-            signs += self._discriminator_signs(values, warming_up)
-        if "background_share" in values and not warming_up:
-            signs += self._collapse_signs(values["background_share"])
-        return signs
-
-    def _collapse_signs(self, share: float) -> list[str]:
-        if share < self.collapsed:
-            return [
+            loss, real, fake = (values[name] for name in ("discriminator_loss", "real_accuracy", "fake_accuracy"))
+            blind = loss >= BLIND_LOSS and max(real, fake) > 0.999 and min(real, fake) < 0.001
+            if min(real, fake) > 0.999 and loss < self.won_loss:
+                yield (
+                    "the discriminator has won: discriminator_loss is 0 with real_accuracy and fake_accuracy 1, it has "
+                    "nothing left to teach; raise model.weights.adversarial, narrow model.discriminator.width or lower "
+                    "stage.*.optimizer.lr"
+                )
+            elif values["discriminator_gradient"] < self.gradient or (blind and not warming_up):
+                yield (
+                    "the discriminator is dead: real_accuracy and fake_accuracy do not move, it answers the same "
+                    "whatever it sees; lower stage.*.optimizer.lr or lengthen stage.*.schedule.warmup"
+                )
+        share = None if warming_up else values.get("background_share")
+        if share is not None and share < self.collapsed:
+            yield (
                 "the background detector has collapsed to all foreground: the colours it learns from are right "
                 "everywhere, and one colour for all never is; train stage.low_resolution for fewer steps, raise "
                 "stage.background.temperature, or give pages with even backgrounds of any colour"
-            ]
-        if share > 1 - self.collapsed:
-            return [
+            )
+        elif share is not None and share > 1 - self.collapsed:
+            yield (
                 "the background detector has collapsed to all background: the colours it learns from are worse than "
                 "one colour for all; train stage.low_resolution for longer, or lower stage.background.temperature"
-            ]
-        return []
-
-    def _saturates_wrongly(self, values: dict[str, float]) -> bool:
-        # Two values in [-1, 1] differ by 2 at most, and one that saturates rightly by what paper is off white.
-        explained = 2 * (1 - values["saturated"]) + OFF_WHITE
-        return values["saturated"] >= self.saturated and values["reconstruction"] > explained
-
-    def _discriminator_signs(self, values: dict[str, float], warming_up: bool) -> list[str]:
-        loss, real, fake = (values[name] for name in ("discriminator_loss", "real_accuracy", "fake_accuracy"))
-        if min(real, fake) > 0.999 and loss < self.won_loss:
-            return [
-                "the discriminator has won: discriminator_loss is 0 with real_accuracy and fake_accuracy 1, it has "
-                "nothing left to teach; raise model.weights.adversarial, narrow model.discriminator.width or lower "
-                "stage.*.optimizer.lr"
-            ]
-        blind = loss >= BLIND_LOSS
-        same_answer = max(real, fake) > 0.999 and min(real, fake) < 0.001
-        if values["discriminator_gradient"] < self.gradient or (blind and same_answer and not warming_up):
-            return [
-                "the discriminator is dead: real_accuracy and fake_accuracy do not move, it answers the same whatever "
-                "it sees; lower stage.*.optimizer.lr or lengthen stage.*.schedule.warmup"
-            ]
-        return []
+            )

@@ -37,10 +37,8 @@ class MedianStop(L.Callback):
         for name, value, least in (("least_siblings", least_siblings, 1), ("warmup_images", warmup_images, 0)):
             if type(value) is not int or value < least:
                 raise ValueError(f"callbacks.median_stop.{name}={value} must be a whole number, {least} or more")
-        self.metric = metric
-        self.direction = direction
-        self.least_siblings = least_siblings
-        self.warmup_images = warmup_images
+        self.metric, self.direction = metric, direction
+        self.least_siblings, self.warmup_images = least_siblings, warmup_images
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Compare, and stop in all of the devices' processes alike.
@@ -59,11 +57,7 @@ class MedianStop(L.Callback):
             raise StoppedBelowMedian(verdict)
 
     def verdict(self, record: Path, images_seen: int) -> str | None:
-        """Why a job is to be stopped; None if it is not.
-
-        Args:
-            record: runs_dir/SWEEP/JOB/STAGE/metrics.jsonl of the job.
-            images_seen: how far it is.
+        """Why the job with this record, runs_dir/SWEEP/JOB/STAGE/metrics.jsonl, is to be stopped; None if it is not.
 
         Raises:
             ValueError: if the record has no such metric.

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ log = logging.getLogger("linecolor")
 
 LAST, PREVIOUS = CHECKPOINTS
 DAMAGED = "damaged.ckpt"
+
+PROGRESS = ("steps", "images_seen", "record_bytes", "validation_pending")
+PARTS = ("architecture", "state_dict", "optimizers", "schedules", "precision", *PROGRESS)
+"""What a checkpoint holds; of it, how far training had come."""
 
 
 class StageCheckpoint(L.Callback):
@@ -39,11 +44,9 @@ class StageCheckpoint(L.Callback):
     """
 
     def __init__(self, folder: Path, every: int, minutes: float, architecture: dict[str, Any], record: Path) -> None:
-        self.folder = folder
-        self.every = every
-        self.minutes = minutes
+        self.folder, self.record = folder, record
+        self.every, self.minutes = every, minutes
         self.architecture = architecture
-        self.record = record
         self._restored: dict[str, Any] | None = None
         self._saved: tuple[int, bool] | None = None
         self._saved_at = time.monotonic()
@@ -78,8 +81,7 @@ class StageCheckpoint(L.Callback):
                 if put_aside and (self.folder / LAST).is_file():
                     # Out of the way of the next checkpoint, which would take the good one's place for it.
                     (self.folder / LAST).replace(self.folder / DAMAGED)
-            progress = ("steps", "images_seen", "record_bytes", "validation_pending")
-            return {name: self._restored[name] for name in progress}
+            return {name: self._restored[name] for name in PROGRESS}
         if faults:
             raise ValueError(
                 f"{'; '.join(faults)}. There is no checkpoint to continue from: give the run another name=..., or "
@@ -94,18 +96,13 @@ class StageCheckpoint(L.Callback):
         stage.steps, stage.images_seen = self._restored["steps"], self._restored["images_seen"]
 
     def resume(self, stage: TrainingStage, steps: int, writes: bool) -> dict[str, Any] | None:
-        """Take up the newest checkpoint that can be used, and cut the record back to it.
-
-        Args:
-            stage: what is resumed.
-            steps: of the whole stage.
-            writes: whether this process is the one that writes files.
+        """Take up the newest checkpoint that can be used, and cut the record back to it, in the process that `writes`.
 
         Returns:
             As `find`.
 
         Raises:
-            ValueError: as `find`, and if the checkpoint lies beyond the stage's end.
+            ValueError: as `find`, and if the checkpoint lies beyond the stage's `steps`.
         """
         found = self.find(stage, put_aside=writes)
         if found and found["steps"] > steps:
@@ -126,11 +123,7 @@ class StageCheckpoint(L.Callback):
         self._write(self._restored)
 
     def last_good(self, before: int) -> str:
-        """Which checkpoint training could be taken up from, in words.
-
-        Args:
-            before: the step in which the trouble began; a checkpoint from then on holds it.
-        """
+        """Which checkpoint training could be taken up from, in words: one from before the trouble began."""
         for name in (LAST, PREVIOUS):
             path = self.folder / name
             if not path.is_file():
@@ -149,7 +142,8 @@ class StageCheckpoint(L.Callback):
         assert isinstance(pl_module, TrainingStage)
         pl_module.signals.watch()
         self._saved_at = time.monotonic()
-        check_same_start(trainer, pl_module)
+        if trainer.world_size > 1:
+            check_same_start(pl_module)
         if self._restored is None:
             return
         state, self._restored = self._restored, None
@@ -166,8 +160,8 @@ class StageCheckpoint(L.Callback):
         assert isinstance(pl_module, TrainingStage)
         pending, agreed = pl_module.validation_is_due, pl_module.stop_agreed
         by_steps = pl_module.steps % self.every == 0
-        if by_steps:
-            check_devices_agree(trainer, pl_module)
+        if by_steps and trainer.world_size > 1:
+            check_devices_agree(pl_module)
         by_time = self.minutes and time.monotonic() - self._saved_at >= 60 * self.minutes
         if agreed is None:
             if by_steps or by_time or pending:
@@ -205,13 +199,7 @@ class StageCheckpoint(L.Callback):
     def save(self, trainer: L.Trainer, stage: TrainingStage, validation_pending: bool, must: bool = False) -> None:
         """Write the newest checkpoint; the one before it is kept as well.
 
-        A full disk is reported and does not end the training, for the next one may find room.
-
-        Args:
-            trainer: whose optimizers are saved.
-            stage: what is saved.
-            validation_pending: whether the validation after this step is still to be done.
-            must: raise if it cannot be written.
+        A full disk is reported and does not end the training, for the next one may find room; unless it `must` be kept.
         """
         if not trainer.is_global_zero or self._saved == (stage.steps, validation_pending):
             return
@@ -255,23 +243,22 @@ class StageCheckpoint(L.Callback):
         os.close(folder)
 
     def _fitting(self, path: Path, stage: TrainingStage) -> dict[str, Any]:
+        """A checkpoint whose networks have the architecture, and the shapes, of this stage's."""
         state = load_checkpoint(path)
-        theirs = state["architecture"]
-        differing = [
-            f"{name}: {theirs.get(name)} there, {self.architecture.get(name)} here"
-            for name in sorted({*theirs, *self.architecture})
-            if theirs.get(name) != self.architecture.get(name)
-        ]
         there, here = (
             {name: tuple(tensor.shape) for name, tensor in tensors.items()}
             for tensors in (state["state_dict"], stage.state_dict())
         )
-        if not differing and there != here:
-            odd = sorted(name for name in {*there, *here} if there.get(name) != here.get(name))
-            differing = [f"{odd[0]}: {there.get(odd[0])} there, {here.get(odd[0])} here"]
+        differing = _differences(state["architecture"], self.architecture) or _differences(there, here)[:1]
         if differing:
             raise ValueError(f"{path}: is of another architecture ({'; '.join(differing)})")
         return state
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Where a checkpoint and a stage differ, in words."""
+    names = sorted(name for name in {*there, *here} if there.get(name) != here.get(name))
+    return [f"{name}: {there.get(name)} there, {here.get(name)} here" for name in names]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -287,17 +274,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         if broken is not None:
             raise zipfile.BadZipFile(f"{broken} has changed")
         state = torch.load(path, map_location="cpu", weights_only=True)
-        complete = {
-            "architecture",
-            "state_dict",
-            "optimizers",
-            "schedules",
-            "precision",
-            "steps",
-            "images_seen",
-            "record_bytes",
-            "validation_pending",
-        } <= set(state)
+        complete = set(state) >= set(PARTS)
     except (OSError, MemoryError):
         raise  # the machine's trouble, not the file's
     except Exception as error:  # torch raises a different kind for each way of being damaged
@@ -307,14 +284,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def check_same_start(trainer: L.Trainer, stage: TrainingStage) -> None:
+def check_same_start(stage: TrainingStage) -> None:
     """Compare where the devices' processes start from.
 
     Raises:
         RuntimeError: if they read different checkpoints, as over a network that shows them different folders.
     """
-    if trainer.world_size == 1:
-        return
     every, same = _of_all_devices(stage, torch.tensor([stage.steps, stage.images_seen], device=stage.device))
     if not same:
         raise RuntimeError(
@@ -323,14 +298,12 @@ def check_same_start(trainer: L.Trainer, stage: TrainingStage) -> None:
         )
 
 
-def check_devices_agree(trainer: L.Trainer, stage: TrainingStage) -> None:
+def check_devices_agree(stage: TrainingStage) -> None:
     """Compare the weights of all devices bit by bit: a fault in their exchange must not go unseen for days.
 
     Raises:
         RuntimeError: if they differ.
     """
-    if trainer.world_size == 1:
-        return
     with torch.no_grad():
         # Bits, not values: a sum of floats would hide small differences.
         bits = torch.stack([p.contiguous().view(torch.int32).sum(dtype=torch.int64) for p in stage.parameters()])

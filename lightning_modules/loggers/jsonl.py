@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.loggers.logger import Logger
 
 from linecolor.runs.record import append_record
 
@@ -14,11 +14,7 @@ log = logging.getLogger("linecolor")
 
 
 class JsonlLogger(Logger):
-    """Appends each set of numbers with the images seen; every line is complete as soon as it is written.
-
-    Args:
-        path: of the file; its folder is made.
-    """
+    """Appends each set of numbers with the images seen to a file, whose folder it makes; a line is complete at once."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -34,12 +30,6 @@ class JsonlLogger(Logger):
     def version(self) -> str:
         """There is one record a stage."""
         return ""
-
-    @property
-    @rank_zero_experiment
-    def experiment(self) -> Path:
-        """The file."""
-        return self.path
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:

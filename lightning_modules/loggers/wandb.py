@@ -27,12 +27,7 @@ class WandbLogger(Logger):
 
     Args:
         name: of the stage's run.
-        job_type: which stage it is.
         folder: of the stage; `wandb_id` in it keeps the id over all starts.
-        config: settings of the whole run.
-        project: of W&B.
-        entity: team or user of W&B; None is the user's default.
-        group: of the stages of one run.
         offline: keep everything in the run's folder; `wandb sync` sends it later. Otherwise it is sent at once, or
             kept as if offline when W&B cannot be reached.
         log_bundle: send what a run ends with, the bundle, as an artifact.
@@ -40,24 +35,22 @@ class WandbLogger(Logger):
         init_timeout: seconds for W&B to open the run before tracking goes on offline.
         finish_timeout: seconds at the end of a stage for W&B to take the rest.
         bundle_timeout: seconds for W&B to take the bundle.
+        run: what else `wandb.init` takes: `project` (linecolor), `entity` (the user's default), `group` of the stages
+            of one run, `job_type` that says which stage it is, and `config`, the settings of the whole run.
     """
 
     def __init__(
         self,
         *,
         name: str,
-        job_type: str,
         folder: Path,
-        config: dict[str, Any],
-        project: str = "linecolor",
-        entity: str | None = None,
-        group: str | None = None,
         offline: bool = True,
         log_bundle: bool = False,
         reach_timeout: float = 3.0,
         init_timeout: float = 30.0,
         finish_timeout: float = 30.0,
         bundle_timeout: float = 900.0,
+        **run: Any,
     ) -> None:
         super().__init__()
         self.folder = folder
@@ -67,16 +60,7 @@ class WandbLogger(Logger):
             "init_timeout": init_timeout,
             "finish_timeout": finish_timeout,
         }
-        self._init = {
-            "project": project,
-            "entity": entity,
-            "group": group,
-            "name": name,
-            "job_type": job_type,
-            "dir": str(folder.parent),
-            "resume": "allow",
-            "config": config,
-        }
+        self._init = {"project": "linecolor", **run, "name": name, "dir": str(folder.parent), "resume": "allow"}
         self._offline = offline
         self._bundle_timeout = bundle_timeout
         self._failed = False
@@ -98,7 +82,7 @@ class WandbLogger(Logger):
     def experiment(self) -> None:
         """Start the mirror; Lightning asks for it when it begins, so that a stage with nothing to do has no run."""
         if self._mirror is None:
-            self._start(artifact=None)
+            self._start()
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
@@ -118,7 +102,7 @@ class WandbLogger(Logger):
         """Send a folder as an artifact of this stage's W&B run."""
         # W&B's artifact names are letters, digits, - _ and dots.
         self._timeouts["finish_timeout"] = self._bundle_timeout
-        name = re.sub(r"[^\w.-]", "-", f"{self._init['group']}-bundle", flags=re.ASCII)
+        name = re.sub(r"[^\w.-]", "-", f"{self._init.get('group')}-bundle", flags=re.ASCII)
         self._start({"name": name[:128], "folder": str(bundle)})
         self.close()
 
@@ -144,7 +128,7 @@ class WandbLogger(Logger):
                 "W&B tracking of %s ended early (exit code %d); metrics.jsonl has everything", self._run_name, code
             )
 
-    def _start(self, artifact: dict[str, str] | None) -> None:
+    def _start(self, artifact: dict[str, str] | None = None) -> None:
         if not self.version:
             write_atomically(self.folder / "wandb_id", uuid.uuid4().hex[:12].encode())
         job = {

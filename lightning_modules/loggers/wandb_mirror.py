@@ -56,11 +56,20 @@ class StageMirror:
         self.record = folder / "metrics.jsonl"
         self.samples = folder / "samples"
         self._state = folder / SENT
-        known = _read_state(self._state)
+        known: dict[str, Any] = {"rows": 0, "images_seen": {}, "uncommitted": None}
+        if self._state.is_file():
+            try:
+                kept = json.loads(self._state.read_text(encoding="utf-8"))
+                known = {name: kept[name] for name in known}
+            except (ValueError, KeyError, TypeError):
+                remedy = "delete it, and what W&B has of the stage is sent once more"
+                raise ValueError(f"{self._state} is damaged: {remedy}") from None
         broken = known["uncommitted"]
         if broken and (broken["offline"] or again):
             known = broken["before"]
-            set_aside(folder.parent / "wandb" / Path(broken["folder"]).name)
+            lost = folder.parent / "wandb" / Path(broken["folder"]).name
+            if lost.is_dir():
+                lost.rename(lost.with_name(f"superseded-{lost.name}"))  # which nobody takes for one to be sent
         self._rows: int = max(known["rows"], run.step)
         self._highest: dict[str, int] = dict(known["images_seen"])
         before = {"rows": self._rows, "images_seen": dict(self._highest)}
@@ -122,16 +131,6 @@ class StageMirror:
                 yield images_seen, sheets[images_seen]
 
 
-def _read_state(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {"rows": 0, "images_seen": {}, "uncommitted": None}
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        return {name: state[name] for name in ("rows", "images_seen", "uncommitted")}
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} is damaged: delete it, and what W&B has of the stage is sent once more") from None
-
-
 def main() -> None:
     """Do the job that standard input names."""
     # Ctrl-C and a cluster's SIGTERM are for the process that trains; its end ends this one.
@@ -151,7 +150,12 @@ def _track(job: dict[str, Any], training: "_Training") -> None:
     run, offline = open_run(job)
     mirror = StageMirror(run, Path(job["folder"]), offline, again=job["again"])
     if job["artifact"]:
-        run.log_artifact(_artifact(job["artifact"]))
+        import wandb
+
+        artifact = wandb.Artifact(job["artifact"]["name"], type="model")
+        # Immutable and without the cache: no second copy of the weights in the user's home.
+        artifact.add_dir(job["artifact"]["folder"], skip_cache=True, policy="immutable")
+        run.log_artifact(artifact)
     while not training.has_ended():
         mirror.send_new()
     mirror.send_new()
@@ -251,23 +255,21 @@ def open_run(job: dict[str, Any]) -> tuple[Any, bool]:
 
 def unreachable(server: str, timeout: float) -> str | None:
     """Why a server does not answer within so many seconds, or None if it does: with anything at all, even an error."""
-    failure = [f"no answer within {timeout:g} s"]
+    failure: str | None = f"no answer within {timeout:g} s"
 
     def request() -> None:
+        nonlocal failure
         try:
             urllib.request.urlopen(server, timeout=timeout).close()
-        except urllib.error.HTTPError:
-            failure.clear()
+            failure = None
         except (OSError, ValueError) as error:
-            failure[:] = [reason(error)]
-        else:
-            failure.clear()
+            failure = None if isinstance(error, urllib.error.HTTPError) else reason(error)
 
     # In a thread: looking up a name has no time limit of its own.
     requesting = threading.Thread(target=request, daemon=True)
     requesting.start()
     requesting.join(timeout)
-    return failure[0] if failure else None
+    return failure
 
 
 def reason(error: Exception) -> str:
@@ -281,24 +283,9 @@ def warn(message: str) -> None:
     print(f"{chr(10) if sys.stderr.isatty() else ''}warning: {message}", file=sys.stderr, flush=True)
 
 
-def _artifact(wanted: dict[str, str]) -> Any:
-    import wandb
-
-    artifact = wandb.Artifact(wanted["name"], type="model")
-    # Immutable and without the cache: no second copy of the weights in the user's home.
-    artifact.add_dir(wanted["folder"], skip_cache=True, policy="immutable")
-    return artifact
-
-
 def run_folder(run: Any) -> Path:
     """What `wandb sync` takes: wandb/run-ID or wandb/offline-run-ID."""
     return Path(run.dir).parent
-
-
-def set_aside(folder: Path) -> None:
-    """Give a run's folder a name that nobody takes for one to be sent."""
-    if folder.is_dir():
-        folder.rename(folder.with_name(f"superseded-{folder.name}"))
 
 
 if __name__ == "__main__":

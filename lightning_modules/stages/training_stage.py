@@ -1,6 +1,7 @@
 """What all training stages share: the loop, counters, schedules, the average of the generator, clipping, the record."""
 
 import copy
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.stages import schedules
-from lightning_modules.stages.seeding import seed_step
 from lightning_modules.stop_signals import SIGNALS, StopSignals
 from linecolor.samples import LineArtBatch
 
@@ -280,6 +280,16 @@ class TrainingStage(L.LightningModule):
         # What BatchNorm keeps is an average already, and of the weights of just now.
         for kept_buffer, buffer in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
             kept_buffer.copy_(buffer)
+
+
+def seed_step(seed: int, stage: str, step: int, rank: int) -> None:
+    """Seed torch's generators, on the CPU and on all GPUs, from the run's seed, the stage, its steps done and the rank.
+
+    Dropout and the mixtures of a gradient penalty draw from torch's own streams, which no checkpoint holds. Keyed anew
+    before each step, they are exact after a resume at the same number of devices, and differ between the devices.
+    """
+    digest = hashlib.blake2b(repr((seed, stage, step, rank)).encode(), digest_size=8).digest()
+    torch.manual_seed(int.from_bytes(digest, "big", signed=True))
 
 
 def add_parts(totals: dict[str, Tensor], terms: dict[str, Tensor], parts: int) -> None:

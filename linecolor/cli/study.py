@@ -5,7 +5,6 @@ from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers
 from linecolor.experiment.errors import exit_on_error
-from linecolor.experiment.study.run import study
 
 
 def main() -> None:
@@ -16,7 +15,12 @@ def main() -> None:
 
 @hydra.main(version_base="1.3", config_path=configuration_folder(), config_name="study")
 def _hydra_main(config: DictConfig) -> None:
-    exit_on_error(lambda: study(config))
+    def run() -> None:
+        from linecolor.experiment.study.run import study  # --help needs nothing of it
+
+        study(config)
+
+    exit_on_error(run)
 
 
 if __name__ == "__main__":

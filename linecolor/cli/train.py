@@ -7,11 +7,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers, with_new_keys
-from linecolor.experiment.errors import exit_on_error
-from linecolor.experiment.processes import remember_interrupts
+from linecolor.experiment.errors import exit_on_error, remember_interrupts
 from linecolor.experiment.sweep.jobs import in_sweep, report_interrupted_sweep, run_job
 from linecolor.experiment.sweep.plan import check_plugins
-from linecolor.experiment.training import train
 from linecolor.runs.renamed_keys import rename_overrides
 
 
@@ -40,9 +38,15 @@ def _hydra_main(config: DictConfig) -> float | None:
     register_resolvers()  # a launcher of sweeps may have made a new process
     config = with_new_keys(config, HydraConfig.get().overrides.task)
     if in_sweep():
-        return run_job(config, train)
-    exit_on_error(lambda: train(config))
+        return run_job(config, _train)
+    exit_on_error(lambda: _train(config))
     return None
+
+
+def _train(config: DictConfig) -> object:
+    from linecolor.experiment.training import train  # --help needs nothing of it
+
+    return train(config)
 
 
 if __name__ == "__main__":

@@ -4,22 +4,22 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from linecolor.runs.result import RunResult
+from linecolor.experiment.data import read_truths
+from linecolor.html import Report, write_report
+from linecolor.html.tables import table_text
+from linecolor.reports import comparison
+from linecolor.runs.result import RunResult
+from linecolor.runs.run_folder import versions
 
 MOST_RUNS = 12
 _SWEEPS_OWN = ("sweep.csv", "sweep.html", "sweep.json", "multirun.yaml", "optimization_results.yaml", "optuna.db")
 
 
 def compare(runs: Sequence[Path], out: Path, drawings: int) -> Path:
-    """Write the page and print its tables.
+    """Write the page, with so many drawings at most, and print its tables.
 
-    Args:
-        runs: folders; what is no run among the parts of a sweep (sweep.csv, logs) is left out.
-        out: of the page.
-        drawings: shown at most.
+    What is no run among the parts of a sweep (sweep.csv, logs) is left out.
 
     Raises:
         FileNotFoundError: if a folder holds no run.
@@ -34,13 +34,6 @@ def compare(runs: Sequence[Path], out: Path, drawings: int) -> Path:
         raise ValueError(f"give two to {MOST_RUNS} different runs; {len(folders)} were given")
     if drawings < 0:
         raise ValueError(f"--drawings={drawings} must be 0 or more")
-
-    from linecolor.experiment.data import read_truths
-    from linecolor.html import Report, write_report
-    from linecolor.html.tables import table_text
-    from linecolor.reports import comparison
-    from linecolor.runs.result import RunResult
-    from linecolor.runs.run_folder import versions
 
     results = [RunResult.of(path, label) for path, label in zip(folders, _labels(folders))]
     tables = [*comparison.quality_tables(results), comparison.configuration_table(results)]
@@ -78,7 +71,7 @@ def _labels(folders: Sequence[Path]) -> list[str]:
     return [str(folder) for folder in folders]
 
 
-def _size(result: "RunResult") -> str:
+def _size(result: RunResult) -> str:
     """How long a run was trained."""
     trained = [facts for stage in result.stages if (facts := result.run.facts(stage))]
     if not trained:

@@ -1,9 +1,14 @@
 """From the files of conf/ and the words of a command to a configuration."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from linecolor.conf_folder import conf_folder
 from linecolor.runs.renamed_keys import rename_keys, rename_overrides
@@ -15,22 +20,12 @@ def configuration_folder() -> str:
 
 
 def compose_training(overrides: Sequence[str]) -> DictConfig:
-    """What linecolor-train makes of these words.
-
-    Raises:
-        ValueError: for an override that does not exist.
-    """
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
+    """What linecolor-train makes of these words; an override that does not exist is refused by a ValueError."""
     register_resolvers()
     words = rename_overrides(overrides)
+    there = GlobalHydra.instance().is_initialized()
     try:
-        if GlobalHydra.instance().is_initialized():
-            return with_new_keys(compose("train", words), words)
-        with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        with nullcontext() if there else initialize_config_dir(configuration_folder(), version_base="1.3"):
             return with_new_keys(compose("train", words), words)
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from None
@@ -39,9 +34,7 @@ def compose_training(overrides: Sequence[str]) -> DictConfig:
 def with_new_keys(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """A composed configuration whose old keys, from a user's own YAML, are moved to the new ones.
 
-    Args:
-        config: composed.
-        overrides: of the command line, with new keys; they count more than YAML.
+    The overrides of the command line, with new keys, count more than YAML.
     """
     before: Any = OmegaConf.to_container(config, resolve=False)
     after = rename_keys(before, {word.lstrip("+~").partition("=")[0] for word in overrides}, report=True)
@@ -62,3 +55,10 @@ def _draft_channels(hint_spread: str) -> int:
     from linecolor.hints.propagation import draft_channels
 
     return draft_channels(hint_spread)
+
+
+def quoted(value: Any) -> str:
+    """A value as Hydra reads it, whatever characters a path has."""
+    if not isinstance(value, str):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

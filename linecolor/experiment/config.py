@@ -30,24 +30,10 @@ _BELONG_TOGETHER = "choose model=... and stage=... that belong together, or a wh
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All that is requested of a run.
+    """All that is requested of a run, as conf/train.yaml has it: `stages` to train, in their order, by name.
 
-    Attributes:
-        name: of the run's folder in `runs_dir`.
-        runs_dir: folder of the runs.
-        seed: of everything random.
-        resume: `auto`, `must` or `never` continue a run that was started.
-        stages: to train, in their order, by name.
-        data: which pictures there are.
-        pairs: how they become training pairs.
-        model: the networks.
-        trainer: how the machine is used.
-        evaluation: what is measured.
-        half: whether the bundle has half precision.
-        callbacks: by name, as conf/callbacks describes them; without those that were turned off.
-        loggers: by name, as conf/logger describes them.
-        preflight: what to measure instead of training; None trains.
-        mapping: everything as Hydra composed it, for config.yaml.
+    Callbacks that were turned off are left out. `preflight` of None trains. `mapping` is everything as Hydra composed
+    it, for config.yaml.
     """
 
     name: str
@@ -96,12 +82,9 @@ class RunConfig:
     def of_run(
         cls, run: Path, evaluation: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None
     ) -> "RunConfig":
-        """The configuration of a run, of this build or an older one.
+        """The configuration of the run in a folder, of this build or an older one.
 
-        Args:
-            run: its folder.
-            evaluation: other values for the section; None keeps the run's.
-            data: the same of the section `data`.
+        Other values may be given for the sections `evaluation` and `data`; None among them keeps the run's.
 
         Raises:
             FileNotFoundError: if there is no run in the folder.
@@ -118,18 +101,14 @@ class RunConfig:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "RunConfig":
-        """From plain containers, as conf/train.yaml has them.
-
-        Raises:
-            ValueError: as `from_hydra`.
-        """
+        """From plain containers, as conf/train.yaml has them; refuses as `from_hydra` does."""
         _check_groups(mapping)
         stages, model = mapping["stages"], mapping["model"]
         config = cls(
             **{name: mapping[name] for name in ("runs_dir", "seed", "resume")},
             name=str(mapping["name"]),
             data=DataConfig(**own_values(DataConfig, mapping["data"])),
-            trainer=TrainerConfig.from_mapping(mapping["trainer"]),
+            trainer=TrainerConfig(mapping["trainer"]),
             stages={name: StageConfig.from_mapping(name, mapping["stage"][name]) for name in stages},
             model=ModelConfig(model["resolution"], model["hint_spread"], model),
             evaluation=EvaluationConfig.from_mapping(mapping["evaluation"], model["resolution"]),
@@ -156,13 +135,9 @@ class RunConfig:
         return replace(self, stages=stages, mapping={**self.mapping, "stage": {**self.mapping["stage"], **settings}})
 
     def on_this_machine(self) -> "RunConfig":
-        """The same with what this machine decides.
-
-        Raises:
-            ValueError: for what it cannot do.
-        """
+        """The same with what this machine decides; see `TrainerConfig.on_this_machine`."""
         trainer = self.trainer.on_this_machine()
-        return replace(self, trainer=trainer, mapping={**self.mapping, "trainer": trainer.to_mapping()})
+        return replace(self, trainer=trainer, mapping={**self.mapping, "trainer": trainer.settings})
 
 
 def default_data(**values: Any) -> DataConfig:
@@ -185,11 +160,7 @@ def default_mapping() -> Mapping[str, Any]:
 
 
 def check_system(config: RunConfig) -> None:
-    """Refuse networks that are too small for their system, and what has no meaning for it.
-
-    Raises:
-        ValueError: naming the option, its value and what to use instead.
-    """
+    """Refuse, as `from_hydra` does, networks that are too small for their system, and what has no meaning for it."""
     for stage in config.system.stages:
         for name, least in stage.least.items():
             check_whole_number(f"model.{stage.name}.{name}", config.model.settings[stage.name][name], least)

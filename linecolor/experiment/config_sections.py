@@ -1,4 +1,4 @@
-"""The sections of a run's configuration as typed objects, each with its checks."""
+"""The sections of a run's configuration as typed objects, each with its checks. What a setting means, conf/ says."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,7 @@ MOST_HINTS = 999
 
 @dataclass(frozen=True)
 class DataConfig:
-    """conf/data: which pictures there are.
-
-    Attributes:
-        root: a folder, or where shards lie.
-        more: further data sets to train on; what is held out comes from the root alone.
-        lines: a parallel folder of real lines.
-        manifest: of linecolor-data curate: only what it keeps is used.
-        test_share: of a folder without a split of its own.
-        verify: `header` opens each file once, `decode` reads each whole.
-        workers: loader processes.
-        overfit: train on and test with so many drawings only; 0 = off.
-    """
+    """conf/data: which pictures there are."""
 
     root: str
     more: Sequence[str]
@@ -54,13 +43,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """conf/model: the networks.
-
-    Attributes:
-        resolution: side of a training crop in pixels.
-        hint_spread: which propagated hints the networks see.
-        settings: all of conf/model; what has a `_target_` is a network.
-    """
+    """conf/model: the networks, for training crops of `resolution` x `resolution` pixels; `settings` is all of it."""
 
     resolution: int
     hint_spread: str
@@ -71,9 +54,8 @@ class ModelConfig:
 
     @property
     def networks(self) -> dict[str, Mapping[str, Any]]:
-        """The networks as conf/model describes them, by name."""
-        described = {name: node for name, node in self.settings.items() if isinstance(node, Mapping)}
-        return {name: node for name, node in described.items() if "_target_" in node}
+        """What has a `_target_`: the networks as conf/model describes them, by name."""
+        return {name: of for name, of in self.settings.items() if isinstance(of, Mapping) and "_target_" in of}
 
     def architecture(self, network: str) -> dict[str, Any]:
         """The constructor arguments of a network."""
@@ -82,19 +64,9 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class StageConfig:
-    """conf/stage: how a stage is trained.
+    """conf/stage: how a stage is trained; `settings` is all of it.
 
-    Attributes:
-        name: of the stage.
-        steps: optimizer steps.
-        batch_size: images of a step, of all devices together.
-        micro_batches: parts of a batch, processed one after the other for want of memory.
-        log_every_n_steps: steps between two lines of the record.
-        val_every_n_steps: steps between two validations.
-        validation_drawings: held-out drawings of a validation; 0 = none.
-        checkpoint_every: steps between two checkpoints.
-        checkpoint_minutes: and the longest time between two; 0 goes by steps alone.
-        settings: all of the stage's settings.
+    `batch_size` is the images of a step, of all devices together; `validation_drawings` of 0 validates never.
     """
 
     name: str
@@ -109,10 +81,10 @@ class StageConfig:
     settings: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "micro_batches", "log_every_n_steps", "val_every_n_steps"):
-            check_whole_number(self.option(name), getattr(self, name), 1)
-        check_whole_number(self.option("validation_drawings"), self.validation_drawings, 0)
-        check_whole_number(self.option("checkpoint_every"), self.checkpoint_every, 1)
+        for field in fields(self):
+            if field.type is int:
+                least = 0 if field.name == "validation_drawings" else 1
+                check_whole_number(self.option(field.name), getattr(self, field.name), least)
         if type(self.checkpoint_minutes) not in (int, float) or not self.checkpoint_minutes >= 0:
             option = f"{self.option('checkpoint_minutes')}={self.checkpoint_minutes}"
             raise ValueError(f"{option} must be a number of minutes, or 0 for none")
@@ -124,11 +96,7 @@ class StageConfig:
 
     @classmethod
     def from_mapping(cls, name: str, settings: Mapping[str, Any]) -> "StageConfig":
-        """From one stage of conf/stage.
-
-        Raises:
-            ValueError: for a missing or a wrong value.
-        """
+        """From one stage of conf/stage; a missing or a wrong value is refused by a ValueError that names it."""
         own = own_values(cls, {key: value for key, value in settings.items() if key != "name"})
         missing = [field.name for field in fields(cls) if field.name not in (*own, "name", "settings")]
         if missing:
@@ -173,17 +141,7 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """The section `evaluation`: what is measured on held-out drawings.
-
-    Attributes:
-        enabled: whether training ends with it.
-        drawings: held-out drawings, at most.
-        hints: numbers of hints.
-        features: extractor of FID and KID.
-        rendering: how pages are coloured.
-        sheet: drawings shown in the report.
-        must_reach_psnr: with the most hints; less ends the run with an error.
-    """
+    """The section `evaluation` of conf/train.yaml: what is measured on held-out drawings, `rendering` by how."""
 
     enabled: bool
     drawings: int
@@ -205,12 +163,7 @@ class EvaluationConfig:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], resolution: int = MAX_RESOLUTION) -> "EvaluationConfig":
-        """From the section of conf/train.yaml.
-
-        Args:
-            mapping: the section.
-            resolution: of the training crops, at which pages are seen if the section names none.
-        """
+        """From the section; `resolution`, of the training crops, is where pages are seen if the section names none."""
         try:
             rendering = RenderingOptions.from_mapping(mapping, resolution)
         except ValueError as error:
@@ -219,23 +172,14 @@ class EvaluationConfig:
 
 
 def check_hints(hints: Any) -> None:
-    """Refuse numbers of hints that are none.
-
-    Raises:
-        ValueError: naming the value.
-    """
+    """Refuse numbers of hints that are none, by a ValueError that names the value."""
     if not isinstance(hints, list) or not hints or not all(type(n) is int and 0 <= n <= MOST_HINTS for n in hints):
         raise ValueError(f"evaluation.hints={hints} must be a list of numbers from 0 to {MOST_HINTS}, such as [0,8,32]")
 
 
 @dataclass(frozen=True)
 class PreflightConfig:
-    """conf/preflight.
-
-    Attributes:
-        memory_gb: of the card the run should fit.
-        json: a file for the figures; None writes none.
-    """
+    """conf/preflight: the card that the run should fit, in gigabytes, and a file for the figures, if any."""
 
     memory_gb: float
     json: Path | None
@@ -256,11 +200,7 @@ class PreflightConfig:
 
 
 def check_whole_number(option: str, value: Any, least: int) -> None:
-    """Refuse what is no whole number, or a smaller one.
-
-    Raises:
-        ValueError: naming the option and its value.
-    """
+    """Refuse what is no whole number, or a smaller one, by a ValueError that names the option and its value."""
     if type(value) is not int or value < least:
         raise ValueError(f"{option}={value} must be a whole number, {least} or more")
 

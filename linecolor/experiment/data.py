@@ -7,16 +7,34 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datamodules.shards.drawings import is_sharded, load_shards
+from datamodules.sources.drawing import Drawing, DrawingTable, ids_of, of_split
+from datamodules.sources.folder import FolderScan, read_licence, scan_folder
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.config_sections import DataConfig
+from linecolor.runs.result import RunResult, common
+
 if TYPE_CHECKING:
-    from datamodules.sources.drawing import Drawing
-    from datamodules.sources.folder import FolderScan
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.config_sections import DataConfig
-    from linecolor.runs.result import RunResult
     from linecolor.samples import FullDrawing
 
 
-def load_drawings(data: "DataConfig", option: str = "data.root") -> "FolderScan":
+def _scan(data: DataConfig, option: str) -> FolderScan:
+    root = Path(data.root).expanduser()
+    if not root.is_dir():
+        source = "characters" if "characters" in root.name else "openmoji"
+        raise FileNotFoundError(
+            f"{option}={root}: there is no such folder. Point {option} at your illustrations "
+            f"(data=folder data.root=...), or make real pairs with: linecolor-data prepare {source} --out {root}"
+        )
+    lines = Path(data.lines).expanduser() if data.lines else None
+    manifest = Path(data.manifest).expanduser() if data.manifest else None
+    scan = scan_folder(root, lines, data.test_share, data.verify, manifest=manifest)
+    if lines and not any(drawing.line for drawing in scan.drawings):
+        raise ValueError(f"data.lines={lines}: none of the {len(scan.drawings)} drawings has a line of its name there")
+    return scan
+
+
+def load_drawings(data: DataConfig, option: str = "data.root") -> FolderScan:
     """Scan the folder that `conf/data` names, or read the index of the shards there.
 
     Args:
@@ -33,10 +51,6 @@ def load_drawings(data: "DataConfig", option: str = "data.root") -> "FolderScan"
         ValueError: if no picture is left, the shards are damaged, or two data sets name drawings alike.
         OSError: if shards cannot be reached.
     """
-    from datamodules.shards.drawings import is_sharded, load_shards
-    from datamodules.sources.drawing import ids_of, of_split
-    from datamodules.sources.folder import FolderScan
-
     if is_sharded(data.root):
         if data.lines:
             raise ValueError(
@@ -59,25 +73,17 @@ def load_drawings(data: "DataConfig", option: str = "data.root") -> "FolderScan"
         scan = FolderScan([*scan.drawings, *drawings], [*scan.skipped, *further.skipped])
     if data.overfit:
         few = list(islice(of_split(scan.drawings, "train"), data.overfit))
-        both = [replace(drawing, split=split) for split in ("train", "test") for drawing in few]
-        scan = replace(scan, drawings=both)
+        scan = replace(scan, drawings=[replace(d, split=split) for split in ("train", "test") for d in few])
     return scan
 
 
-def held_out_drawings(scan: "FolderScan", count: int, root: str, share: str = "data.test_share") -> "list[Drawing]":
-    """The first held-out drawings that can be measured on.
-
-    Args:
-        scan: of all drawings.
-        count: at most as many.
-        root: what messages call their source.
-        share: what they call the option that holds out more.
+def held_out_drawings(scan: FolderScan, count: int, root: str, share: str = "data.test_share") -> list[Drawing]:
+    """The first held-out drawings, `count` at most, that can be measured on.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none; its message calls their source `root`, and the option that holds out more `share`.
     """
     from datamodules.held_out import readable
-    from datamodules.sources.drawing import of_split
 
     drawings = readable(of_split(scan.drawings, "test"), count)
     if not drawings:
@@ -85,15 +91,13 @@ def held_out_drawings(scan: "FolderScan", count: int, root: str, share: str = "d
     return drawings
 
 
-def check_splits(drawings: "Sequence[Drawing]", config: "RunConfig") -> None:
+def check_splits(drawings: Sequence[Drawing], config: RunConfig) -> None:
     """Refuse a data set that the run could not be finished with.
 
     Raises:
         ValueError: if there is nothing to train on, nothing to evaluate on, or a variant of a held-out drawing would
             be trained on.
     """
-    from datamodules.sources.drawing import DrawingTable, of_split
-
     root = config.data.root
     if not of_split(drawings, "train"):
         raise ValueError(
@@ -124,9 +128,6 @@ def data_licence(roots: Sequence[str]) -> dict[str, Any] | None:
         ValueError: a damaged manifest or index.
         OSError: if shards cannot be reached.
     """
-    from datamodules.shards.drawings import is_sharded, load_shards
-    from datamodules.sources.folder import read_licence
-
     of_each = [load_shards(root).licence if is_sharded(root) else read_licence(root) for root in roots]
     licences = [licence for licence in of_each if licence]
     if not licences:
@@ -135,33 +136,12 @@ def data_licence(roots: Sequence[str]) -> dict[str, Any] | None:
     return {key: "; ".join(dict.fromkeys(str(licence.get(key, "")) for licence in licences)) for key in keys}
 
 
-def _scan(data: "DataConfig", option: str) -> "FolderScan":
-    from datamodules.sources.folder import scan_folder
-
-    root = Path(data.root).expanduser()
-    if not root.is_dir():
-        source = "characters" if "characters" in root.name else "openmoji"
-        raise FileNotFoundError(
-            f"{option}={root}: there is no such folder. Point {option} at your illustrations "
-            f"(data=folder data.root=...), or make real pairs with: linecolor-data prepare {source} --out {root}"
-        )
-    lines = Path(data.lines).expanduser() if data.lines else None
-    manifest = Path(data.manifest).expanduser() if data.manifest else None
-    scan = scan_folder(root, lines, data.test_share, data.verify, manifest=manifest)
-    if lines and not any(drawing.line for drawing in scan.drawings):
-        raise ValueError(f"data.lines={lines}: none of the {len(scan.drawings)} drawings has a line of its name there")
-    return scan
-
-
-def read_truths(results: Sequence["RunResult"], count: int) -> dict[str, "FullDrawing"]:
+def read_truths(results: Sequence[RunResult], count: int) -> dict[str, "FullDrawing"]:
     """The first drawings that all runs have in common, from the data of the first run, by name.
 
     Empty where the data is no longer where it was: the results are shown without them.
     """
     from datamodules.held_out import FullDrawings
-    from datamodules.sources.drawing import of_split
-    from linecolor.experiment.config import RunConfig
-    from linecolor.runs.result import common
 
     wanted = common([result.drawings for result in results if result.drawings])[:count]
     if not wanted:

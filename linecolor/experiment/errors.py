@@ -1,18 +1,27 @@
-"""How a command ends when something is wrong: exit codes, and one clear line for what a user can mend."""
+"""How a command ends when something is wrong: exit codes, one clear line for what a user can mend, interrupts."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 
-from linecolor.experiment.processes import RunStopped, is_first_process
 from linecolor.systems.registry import packages
 
 MISTAKE, INTERRUPTED = 2, 130
 USER_ERRORS = (ValueError, OSError, ImportError)
 """What a command that works on a user's files reports in one line, wherever it is raised."""
+
+
+class RunStopped(RuntimeError):
+    """A signal stopped a run; nothing is lost, and the same command continues it. The message is for the user."""
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.signum = signum
 
 
 def exit_code(
@@ -52,9 +61,7 @@ def exit_code(
 def exit_on_error(command: Callable[[], object], even_faults: bool = False) -> None:
     """Run a command of Hydra's, and end the program if it fails; see `exit_code`.
 
-    Args:
-        command: does the work.
-        even_faults: end it after a fault too, with its traceback: Hydra makes a mere warning of what a callback raises.
+    Even faults may end it, with their traceback: Hydra makes a mere warning of what a callback raises.
     """
     try:
         code = exit_code(command)
@@ -102,3 +109,37 @@ def _report(message: str, program: str, code: int) -> int:
     kind = "error: " if code == MISTAKE or not program else ""
     print(f"{program + ': ' if program else ''}{kind}{' '.join(message.split())}", file=sys.stderr)
     return code
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes files: of several devices' processes, rank 0."""
+    ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+    return all(int(os.environ.get(rank, 0)) == 0 for rank in ranks)
+
+
+_interrupted = False
+
+
+def remember_interrupts() -> None:
+    """From now on, until `raise_if_interrupted`, Ctrl-C is remembered as well as raised."""
+    signal.signal(signal.SIGINT, _remember)
+
+
+def raise_if_interrupted() -> None:
+    """Raise an interrupt that came since `remember_interrupts`, in case a bare `except:` swallowed it.
+
+    Python's own handler is back afterwards: any other one is taken for a launcher's by those who train.
+
+    Raises:
+        KeyboardInterrupt: if there was one.
+    """
+    if signal.getsignal(signal.SIGINT) is _remember:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if _interrupted:
+        raise KeyboardInterrupt
+
+
+def _remember(number: int, frame: FrameType | None) -> None:
+    global _interrupted
+    _interrupted = True
+    raise KeyboardInterrupt

@@ -4,65 +4,59 @@ import hashlib
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+import yaml
 from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
 
-if TYPE_CHECKING:
-    from datamodules.held_out import FullDrawings
-    from datamodules.sources.folder import FolderScan
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.config_sections import EvaluationConfig
-    from linecolor.rendering.result import ColorizationResult
-    from linecolor.runs.run_folder import RunFolder
-    from linecolor.samples import FullDrawing
-    from linecolor.systems.line_colorizer import LineColorizer
+from datamodules.held_out import FullDrawings, full_drawings
+from datamodules.sources.folder import FolderScan
+from linecolor.evaluation.background_metrics import measure_background, summarise_backgrounds
+from linecolor.evaluation.figures import run_figure
+from linecolor.evaluation.full_size import FullSizeEvaluation, measure_hint_adherence, measure_references
+from linecolor.evaluation.methods import TrainedMethod
+from linecolor.evaluation.metrics import METRICS
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.config_sections import EvaluationConfig
+from linecolor.experiment.data import held_out_drawings, load_drawings
+from linecolor.experiment.methods.evaluation import evaluate_methods, given
+from linecolor.images import write_atomically, write_png
+from linecolor.images.contact_sheet import sheet
+from linecolor.networks.distance_features import make_feature_extractor
+from linecolor.rendering.result import ColorizationResult
+from linecolor.reports.figure_row import figure_row
+from linecolor.reports.run import RunPage
+from linecolor.runs.run_folder import RunFolder
+from linecolor.samples import FullDrawing
+from linecolor.systems.bundle import WEIGHTS
+from linecolor.systems.comic import BACKGROUND
+from linecolor.systems.line_colorizer import LineColorizer
 
 _SHEET_SIDE = 256
 
 
 def evaluate(config: DictConfig) -> Path:
     """Evaluate one trained run, or a set of methods; returns the report."""
-    from linecolor.experiment.methods.evaluation import evaluate_methods
-
     requested: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     if (requested["run"] is None) == (requested["systems"] is None):
         raise ValueError("give either run=runs/demo for one run, or systems=[runs/demo,...] for several side by side")
-    report = _evaluate_again(requested) if requested["run"] is not None else evaluate_methods(requested)
+    if requested["run"] is None:
+        report = evaluate_methods(requested)
+    else:
+        run = RunFolder(Path(requested["run"]))
+        again = RunConfig.of_run(run.path, evaluation=requested["evaluation"], data=given(requested["data"]))
+        report = evaluate_run(run, again, load_drawings(again.data))
     print(f"Open the report: {report}")
     return report
 
 
-def _evaluate_again(requested: dict[str, Any]) -> Path:
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.data import load_drawings
-    from linecolor.runs.run_folder import RunFolder
-
-    run = RunFolder(Path(requested["run"]))
-    config = RunConfig.of_run(run.path, evaluation=requested["evaluation"], data=given(requested["data"]))
-    return evaluate_run(run, config, load_drawings(config.data))
-
-
-def given(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that have a value; how lines are drawn is no matter of where they come from."""
-    return {key: value for key, value in settings.items() if value is not None and key != "line_method"}
-
-
-def evaluate_run(run: "RunFolder", config: "RunConfig", scan: "FolderScan") -> Path:
+def evaluate_run(run: RunFolder, config: RunConfig, scan: FolderScan) -> Path:
     """Colour the held-out drawings with the run's bundle, unless that was done with the same settings.
 
     Writes evaluation/evaluation.json, the coloured pictures and sheet.png next to it, and report.html.
     """
-    import torch
-    import yaml
-
-    from datamodules.held_out import full_drawings
-    from linecolor.experiment.data import held_out_drawings
-    from linecolor.images import write_atomically
-    from linecolor.reports.run import RunPage
-    from linecolor.systems.bundle import WEIGHTS
-    from linecolor.systems.line_colorizer import LineColorizer
-
     settings = config.evaluation
     if not (run.bundle / WEIGHTS).is_file():
         raise FileNotFoundError(f"{run.path} has no bundle: its training is not complete; start its command again")
@@ -91,19 +85,25 @@ def evaluate_run(run: "RunFolder", config: "RunConfig", scan: "FolderScan") -> P
         evaluation, shown, colorings = _measure(run, colorizer, lined, settings)
         evaluation |= {"asked": asked, "seconds": time.perf_counter() - started, "device": device}
         if shown:
-            _write_sheet(run.evaluation.parent / "sheet.png", shown, colorings, max(settings.hints))
+            # With the most hints, on one picture, to show around.
+            rows = [figure_row(drawing, colorings[drawing.name][max(settings.hints)]) for drawing in shown]
+            picture = sheet([list(row.values()) for row in rows], _SHEET_SIDE, list(rows[0]))
+            write_png(run.evaluation.parent / "sheet.png", picture)
         write_atomically(run.evaluation, json.dumps(evaluation, indent=1).encode())
         config_yaml = yaml.safe_dump(dict(config.mapping), sort_keys=False)
         RunPage(run, config.name, list(config.stages), evaluation, shown, colorings, config_yaml).write()
-    _check_reached(evaluation["figures"], settings, run)
+    most, wanted = max(settings.hints), settings.must_reach_psnr
+    reached = evaluation["figures"][f"psnr_{most}_mean"]
+    if reached < wanted:
+        raise ValueError(
+            f"PSNR with {most} hints is {reached:.1f} dB, evaluation.must_reach_psnr asks for {wanted:.1f}; "
+            f"look at {run.report}"
+        )
     return run.report
 
 
-def _finished(run: "RunFolder", asked: dict[str, Any]) -> dict[str, Any] | None:
+def _finished(run: RunFolder, asked: dict[str, Any]) -> dict[str, Any] | None:
     """The evaluation that was asked for in the same way, with every metric there is today; a damaged one is none."""
-    from linecolor.evaluation.figures import run_figure
-    from linecolor.evaluation.metrics import METRICS
-
     if not run.evaluation.is_file() or not run.report.is_file():
         return None
     names = [run_figure(f"{metric.name}_mean", count) for metric in METRICS for count in asked["settings"]["hints"]]
@@ -116,18 +116,9 @@ def _finished(run: "RunFolder", asked: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _measure(
-    run: "RunFolder", colorizer: "LineColorizer", drawings: "FullDrawings", settings: "EvaluationConfig"
-) -> tuple[dict[str, Any], list["FullDrawing"], dict[str, dict[int, "ColorizationResult"]]]:
+    run: RunFolder, colorizer: LineColorizer, drawings: FullDrawings, settings: EvaluationConfig
+) -> tuple[dict[str, Any], list[FullDrawing], dict[str, dict[int, ColorizationResult]]]:
     """What evaluation.json holds, the drawings of the report, and how they were coloured by number of hints."""
-    from tqdm import tqdm
-
-    from linecolor.evaluation.background_metrics import measure_background, summarise_backgrounds
-    from linecolor.evaluation.full_size import FullSizeEvaluation, measure_hint_adherence, measure_references
-    from linecolor.evaluation.methods import TrainedMethod
-    from linecolor.images import write_png
-    from linecolor.networks.distance_features import make_feature_extractor
-    from linecolor.systems.comic import BACKGROUND
-
     evaluation = FullSizeEvaluation(settings.hints, make_feature_extractor(settings.features))
     evaluation.to(colorizer.device)
     method = TrainedMethod(colorizer)
@@ -157,25 +148,3 @@ def _measure(
         "rows": evaluation.rows,
     }
     return content, shown, colorings
-
-
-def _write_sheet(
-    path: Path, shown: "list[FullDrawing]", colorings: "dict[str, dict[int, ColorizationResult]]", hints: int
-) -> None:
-    """The drawings of the report with the most hints on one picture, to show around."""
-    from linecolor.images import write_png
-    from linecolor.images.contact_sheet import sheet
-    from linecolor.reports.figure_row import figure_row
-
-    rows = [figure_row(drawing, colorings[drawing.name][hints]) for drawing in shown]
-    write_png(path, sheet([list(row.values()) for row in rows], _SHEET_SIDE, list(rows[0])))
-
-
-def _check_reached(figures: dict[str, float], settings: "EvaluationConfig", run: "RunFolder") -> None:
-    most = max(settings.hints)
-    reached, wanted = figures[f"psnr_{most}_mean"], settings.must_reach_psnr
-    if reached < wanted:
-        raise ValueError(
-            f"PSNR with {most} hints is {reached:.1f} dB, evaluation.must_reach_psnr asks for {wanted:.1f}; "
-            f"look at {run.report}"
-        )

@@ -3,17 +3,15 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from datamodules.sources.folder import FolderScan
+from linecolor.experiment.config import RunConfig
 from linecolor.lineart.methods import METHODS, REAL
 from linecolor.runs.renamed_keys import rename_keys
 from linecolor.runs.result import flat
+from linecolor.runs.run_folder import RunFolder
 from linecolor.systems.registry import SYSTEMS, stage_of, system_with
-
-if TYPE_CHECKING:
-    from datamodules.sources.folder import FolderScan
-    from linecolor.experiment.config import RunConfig
-    from linecolor.runs.run_folder import RunFolder
 
 _FREE = (
     "steps",
@@ -37,10 +35,13 @@ _OF_SCHEDULE = {"drop_at": "drop_at", "drop_to": "drop_at", "cosine_steps": "cos
 """Arguments of a schedule, and which of them switches each on."""
 
 
-def resume_fingerprint(stage: str, config: "RunConfig", run: "RunFolder", scan: "FolderScan") -> dict[str, Any]:
+def check_resumable(stage: str, config: RunConfig, run: RunFolder, scan: FolderScan) -> dict[str, Any]:
     """The settings a stage's weights depend on; for a later stage also which networks of earlier stages it trains with.
 
     Budgets, devices, micro-batches, workers, loggers and where the same drawings lie may change between two starts.
+
+    Raises:
+        ValueError: naming every difference from those of the stage's start, if it was started.
     """
     names = config.system.names
     later = names[names.index(stage) + 1 :]
@@ -57,21 +58,11 @@ def resume_fingerprint(stage: str, config: "RunConfig", run: "RunFolder", scan: 
             trained, requested = run.facts(name).get("steps"), config.stages[name].steps
             digest = hashlib.sha256(weights.read_bytes()).hexdigest()
             fingerprint[f"{name}_weights"] = digest if trained == requested else f"those of {requested} steps"
-    return fingerprint
-
-
-def check_resumable(stage: str, config: "RunConfig", run: "RunFolder", scan: "FolderScan") -> dict[str, Any]:
-    """The fingerprint of a stage, which is that of the stage's start if it was started.
-
-    Raises:
-        ValueError: naming every difference.
-    """
-    fingerprint = resume_fingerprint(stage, config, run, scan)
     check_unchanged(stage, fingerprint, run)
     return fingerprint
 
 
-def check_unchanged(stage: str, fingerprint: dict[str, Any], run: "RunFolder") -> None:
+def check_unchanged(stage: str, fingerprint: dict[str, Any], run: RunFolder) -> None:
     """Refuse to continue a stage with other settings than it was started with.
 
     A stage without a checkpoint has nothing to lose and may be started with any.
@@ -92,7 +83,7 @@ def check_unchanged(stage: str, fingerprint: dict[str, Any], run: "RunFolder") -
         )
 
 
-def _own_settings(stage: str, config: "RunConfig") -> dict[str, Any]:
+def _own_settings(stage: str, config: RunConfig) -> dict[str, Any]:
     settings = config.stages[stage]
     # What comes from conf/model stands there.
     networks = [value for value in config.model.settings.values() if isinstance(value, Mapping)]

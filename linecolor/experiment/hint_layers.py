@@ -1,37 +1,26 @@
 """The hint protocol as pictures: line, truth and hint layers of held-out drawings, for any other program."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from linecolor.evaluation.hint_levels import ProtocolHints
-    from linecolor.experiment.config_sections import DataConfig
+import numpy as np
+from tqdm import tqdm
+
+from datamodules.held_out import FullDrawings
+from linecolor.evaluation.hint_levels import ProtocolHints
+from linecolor.experiment.config_sections import DataConfig
+from linecolor.experiment.data import held_out_drawings, load_drawings
+from linecolor.images import write_png
 
 
-def write_hint_layers(data: "DataConfig", out: Path, hints: "ProtocolHints", count: int, line_method: str) -> int:
-    """Write OUT/line/NAME.png, OUT/truth/NAME.png and OUT/hints/LEVEL/NAME.png.
+def write_hint_layers(data: DataConfig, out: Path, hints: ProtocolHints, count: int, line_method: str) -> int:
+    """Write OUT/line/NAME.png, OUT/truth/NAME.png and OUT/hints/LEVEL/NAME.png of `count` drawings, at most.
 
-    Args:
-        data: which pictures.
-        out: folder of the layers.
-        hints: the levels of hints.
-        count: drawings, at most.
-        line_method: `real`, or a method of `datamodules.held_out` for all of them.
-
-    Returns:
-        How many drawings there were.
+    Lines are the `real` ones, or all made by a method of `datamodules.held_out`. Returns how many drawings there were.
 
     Raises:
         ValueError: if no drawing can be read, or the layers would become drawings.
         OSError: if something cannot be read or written.
     """
-    import numpy as np
-    from tqdm import tqdm
-
-    from datamodules.held_out import FullDrawings
-    from linecolor.experiment.data import held_out_drawings, load_drawings
-    from linecolor.images import write_png
-
     if out.resolve().is_relative_to(Path(data.root).resolve()):
         raise ValueError(f"--out {out} lies in the pictures' own folder, whose drawings it would become")
     drawings = held_out_drawings(load_drawings(data), count, data.root, "--test-share")

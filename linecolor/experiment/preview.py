@@ -1,40 +1,35 @@
 """linecolor-data preview: a sheet of exactly what training will see."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from torch import Tensor
+import torch
+from torch import Tensor
+from torch.utils.data import default_collate
 
-    from datamodules.pair_settings import PairSettings
-    from linecolor.arrays import Picture
+from datamodules.illustrations import Illustrations, KeyedBatches
+from datamodules.pair_settings import PairSettings
+from datamodules.pairs import PairSynthesizer
+from datamodules.sources.drawing import ids_of, of_split
+from linecolor import artifacts
+from linecolor.arrays import Picture
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.data import load_drawings
+from linecolor.images import write_png
+from linecolor.images.contact_sheet import sheet
+from linecolor.lineart.methods import REAL, REAL_CODE
 
 
 def write_preview(output: Path, overrides: list[str], count: int) -> Path:
-    """Make `count` pairs of the first epoch as a training with these overrides would, and draw them.
+    """Make `count` pairs of the first epoch as a training with these overrides would, and draw them, a row each.
 
     Columns: colour, line by each method that has a weight, the real line, the line that was drawn for training, hints,
     propagated hints, the draft's target, the draft with simulated artifacts.
 
-    Args:
-        output: PNG to write.
-        overrides: of the training configuration, e.g. experiment=demo data.root=data/openmoji.
-        count: rows.
-
     Raises:
         ValueError: for an override that does not exist; FileNotFoundError for missing data.
     """
-    from torch.utils.data import default_collate
-
-    from datamodules.illustrations import Illustrations, KeyedBatches
-    from datamodules.pairs import PairSynthesizer
-    from datamodules.sources.drawing import ids_of, of_split
-    from linecolor.experiment.composition import compose_training
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.data import load_drawings
-    from linecolor.images import write_png
-    from linecolor.images.contact_sheet import sheet
-
     config = RunConfig.from_hydra(compose_training(overrides))
     drawings = of_split(load_drawings(config.data).drawings, "train")
     if not drawings:
@@ -50,13 +45,8 @@ def write_preview(output: Path, overrides: list[str], count: int) -> Path:
     return output
 
 
-def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> "dict[str, list[Picture]]":
+def _columns(synthesizer: PairSynthesizer, pairs: PairSettings, batch: dict[str, Any]) -> dict[str, list[Picture]]:
     """Pictures by the title of their column, from left to right."""
-    import torch
-
-    from linecolor import artifacts
-    from linecolor.lineart.methods import REAL, REAL_CODE
-
     sample = synthesizer(batch)
     by_method = {}
     for title, code in {**{name: method.code for name, method in pairs.line.methods.items()}, REAL: REAL_CODE}.items():
@@ -78,8 +68,6 @@ def _columns(synthesizer: Any, pairs: "PairSettings", batch: dict[str, Any]) -> 
     }
 
 
-def _pictures(batch: "Tensor") -> "list[Picture]":
-    import torch
-
+def _pictures(batch: Tensor) -> list[Picture]:
     levels = ((batch + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
     return [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in levels.cpu().numpy()]

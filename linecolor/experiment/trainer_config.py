@@ -11,43 +11,24 @@ GANS_STRATEGY = "ddp_find_unused_parameters_true"
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    """conf/trainer.
+    """conf/trainer: arguments of lightning.Trainer, and what is done to the networks."""
 
-    Attributes:
-        arguments: of lightning.Trainer.
-        compile: whether networks are compiled, one by one.
-        channels_last: whether networks have that memory format.
-    """
-
-    arguments: Mapping[str, Any]
-    compile: bool
-    channels_last: bool
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> "TrainerConfig":
-        """From conf/trainer; what is not ours is Lightning's."""
-        ours = ("compile", "channels_last")
-        arguments = {name: value for name, value in mapping.items() if name not in ours}
-        return cls(arguments, **{name: mapping[name] for name in ours})
-
-    def to_mapping(self) -> dict[str, Any]:
-        """As in conf/trainer."""
-        return {**self.arguments, "compile": self.compile, "channels_last": self.channels_last}
+    settings: Mapping[str, Any]
 
     @property
-    def accelerator(self) -> str:
-        """`cpu`, `gpu`, or what else Lightning knows."""
-        return self.arguments["accelerator"]
+    def arguments(self) -> dict[str, Any]:
+        """What is not ours is Lightning's."""
+        return {name: value for name, value in self.settings.items() if name not in ("compile", "channels_last")}
 
     @property
     def precision(self) -> str:
         """Such as 32-true or bf16-mixed."""
-        return str(self.arguments["precision"])
+        return str(self.settings["precision"])
 
     @property
     def on_gpu(self) -> bool:
         """Whether networks train on a GPU; known after `on_this_machine`."""
-        return self.accelerator != "cpu"
+        return self.settings["accelerator"] != "cpu"
 
     @property
     def device(self) -> str:
@@ -63,13 +44,13 @@ class TrainerConfig:
         if count is None:
             import torch
 
-            by_machine = self.on_gpu and str(self.arguments["devices"]) in ("auto", "-1")
+            by_machine = self.on_gpu and str(self.settings["devices"]) in ("auto", "-1")
             count = self._nodes * (torch.cuda.device_count() if by_machine else 1)
         return count
 
     def count_devices(self) -> int | None:
         """Devices of all nodes; None for what is no number, and where a machine with several GPUs decides."""
-        devices = self.arguments["devices"]
+        devices = self.settings["devices"]
         names = devices if isinstance(devices, list) else [part for part in str(devices).split(",") if part.strip()]
         if isinstance(devices, list) or "," in str(devices):  # "0,1" names two of them
             return len(names) * self._nodes
@@ -84,7 +65,7 @@ class TrainerConfig:
 
     @property
     def _nodes(self) -> int:
-        return int(self.arguments.get("num_nodes", 1))
+        return int(self.settings.get("num_nodes", 1))
 
     def on_this_machine(self) -> "TrainerConfig":
         """The same with what this machine decides: gpu or cpu for `auto`, devices by torchrun, the strategy of several.
@@ -94,18 +75,18 @@ class TrainerConfig:
         """
         import torch
 
-        arguments = dict(self.arguments)
+        settings = dict(self.settings)
         if "TORCHELASTIC_RUN_ID" in os.environ:
-            arguments["devices"] = int(os.environ["LOCAL_WORLD_SIZE"])
-            arguments["num_nodes"] = int(os.environ["WORLD_SIZE"]) // arguments["devices"]
+            settings["devices"] = int(os.environ["LOCAL_WORLD_SIZE"])
+            settings["num_nodes"] = int(os.environ["WORLD_SIZE"]) // settings["devices"]
         gpu = torch.cuda.is_available()
-        if self.accelerator == "auto":
+        if settings["accelerator"] == "auto":
             # Not Apple's: the metrics need float64, which it lacks.
-            arguments["accelerator"] = "gpu" if gpu else "cpu"
-        config = replace(self, arguments=arguments)
-        if arguments["strategy"] in ("auto", "ddp") and config.world_size > 1:
-            arguments["strategy"] = GANS_STRATEGY
-        if config.accelerator in ("gpu", "cuda") and not gpu:
+            settings["accelerator"] = "gpu" if gpu else "cpu"
+        config = replace(self, settings=settings)
+        if settings["strategy"] in ("auto", "ddp") and config.world_size > 1:
+            settings["strategy"] = GANS_STRATEGY
+        if settings["accelerator"] in ("gpu", "cuda") and not gpu:
             raise ValueError(
                 "trainer.accelerator=gpu, but torch sees no GPU here: use trainer=cpu, or install a CUDA torch"
             )

@@ -4,16 +4,22 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from linecolor.experiment.processes import is_first_process, raise_if_interrupted
+from datamodules.sources.drawing import of_split
+from datamodules.sources.folder import FolderScan
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.data import check_splits, data_licence, load_drawings
+from linecolor.experiment.errors import is_first_process, raise_if_interrupted
+from linecolor.experiment.fingerprint import check_resumable
+from linecolor.experiment.preflight.run import run_preflight
+from linecolor.lineart.methods import REAL
+from linecolor.rendering.options import RenderingOptions
+from linecolor.runs.run_folder import RunFolder, commit, versions
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from datamodules.sources.folder import FolderScan
-    from linecolor.experiment.config import RunConfig
-    from linecolor.runs.run_folder import RunFolder
 
 
 def train(hydra_config: DictConfig) -> Path | None:
@@ -22,17 +28,15 @@ def train(hydra_config: DictConfig) -> Path | None:
     Returns:
         The report, or the run's folder if no evaluation was requested; of preflight=true its figures, if kept.
     """
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.data import check_splits, load_drawings
-    from linecolor.experiment.evaluation import evaluate_run
-    from linecolor.experiment.fingerprint import check_resumable
-    from linecolor.experiment.preflight.run import run_preflight
-    from linecolor.experiment.stage import run_stage
-    from linecolor.experiment.tracking import log_bundle
-    from linecolor.runs.run_folder import RunFolder
-
     # Everything that can be refused is refused before the run's folder is touched.
     config = RunConfig.from_hydra(hydra_config).on_this_machine()
+
+    # What takes seconds to load comes after a request that is refused at once.
+    import torch.distributed
+
+    from linecolor.experiment.evaluation import evaluate_run
+    from linecolor.experiment.stage import log_bundle, run_stage
+
     check_buildable(config)
     scan = load_drawings(config.data)
     check_splits(scan.drawings, config)
@@ -53,7 +57,9 @@ def train(hydra_config: DictConfig) -> Path | None:
         networks[name] = run_stage(name, config, run, scan, networks)
     if not is_first_process():
         return run.path
-    _leave_process_group()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # The evaluation is rank 0's alone: its metrics must not wait for processes that have gone.
+        torch.distributed.destroy_process_group()
     if scan.skipped:
         print(f"{len(scan.skipped)} of {len(scan.skipped) + len(scan.drawings)} pictures were skipped (named above)")
     if not _bundle_is_current(run, config):
@@ -68,17 +74,14 @@ def train(hydra_config: DictConfig) -> Path | None:
     return report
 
 
-def check_buildable(config: "RunConfig") -> None:
+def check_buildable(config: RunConfig) -> None:
     """Build every network and every stage without memory: a wrong width of the last shows before the first is trained.
 
     Raises:
         ValueError: what the constructors and the system's pipeline say.
     """
-    from hydra.utils import instantiate
-
     from datamodules.pairs import PairSynthesizer
     from linecolor.experiment.stage import build_stage
-    from linecolor.lineart.methods import REAL
     from linecolor.networks.without_memory import without_memory
     from linecolor.systems.bundle import check_arguments
 
@@ -113,17 +116,8 @@ def check_buildable(config: "RunConfig") -> None:
             build_stage(name, config, networks)
 
 
-def _leave_process_group() -> None:
-    """The evaluation is rank 0's alone: its metrics must not wait for processes that have gone."""
-    import torch.distributed
-
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
-def _bundle_is_current(run: "RunFolder", config: "RunConfig") -> bool:
+def _bundle_is_current(run: RunFolder, config: RunConfig) -> bool:
     """Whether the bundle holds these stages, to be coloured so; a run may have been killed before, or trained on."""
-    from linecolor.rendering.options import RenderingOptions
     from linecolor.systems.bundle import read_card
 
     try:
@@ -135,10 +129,7 @@ def _bundle_is_current(run: "RunFolder", config: "RunConfig") -> bool:
     return held == [{name: run.facts(name) for name in config.stages}, precision, config.evaluation.rendering]
 
 
-def _save_bundle(run: "RunFolder", config: "RunConfig", networks: dict[str, "nn.Module"], scan: "FolderScan") -> None:
-    from datamodules.sources.drawing import of_split
-    from linecolor.experiment.data import data_licence
-    from linecolor.runs.run_folder import commit, versions
+def _save_bundle(run: RunFolder, config: RunConfig, networks: dict[str, "nn.Module"], scan: FolderScan) -> None:
     from linecolor.systems.bundle import save_bundle
 
     provenance = {

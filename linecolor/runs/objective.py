@@ -12,12 +12,7 @@ FOLLOWED = "obeyed"
 
 @dataclass(frozen=True)
 class Objective:
-    """A figure of the evaluation and the direction in which it gets better.
-
-    Args:
-        figure: its name in evaluation.json, such as `psnr_32_foreground_mean`.
-        direction: maximize or minimize.
-    """
+    """A figure of the evaluation, such as `psnr_32_foreground_mean`, and where it gets better: maximize or minimize."""
 
     figure: str
     direction: str
@@ -27,7 +22,7 @@ class Objective:
         """The objective that a configuration asks for.
 
         Args:
-            figure: the name of a figure; `most` stands for the largest number of hints: `psnr_most_foreground_mean`.
+            figure: its name; `most` stands for the largest of these numbers of hints: `psnr_most_foreground_mean`.
             direction: maximize or minimize.
             hints: the numbers of hints that the evaluation colours with.
 
@@ -59,6 +54,11 @@ class Objective:
         """The figure, None where there is none or it is not finite."""
         value = figures.get(self.figure)
         return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+    def worth(self, figures: Mapping[str, float]) -> float:
+        """The figure for a sweeper, which needs one: infinitely bad where there is none."""
+        value = self.of(figures)
+        return self.worst if value is None else value
 
     def rank(self, value: float | None) -> float:
         """A key to sort by, the best first and those without a figure last."""

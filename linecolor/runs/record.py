@@ -32,12 +32,7 @@ def secured_size(path: Path) -> int:
 
 
 def cut_back(path: Path, size: int) -> None:
-    """Drop what was recorded after a checkpoint that training goes back to.
-
-    Args:
-        path: of the record.
-        size: its bytes when the checkpoint was taken; a line that was cut off goes, too.
-    """
+    """Drop what was recorded after a checkpoint, when the record had `size` bytes; a line that was cut off goes too."""
     if not path.is_file():
         return
     with path.open("r+b") as file:

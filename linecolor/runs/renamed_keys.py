@@ -44,18 +44,17 @@ def rename_overrides(words: Sequence[str]) -> list[str]:
     return [_rename_override(word) for word in words]
 
 
-def rename_keys(config: Mapping[str, Any], fixed: Collection[str] = (), report: bool = False) -> dict[str, Any]:
+def rename_keys(
+    config: Mapping[str, Any], fixed: Collection[str] = (), report: bool = False, prefix: str = ""
+) -> dict[str, Any]:
     """A nested configuration with today's keys; interpolations follow. Where old and new stand, the old one counts.
 
     Args:
         config: plain containers.
         fixed: new dotted keys that count all the same: those of the command line.
         report: whether a line for each old key names the new one.
+        prefix: of the keys: where in the whole the configuration stands.
     """
-    return _rename_nested(config, "", fixed, report)
-
-
-def _rename_nested(config: Mapping[str, Any], prefix: str, fixed: Collection[str], report: bool) -> dict[str, Any]:
     result: dict[str, Any] = {}
     moved: set[str] = set()
     for name, value in config.items():
@@ -76,7 +75,7 @@ def _rename_nested(config: Mapping[str, Any], prefix: str, fixed: Collection[str
 
 def _rename_value(value: Any, key: str, fixed: Collection[str], report: bool) -> Any:
     if isinstance(value, Mapping):
-        return _rename_nested(value, f"{key}.", fixed, report)
+        return rename_keys(value, fixed, report, f"{key}.")
     if isinstance(value, list):
         return [_rename_value(item, f"{key}[]", fixed, report) for item in value]
     return _rename_text(value) if isinstance(value, str) else value

@@ -23,13 +23,9 @@ ELSEWHERE = ("name", "runs_dir", "resume")
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run to compare.
+    """A run to compare, by the label it has on the page.
 
-    Attributes:
-        label: what it is called on the page.
-        run: its folder.
-        config: its configuration, a value by dotted key.
-        evaluation: what evaluation.json holds; empty if the run was not evaluated.
+    Its configuration is a value by dotted key; what evaluation.json holds is empty if it was not evaluated.
     """
 
     label: str

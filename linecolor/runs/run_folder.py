@@ -16,16 +16,7 @@ import yaml
 from linecolor.images import write_atomically
 from linecolor.runs.renamed_keys import rename_keys
 
-PACKAGES = (
-    "linecolor",
-    "torch",
-    "lightning",
-    "hydra-core",
-    "torchmetrics",
-    "kornia",
-    "opencv-python-headless",
-)
-
+PACKAGES = ("linecolor", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "opencv-python-headless")
 
 CHECKPOINTS = ("last.ckpt", "previous.ckpt")
 """What a stage leaves in its checkpoints/, the newest first."""
@@ -33,13 +24,14 @@ CHECKPOINTS = ("last.ckpt", "previous.ckpt")
 
 @dataclass
 class RunFolder:
-    """runs/NAME: config.yaml, run.json, a folder a stage, bundle/, evaluation/, report.html.
-
-    Args:
-        path: the folder; `record` makes it.
-    """
+    """runs/NAME, which `record` makes: config.yaml, run.json, a folder a stage, bundle/, evaluation/, report.html."""
 
     path: Path
+
+    def __post_init__(self) -> None:
+        self.bundle = self.path / "bundle"  # what colorize and the front ends load
+        self.report = self.path / "report.html"
+        self.evaluation = self.path / "evaluation" / "evaluation.json"  # figures; the pictures lie next to it
 
     @classmethod
     def named(cls, runs_dir: str, name: str) -> "RunFolder":
@@ -52,21 +44,6 @@ class RunFolder:
         if not name or name != Path(name).name or name in (".", ".."):
             raise ValueError(f"name={name!r} is no folder name: use letters, digits, - and _, without slashes")
         return cls(Path(str(runs_dir)).expanduser() / name)
-
-    @property
-    def bundle(self) -> Path:
-        """What colorize and the front ends load."""
-        return self.path / "bundle"
-
-    @property
-    def report(self) -> Path:
-        """The report, one file."""
-        return self.path / "report.html"
-
-    @property
-    def evaluation(self) -> Path:
-        """Figures of the evaluation; the pictures lie next to it."""
-        return self.path / "evaluation" / "evaluation.json"
 
     def stage(self, name: str) -> Path:
         """Folder of a training stage."""
@@ -102,15 +79,7 @@ class RunFolder:
         return any(path.is_file() for path in traces)
 
     def check_resume(self, resume: str, stages: Iterable[str]) -> None:
-        """Refuse to continue a run, or to start it anew, where `resume` says otherwise.
-
-        Args:
-            resume: `auto`, `must` or `never`.
-            stages: of the run.
-
-        Raises:
-            ValueError: for `must` without a run that was started, `never` with one.
-        """
+        """Refuse (ValueError) `must` without a run that was started, and `never` with one."""
         started = any(self.is_started(stage) for stage in stages)
         if resume == "never" and started:
             raise ValueError(f"{self.path} holds a started run and resume=never: give the run another name=...")
@@ -134,11 +103,7 @@ class RunFolder:
         write_atomically(path, yaml.safe_dump(fingerprint, sort_keys=False).encode(), durable=True)
 
     def saved_fingerprint(self, stage: str) -> dict[str, Any] | None:
-        """What `save_fingerprint` kept; None if there is nothing.
-
-        Raises:
-            ValueError: if the file is damaged.
-        """
+        """What `save_fingerprint` kept; None if there is nothing. A damaged file is refused as by `read_settings`."""
         path = self.stage(stage) / "settings.yaml"
         return read_settings(path) if path.is_file() else None
 
@@ -203,12 +168,7 @@ def machine() -> dict[str, Any]:
     import torch
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {
-        "cpu": platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpus": gpus,
-    }
+    return {"cpu": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpus": gpus}
 
 
 def hardware(machine: Mapping[str, Any]) -> str:

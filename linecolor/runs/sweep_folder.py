@@ -27,18 +27,12 @@ class StoppedBelowMedian(Exception):
 
 @dataclass
 class JobFolder:
-    """The run's folder of one job; job.json beside the run's own files says what became of it.
-
-    Args:
-        path: runs_dir/SWEEP/HASH.
-    """
+    """runs_dir/SWEEP/HASH, the run's folder of one job; job.json beside the run's own files says what became of it."""
 
     path: Path
 
-    @property
-    def run(self) -> RunFolder:
-        """The run in it."""
-        return RunFolder(self.path)
+    def __post_init__(self) -> None:
+        self.run = RunFolder(self.path)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -87,11 +81,7 @@ class JobFolder:
 
 @dataclass
 class SweepFolder:
-    """runs_dir/SWEEP: a folder a job; sweep.json, sweep.csv and sweep.html.
-
-    Args:
-        path: the folder; `begin` makes it.
-    """
+    """runs_dir/SWEEP, which `begin` makes: a folder a job; sweep.json, sweep.csv and sweep.html."""
 
     path: Path
 
@@ -128,10 +118,8 @@ class SweepFolder:
         """All jobs there are, those of earlier starts too, in the order of the sweep."""
         found = [JobFolder(path.parent) for path in self.path.glob("*/job.json")]
         facts = {job.path: job.facts for job in found}
-        return sorted(
-            (job for job in found if facts[job.path]),
-            key=lambda job: (facts[job.path].get("number", 0), job.path.name),
-        )
+        known = [job for job in found if facts[job.path]]
+        return sorted(known, key=lambda job: (facts[job.path].get("number", 0), job.path.name))
 
 
 def job_hash(overrides: Sequence[str]) -> str:

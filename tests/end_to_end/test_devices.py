@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -129,7 +128,7 @@ def test_devices_whose_weights_differ_are_found_out(on_two_ranks, drift):
         with torch.no_grad():
             stage.weight[0, 0] += drift * rank
         try:
-            check_devices_agree(SimpleNamespace(world_size=2), stage)
+            check_devices_agree(stage)
         except RuntimeError as error:
             return str(error)
         return "they agree"

@@ -17,7 +17,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 from lightning_modules.loggers.wandb import WandbLogger
 from linecolor.experiment.composition import compose_training
 from linecolor.experiment.config import RunConfig
-from linecolor.experiment.tracking import log_bundle
+from linecolor.experiment.stage import log_bundle
 from linecolor.runs.record import append_record, read_record
 from linecolor.runs.run_folder import RunFolder
 from tests.end_to_end.program import TINY, Program, data

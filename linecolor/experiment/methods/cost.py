@@ -6,20 +6,26 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from linecolor.systems.line_colorizer import LineColorizer
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from linecolor.experiment.preflight.meter import forget_peak, peak_memory, resident_memory
+from linecolor.hints.propagation import draft_channels
+from linecolor.systems.line_colorizer import LineColorizer
+from linecolor.systems.registry import system_of
 
 LONGEST_S = 300
 
 
-def measure_cost(colorizer: "LineColorizer", bundle: Path, shape: tuple[int, int]) -> dict[str, float]:
-    """The cost of colouring.
+def measure_cost(colorizer: LineColorizer, bundle: Path, shape: tuple[int, int]) -> dict[str, float]:
+    """The cost of colouring with the whole chain of a bundle, on its device.
 
     Args:
-        colorizer: the whole chain, on its device.
-        bundle: it came from.
+        colorizer: of the bundle.
+        bundle: its folder.
         shape: (H, W) of a drawing to colour for the memory.
 
     Returns:
@@ -31,29 +37,17 @@ def measure_cost(colorizer: "LineColorizer", bundle: Path, shape: tuple[int, int
         "parameters": float(sum(p.numel() for n in colorizer.networks.values() for p in n.parameters())),
         "flops": float(operations(colorizer)),
     }
-    line = [
-        sys.executable,
-        "-m",
-        "linecolor.experiment.methods.cost",
-        str(bundle),
-        *map(str, shape),
-        colorizer.device.type,
-    ]
+    words = ["-m", "linecolor.experiment.methods.cost", str(bundle), *map(str, shape), colorizer.device.type]
     try:
-        done = subprocess.run(line, capture_output=True, text=True, timeout=LONGEST_S, check=True)
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=LONGEST_S, check=True)
         cost["memory"] = float(json.loads(done.stdout.splitlines()[-1])["memory"])
     except (subprocess.SubprocessError, OSError, ValueError, KeyError, IndexError) as error:
         print(f"memory of {bundle} is not known: {error}", file=sys.stderr)
     return cost
 
 
-def operations(colorizer: "LineColorizer") -> int:
+def operations(colorizer: LineColorizer) -> int:
     """Operations of the networks on one square picture at their resolution; nothing is computed."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from linecolor.hints.propagation import draft_channels
-
     side = colorizer.options.resolution
     on_meta = {name: copy.deepcopy(network).to("meta").eval() for name, network in colorizer.networks.items()}
     line = torch.empty(1, 1, side, side, device="meta")
@@ -77,8 +71,6 @@ def facts_of_card(card: Mapping[str, Any]) -> dict[str, float]:
 
 def notes_of_card(card: Mapping[str, Any]) -> str:
     """What a reader has to know of trained networks before comparing them."""
-    from linecolor.systems.registry import system_of
-
     notes = system_of(tuple(card["networks"])).pipeline_class().notes(card["networks"])
     if card["hint_spread"] != "none":
         more = {"watershed": "three", "reach": "four"}[card["hint_spread"]]
@@ -88,11 +80,6 @@ def notes_of_card(card: Mapping[str, Any]) -> str:
 
 def main() -> None:
     """Measure the memory of colouring a drawing: BUNDLE HEIGHT WIDTH DEVICE -> {"memory": bytes} on the last line."""
-    import numpy as np
-
-    from linecolor.experiment.preflight.meter import forget_peak, peak_memory, resident_memory
-    from linecolor.systems.line_colorizer import LineColorizer
-
     bundle, height, width, device = sys.argv[1:]
     colorizer = LineColorizer.load(Path(bundle), device=device)
     line = np.full((int(height), int(width)), 255, np.uint8)

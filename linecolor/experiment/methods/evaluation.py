@@ -4,22 +4,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from datamodules.held_out import full_drawings
+from datamodules.pair_settings import PairSettings
+from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
+from linecolor.evaluation.references import REFERENCES
+from linecolor.experiment.config import RunConfig, default_data, default_mapping
+from linecolor.experiment.config_sections import EvaluationConfig
+from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
+from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
+from linecolor.experiment.methods.specs import method_specs
+from linecolor.rendering.options import OPTIONS
+from linecolor.reports.methods import Presentation, write_methods_report
+
+
+def given(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that have a value; how lines are drawn is no matter of where they come from."""
+    return {key: value for key, value in settings.items() if value is not None and key != "line_method"}
+
 
 def evaluate_methods(requested: dict[str, Any]) -> Path:
     """Measure the methods that a configuration names; returns the report."""
-    import yaml
-
-    from datamodules.held_out import full_drawings
-    from datamodules.pair_settings import PairSettings
-    from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
-    from linecolor.experiment.config import RunConfig, default_data, default_mapping
-    from linecolor.experiment.config_sections import EvaluationConfig
-    from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
-    from linecolor.experiment.evaluation import given
-    from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
-    from linecolor.experiment.methods.specs import method_specs
-    from linecolor.reports.methods import Presentation, write_methods_report
-
     specs = method_specs(requested["systems"], requested["evaluation"]["blend"])
     _check(requested)
     runs = [spec.path for spec in specs if spec.kind == "run"]
@@ -65,16 +71,7 @@ def evaluate_methods(requested: dict[str, Any]) -> Path:
 
 
 def _check(requested: dict[str, Any]) -> None:
-    """Refuse what has no meaning for a set of methods.
-
-    Raises:
-        ValueError: naming the option.
-    """
-    from linecolor.evaluation.references import REFERENCES
-    from linecolor.rendering.options import OPTIONS
-
-    if type(requested["pictures"]) is not bool:
-        raise ValueError(f"pictures={requested['pictures']} must be true or false")
+    """Refuse what has no meaning for a set of methods, naming the option."""
     if requested["evaluation"]["must_reach_psnr"] is not None:
         raise ValueError("evaluation.must_reach_psnr is for one run (run=...), not for methods side by side")
     for option in OPTIONS:

@@ -2,52 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from datamodules.held_out import FullDrawings
+from linecolor.arrays import Picture
+from linecolor.evaluation.hint_levels import NO_HINTS, DrawingHints, HintLevels
+from linecolor.evaluation.methods import Method, resized
 from linecolor.experiment.methods.specs import picture_folder
-
-if TYPE_CHECKING:
-    from datamodules.held_out import FullDrawings
-    from linecolor.arrays import Picture
-    from linecolor.evaluation.hint_levels import DrawingHints, HintLevels
-    from linecolor.evaluation.methods import Method
-    from linecolor.samples import FullDrawing
+from linecolor.images import read_color
+from linecolor.samples import FullDrawing
 
 
 class Gallery:
-    """The pictures of a measurement: from where it wrote them, or coloured again.
-
-    Args:
-        methods: those that were measured.
-        drawings: by name.
-        hints: that they got.
-        out: the measurement's folder.
-        kept: whether the pictures there are those of this measurement.
-    """
+    """The pictures of a measurement: from its folder, if those there were `kept` by this one, or coloured again."""
 
     def __init__(
-        self,
-        methods: Sequence["Method"],
-        drawings: "FullDrawings",
-        hints: "HintLevels",
-        out: Path,
-        kept: bool,
+        self, methods: Sequence[Method], drawings: FullDrawings, hints: HintLevels, out: Path, kept: bool
     ) -> None:
-        self.methods = {}
-        for method in reversed(methods):  # of several seeds the first is shown
-            self.methods[method.name] = method
-        self.drawings = drawings
-        self.hints = hints
-        self.out = out
-        self.kept = kept
+        self.methods = {method.name: method for method in reversed(methods)}  # of several seeds the first is shown
+        self.drawings, self.hints, self.out, self.kept = drawings, hints, out, kept
         self._at: tuple[str, FullDrawing, dict[str, DrawingHints]] | None = None
 
-    def __call__(self, what: str, level: str, drawing: str) -> "Picture | None":
+    def __call__(self, what: str, level: str, drawing: str) -> Picture | None:
         """The picture of a drawing by a method; or its "line", its "hints", its "truth"."""
-        from linecolor.evaluation.hint_levels import NO_HINTS
-        from linecolor.evaluation.methods import resized
-        from linecolor.images import read_color
-
         page, hintings = self._drawing(drawing)
         if what in ("line", "truth"):
             return page.line if what == "line" else page.color
@@ -60,7 +36,7 @@ class Gallery:
         result = method.color(page, hintings[level] if method.uses_hints else NO_HINTS)
         return None if result is None else result.full
 
-    def _drawing(self, name: str) -> "tuple[FullDrawing, dict[str, DrawingHints]]":
+    def _drawing(self, name: str) -> tuple[FullDrawing, dict[str, DrawingHints]]:
         if self._at is None or self._at[0] != name:
             index = next(i for i, drawing in enumerate(self.drawings.drawings) if drawing.id == name)
             page = self.drawings[index]

@@ -1,26 +1,34 @@
 """Measure a set of methods on the same drawings with the same hints; what was measured before is read."""
 
 import hashlib
+import io
 import json
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from tqdm import tqdm
+
+from datamodules.held_out import FullDrawings
+from datamodules.sources.drawing import Drawing, of_split
+from linecolor.evaluation.hint_levels import HintLevels, LayerHints, ProtocolHints
+from linecolor.evaluation.measurement import VERSION, Measurement
+from linecolor.evaluation.methods import ExternalMethod, Method, ReferenceMethod, TrainedMethod
+from linecolor.evaluation.metrics import METRICS
+from linecolor.evaluation.results import FIGURES, Measured, MeasuredMethod
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.data import load_drawings
+from linecolor.experiment.methods.cost import facts_of_card, measure_cost, notes_of_card
 from linecolor.experiment.methods.gallery import Gallery
-from linecolor.experiment.methods.progress import Progress
 from linecolor.experiment.methods.specs import MethodSpec, chosen_references, picture_folder
-
-if TYPE_CHECKING:
-    from datamodules.held_out import FullDrawings
-    from datamodules.sources.drawing import Drawing
-    from linecolor.evaluation.hint_levels import HintLevels
-    from linecolor.evaluation.measurement import Measurement
-    from linecolor.evaluation.methods import Method
-    from linecolor.evaluation.results import Measured, MeasuredMethod
-    from linecolor.networks.distance_features import ExtractorName
+from linecolor.images import UnreadableImage, image_size, write_atomically, write_png
+from linecolor.networks.distance_features import ExtractorName, make_feature_extractor
+from linecolor.runs.run_folder import hardware, machine
+from linecolor.systems.bundle import CARD, WEIGHTS, read_card
 
 LEAST_SIDE = 1500
 """Pixels of the short side from which the paper evaluates PSNR and SSIM (section 4.4)."""
@@ -28,12 +36,9 @@ LEAST_SIDE = 1500
 
 @dataclass(frozen=True)
 class MeasurementRequest:
-    """What is to be measured.
+    """What is to be measured: methods, on held-out drawings with their truth, by the same hints.
 
     Attributes:
-        specs: the methods.
-        drawings: held out, with their truth.
-        hints: the hints every method gets.
         features: extractor of FID and KID.
         references: by name; None for all that run here.
         out: folder of measured.json, rows.parquet and pictures/.
@@ -41,15 +46,61 @@ class MeasurementRequest:
     """
 
     specs: Sequence[MethodSpec]
-    drawings: "FullDrawings"
-    hints: "HintLevels"
-    features: "ExtractorName"
+    drawings: FullDrawings
+    hints: HintLevels
+    features: ExtractorName
     references: Sequence[str] | None
     out: Path
     keep_pictures: bool
 
+    def __post_init__(self) -> None:
+        if type(self.keep_pictures) is not bool:
+            raise ValueError(f"pictures={self.keep_pictures} must be true or false")
 
-def measure_methods(request: MeasurementRequest) -> tuple["Measured", Gallery]:
+
+class Progress:
+    """What was measured so far, on disk, so that hours of measuring survive a stop.
+
+    It lies in the folder of the measurement; that of another one than is `asked` for is not taken up.
+    """
+
+    EVERY_S = 60.0
+
+    def __init__(self, out: Path, asked: str) -> None:
+        self.path = out / "progress.pt"
+        self.asked = asked
+        self._kept = time.monotonic()
+
+    def restore(self, measurement: Measurement) -> None:
+        """Take up what is there, if it is of this measurement and whole."""
+        if not self.path.is_file():
+            return
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            if state["asked"] == self.asked:
+                measurement.load_state(state)
+                print(f"Measurement: going on after {len(measurement.drawings)} drawings")
+        except Exception as error:  # torch raises a different kind for each way of being damaged
+            print(
+                f"{self.path}: cannot be read ({type(error).__name__}); measuring from the beginning", file=sys.stderr
+            )
+
+    def keep(self, measurement: Measurement) -> None:
+        """Write, unless that was done just now."""
+        if time.monotonic() - self._kept < self.EVERY_S:
+            return
+        buffer = io.BytesIO()
+        torch.save({**measurement.state(), "asked": self.asked}, buffer)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, buffer.getvalue())
+        self._kept = time.monotonic()
+
+    def drop(self) -> None:
+        """Remove it: the measurement is complete."""
+        self.path.unlink(missing_ok=True)
+
+
+def measure_methods(request: MeasurementRequest) -> tuple[Measured, Gallery]:
     """Colour every drawing by every method and measure; what was measured in the same way before is read.
 
     A measurement that was stopped goes on with the next drawing. A drawing that cannot be measured, because the ink
@@ -59,16 +110,6 @@ def measure_methods(request: MeasurementRequest) -> tuple["Measured", Gallery]:
         FileNotFoundError: if a method is not there.
         ValueError: if a bundle is damaged, a reference unknown, or no drawing can be measured.
     """
-    import torch
-    from tqdm import tqdm
-
-    from linecolor.evaluation.measurement import Measurement
-    from linecolor.evaluation.methods import TrainedMethod
-    from linecolor.evaluation.results import Measured
-    from linecolor.images import UnreadableImage, write_png
-    from linecolor.networks.distance_features import make_feature_extractor
-    from linecolor.runs.run_folder import hardware, machine
-
     device = "cuda" if torch.cuda.is_available() else "cpu"
     drawings, hints, out = request.drawings, request.hints, request.out
     methods: list[Method] = [*(spec.load(device) for spec in request.specs), *chosen_references(request.references)]
@@ -102,23 +143,20 @@ def measure_methods(request: MeasurementRequest) -> tuple["Measured", Gallery]:
         "asked": digest,
         "machine": hardware(machine()),
         "took": f"{time.perf_counter() - started:.0f} s to measure",
-        "small_pictures": sum(min(_size(drawing.color)) < LEAST_SIDE for drawing in drawings.drawings),
+        "small_pictures": sum(min(image_size(drawing.color)) < LEAST_SIDE for drawing in drawings.drawings),
         "skipped": skipped,
         "pictures": request.keep_pictures,
         "in_training": trained_on(request.specs, drawings.drawings),
     }
-    figures = _with_costs(measurement, request.specs, _size(drawings.drawings[0].color))
+    figures = _with_costs(measurement, request.specs, image_size(drawings.drawings[0].color))
     measured = Measured(hints.levels, measurement.drawings, figures, measurement.rows, facts)
     measured.save(out)
     progress.drop()
     return measured, Gallery(methods, drawings, hints, out, request.keep_pictures)
 
 
-def _finished(out: Path, digest: str, pictures: bool) -> "Measured | None":
+def _finished(out: Path, digest: str, pictures: bool) -> Measured | None:
     """A measurement of the same request with every metric there is today, and its pictures where they are wanted."""
-    from linecolor.evaluation.metrics import METRICS
-    from linecolor.evaluation.results import FIGURES, Measured
-
     if not (out / FIGURES).is_file():
         return None
     measured = Measured.load(out)
@@ -128,15 +166,8 @@ def _finished(out: Path, digest: str, pictures: bool) -> "Measured | None":
     return measured if same and complete else None
 
 
-def _check(methods: "Sequence[Method]", hints: "HintLevels") -> None:
-    """Refuse what could only count for nothing.
-
-    Raises:
-        FileNotFoundError: if a folder holds no results.
-        ValueError: if one name means methods of several kinds.
-    """
-    from linecolor.evaluation.methods import ExternalMethod
-
+def _check(methods: Sequence[Method], hints: HintLevels) -> None:
+    """Refuse what could only count for nothing: a folder without results, one name for methods of several kinds."""
     kinds: dict[str, str] = {}
     for method in methods:
         if kinds.setdefault(method.name, method.kind) != method.kind:
@@ -145,19 +176,16 @@ def _check(methods: "Sequence[Method]", hints: "HintLevels") -> None:
             method.check(hints.levels)
 
 
-def trained_on(specs: Sequence[MethodSpec], drawings: "Sequence[Drawing]") -> dict[str, int]:
+def trained_on(specs: Sequence[MethodSpec], drawings: Sequence[Drawing]) -> dict[str, int]:
     """How many of these drawings each method was trained on, as far as its run tells; those with none are left out."""
-    from datamodules.sources.drawing import of_split
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.data import load_drawings
-
     seen = {}
     measured = {_place(drawing) for drawing in drawings}
     for spec in specs:
-        if not (spec.run / "config.yaml").is_file():
+        run = spec.path.parent if spec.kind == "bundle" else spec.path
+        if not (run / "config.yaml").is_file():
             continue
         try:
-            scan = load_drawings(RunConfig.of_run(spec.run).data)
+            scan = load_drawings(RunConfig.of_run(run).data)
         except (OSError, ValueError, KeyError):
             continue  # its data is no longer there: nothing can be said
         known = {_place(drawing) for drawing in of_split(scan.drawings, "train")} & measured
@@ -166,19 +194,13 @@ def trained_on(specs: Sequence[MethodSpec], drawings: "Sequence[Drawing]") -> di
     return seen
 
 
-def _place(drawing: "Drawing") -> str:
+def _place(drawing: Drawing) -> str:
     """Where a drawing's picture lies, however its folder was named."""
     return str(drawing.color.resolve() if isinstance(drawing.color, Path) else drawing.color)
 
 
-def _with_costs(
-    measurement: "Measurement", specs: Sequence[MethodSpec], shape: tuple[int, int]
-) -> "list[MeasuredMethod]":
+def _with_costs(measurement: Measurement, specs: Sequence[MethodSpec], shape: tuple[int, int]) -> list[MeasuredMethod]:
     """The figures of every method with its cost and what a reader has to know; the specs are those of the first."""
-    from linecolor.evaluation.methods import ExternalMethod, ReferenceMethod, TrainedMethod
-    from linecolor.experiment.methods.cost import facts_of_card, measure_cost, notes_of_card
-    from linecolor.systems.bundle import read_card
-
     measured: list[MeasuredMethod] = []
     costs: dict[Path, dict[str, float]] = {}
     for index, (method, figures) in enumerate(zip(measurement.methods, measurement.compute(), strict=True)):
@@ -198,19 +220,8 @@ def _with_costs(
     return measured
 
 
-def _size(picture: Any) -> tuple[int, int]:
-    from linecolor.images import image_size
-
-    return image_size(picture)
-
-
-def request_digest(request: MeasurementRequest, methods: "Sequence[Method]") -> str:
+def request_digest(request: MeasurementRequest, methods: Sequence[Method]) -> str:
     """A digest of all that decides what comes out."""
-    from linecolor.evaluation.hint_levels import LayerHints, ProtocolHints
-    from linecolor.evaluation.measurement import VERSION
-    from linecolor.evaluation.methods import TrainedMethod
-    from linecolor.systems.bundle import CARD, WEIGHTS
-
     hints, drawings = request.hints, request.drawings
     parts: list[Any] = [VERSION, [method.name for method in methods], request.features, hints.levels]
     parts.append(drawings.line_method)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from linecolor.evaluation.methods import ExternalMethod, ReferenceMethod, TrainedMethod
+from linecolor.evaluation.methods import ExternalMethod, ReferenceMethod, TrainedMethod
+from linecolor.evaluation.references import REFERENCES, available, unavailable
+from linecolor.systems.line_colorizer import LineColorizer
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,7 @@ class MethodSpec:
 
     @property
     def kind(self) -> Literal["run", "bundle", "results"]:
-        """What lies there.
-
-        Raises:
-            FileNotFoundError: if there is nothing.
-        """
+        """What lies there; a FileNotFoundError says that there is nothing."""
         if (self.path / "config.yaml").is_file():
             return "run"
         if (self.path / "bundle.yaml").is_file():
@@ -42,25 +39,17 @@ class MethodSpec:
         raise FileNotFoundError(f"{self.path}: there is no run, no bundle and no folder of pictures")
 
     @property
-    def run(self) -> Path:
-        """The folder of the run that it may come from."""
-        return self.path.parent if self.kind == "bundle" else self.path
-
-    @property
     def bundle(self) -> Path:
         """Where the networks lie, of a run or a bundle."""
         return self.path / "bundle" if self.kind == "run" else self.path
 
-    def load(self, device: str) -> "TrainedMethod | ExternalMethod":
+    def load(self, device: str) -> TrainedMethod | ExternalMethod:
         """The method, with its networks on this device.
 
         Raises:
             FileNotFoundError: if it is not there.
             ValueError: if its bundle is damaged.
         """
-        from linecolor.evaluation.methods import ExternalMethod, TrainedMethod
-        from linecolor.systems.line_colorizer import LineColorizer
-
         if self.kind == "results":
             return ExternalMethod(self.name, self.path, self.seed)
         return TrainedMethod(LineColorizer.load(self.bundle, device, blend=self.blend), self.name, self.seed)
@@ -96,28 +85,19 @@ def method_specs(methods: Any, blend: str | None) -> list[MethodSpec]:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse names that mean something else in a table or on a page.
-
-    Raises:
-        ValueError: naming them.
-    """
-    from linecolor.evaluation.references import REFERENCES
-
+    """Refuse names that mean something else in a table or on a page, by a ValueError that names them."""
     taken = {"line", "hints", "truth", *(reference.name for reference in REFERENCES)}
     for name in names:
         if name in taken or not name.strip():
             raise ValueError(f"a method cannot be called {name!r}: give it another name, {{Name: FOLDER}}")
 
 
-def chosen_references(names: Sequence[str] | None) -> "list[ReferenceMethod]":
+def chosen_references(names: Sequence[str] | None) -> list[ReferenceMethod]:
     """The references by these names; None for all that run here.
 
     Raises:
         ValueError: for one that is unknown or does not run here, with the reason.
     """
-    from linecolor.evaluation.methods import ReferenceMethod
-    from linecolor.evaluation.references import REFERENCES, available, unavailable
-
     known = {reference.name: reference for reference in REFERENCES}
     here = [reference.name for reference in available()]
     wanted = here if names is None else list(names)

@@ -10,13 +10,9 @@ FITS_SHARE = 0.95
 
 @dataclass(frozen=True)
 class MemoryRule:
-    """Peak memory as a function of the samples that are processed at a time: fixed + per_sample x samples.
+    """Peak memory in bytes as a function of the samples that are processed at a time: fixed + per_sample x samples.
 
     Weights, optimizer states, libraries and the whole batch of pairs are fixed; activations grow with the micro-batch.
-
-    Attributes:
-        fixed: bytes.
-        per_sample: bytes.
     """
 
     fixed: float

@@ -4,11 +4,13 @@
 """
 
 import json
+import logging
 import os
 import pickle
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -26,13 +28,7 @@ from linecolor.evaluation.full_size import FullSizeEvaluation, measure_hint_adhe
 from linecolor.evaluation.methods import TrainedMethod
 from linecolor.experiment.config import RunConfig
 from linecolor.experiment.errors import is_user_error
-from linecolor.experiment.preflight.meter import (
-    forget_peak,
-    now,
-    other_on_card,
-    peak_memory,
-    resident_memory,
-)
+from linecolor.experiment.preflight.meter import forget_peak, now, other_on_card, peak_memory, resident_memory
 from linecolor.experiment.preflight.steps import ENOUGH_S, extractor, line_colorizer, measure_stage
 from linecolor.experiment.stage import is_out_of_memory
 from linecolor.samples import FullDrawing
@@ -40,9 +36,6 @@ from linecolor.samples import FullDrawing
 
 def main() -> None:
     """Read the request, measure, write the result."""
-    import logging
-    import warnings
-
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module=r"lightning\.|torch\.optim\.lr_scheduler|torch\.utils\.data")
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
@@ -71,7 +64,7 @@ def measure(
         tasks: `draft`, `colorizer`, `evaluation`, in this order.
         config: of the run; `batch_size` of a stage is this device's share.
         drawings: to train on.
-        held_out: to validate on; None if there is none.
+        held_out: to validate on, if there is one.
         folder: for what Lightning might write.
 
     Yields:
@@ -97,10 +90,7 @@ def measure(
 def measure_evaluation(config: RunConfig, drawing: FullDrawing, networks: dict[str, nn.Module]) -> dict[str, Any]:
     """One drawing through the final evaluation: coloured with each number of hints, measured, compared, hint adherence.
 
-    Args:
-        config: of the run.
-        drawing: held out.
-        networks: of the stages; missing ones are built, untrained.
+    Networks of stages that are missing are built, untrained.
 
     Returns:
         `peak` in bytes, `held` bytes a drawing that is shown in the report keeps, `seconds` a drawing,

@@ -1,15 +1,23 @@
 """linecolor-train preflight=true: what will this run take, and does it fit the card?"""
 
 import json
+import math
 import os
+import pickle
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from datamodules.sources.drawing import Drawing, of_split
+from datamodules.sources.folder import FolderScan
+from linecolor.experiment.config import RunConfig
+from linecolor.experiment.config_sections import PreflightConfig, StageConfig
+from linecolor.experiment.errors import is_first_process
 from linecolor.experiment.preflight.plan import (
     FITS_SHARE,
     MemoryRule,
@@ -19,33 +27,67 @@ from linecolor.experiment.preflight.plan import (
     step_seconds,
     validations,
 )
-from linecolor.experiment.preflight.prober import Prober
 from linecolor.experiment.preflight.table import table
-from linecolor.experiment.processes import is_first_process
-
-if TYPE_CHECKING:
-    from datamodules.sources.folder import FolderScan
-    from linecolor.experiment.config import RunConfig
-    from linecolor.experiment.config_sections import PreflightConfig, StageConfig
+from linecolor.images import UnreadableImage, image_size, write_atomically
 
 GB = 2**30
 CUDA_CONTEXT = GB // 2
 """What a card holds besides tensors, where there is none to ask: the CUDA context and its kernels, about."""
 
 
-def run_preflight(config: "RunConfig", settings: "PreflightConfig", scan: "FolderScan") -> Path | None:
+Figures = dict[str, Any]
+
+
+class Prober:
+    """Starts measurements of a run, each time in a fresh process; the folder is for their requests and results."""
+
+    def __init__(self, folder: Path, config: RunConfig, drawings: Sequence[Drawing]) -> None:
+        self.folder = folder
+        self.config = config
+        self.training = list(of_split(drawings, "train"))
+        self.held_out = list(of_split(drawings, "test"))
+        self.largest = _largest(self.held_out, config.evaluation.drawings)
+
+    def __call__(self, tasks: list[str], micro_batches: int | None = None) -> dict[str, Figures]:
+        """Measure stages and `evaluation` in a run's order, the stages in the configured micro-batches or in these.
+
+        Returns:
+            Figures by task; from the one with which memory ran out, none.
+
+        Raises:
+            ValueError: if the measurement failed for another reason, which its process has reported.
+        """
+        world_size = self.config.trainer.world_size
+        stages = {
+            name: stage.changed(
+                batch_size=stage.share_of_device(world_size), micro_batches=micro_batches or stage.micro_batches
+            )
+            for name, stage in self.config.stages.items()
+        }
+        request, result = self.folder / "request", self.folder / "result.json"
+        config = self.config.with_stages(stages)
+        what = {"tasks": tasks, "config": config, "drawings": self.training, "held_out": self.largest}
+        request.write_bytes(pickle.dumps(what))
+        result.write_text('{"measured": {}}', encoding="utf-8")
+        words = [sys.executable, "-P", "-m", "linecolor.experiment.preflight.probe", str(request), str(result)]
+        # The same packages as here, wherever this was started.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        code = subprocess.run(words, stdin=subprocess.DEVNULL, env=environment, check=False).returncode
+        # SIGKILL is the system's answer to a process that wants more memory than there is.
+        if code not in (0, -signal.SIGKILL):
+            raise ValueError(f"measuring {', '.join(tasks)} failed (exit code {code}); its own messages stand above")
+        report = json.loads(result.read_text(encoding="utf-8"))
+        if "refused" in report:
+            raise ValueError(report["refused"])
+        measured: dict[str, Figures] = report["measured"]
+        return measured
+
+
+def run_preflight(config: RunConfig, settings: PreflightConfig, scan: FolderScan) -> Path | None:
     """Measure a few real steps of each stage and one full-size evaluation, print a table; train nothing.
 
     It is measured in a process of its own, in a run's order, so that the peak is that of a run; nothing is left on disk
-    but the figures, if `preflight.json` asks for them.
-
-    Args:
-        config: of the run, on this machine.
-        settings: its preflight.
-        scan: the drawings.
-
-    Returns:
-        The file with the figures, None if none was requested.
+    but the figures, if `preflight.json` asks for them: their file is returned.
 
     Raises:
         ValueError: if the run does not fit this machine even in the smallest micro-batches.
@@ -57,19 +99,13 @@ def run_preflight(config: "RunConfig", settings: "PreflightConfig", scan: "Folde
         figures = measure_run(Prober(Path(folder), config, scan.drawings), settings.memory_gb)
     print("\n" + table(figures), flush=True)
     if settings.json:
-        from linecolor.images import write_atomically
-
         write_atomically(settings.json, json.dumps(figures, indent=1).encode())
         print(f"\nThe figures are in {settings.json}")
     return settings.json
 
 
-def measure_run(probe: Prober, memory_gb: float) -> dict[str, Any]:
-    """Everything about a run.
-
-    Args:
-        probe: measures it.
-        memory_gb: the card it should fit.
+def measure_run(probe: Prober, memory_gb: float) -> Figures:
+    """Everything about a run that should fit a card of so many gigabytes.
 
     Returns:
         `machine`, `stages` by name, `evaluation` or None, `seconds` in all, `peak_bytes` of the whole run,
@@ -84,11 +120,11 @@ def measure_run(probe: Prober, memory_gb: float) -> dict[str, Any]:
     tasks = [*config.stages, *(["evaluation"] if evaluated else [])]
     measured = probe(tasks)
     ran_out = next((task for task in tasks if task not in measured), None)
-    stages = {}
-    for name, stage in config.stages.items():
-        parts, figures = _run_in_parts(probe, stage, measured.get(name), ran_out == name)
-        limit = memory_gb * GB * FITS_SHARE
-        stages[name] = _stage_figures(probe, stage, limit, parts, figures, _peaks(probe, stage, limit, parts, figures))
+    limit = memory_gb * GB * FITS_SHARE
+    stages = {
+        name: _stage(probe, stage, limit, *_run_in_parts(probe, stage, measured.get(name), ran_out == name))
+        for name, stage in config.stages.items()
+    }
     evaluation = _evaluation(probe, measured.get("evaluation")) if evaluated else None
     everything = [*stages.values(), *([evaluation] if evaluation else [])]
     return {
@@ -103,9 +139,7 @@ def measure_run(probe: Prober, memory_gb: float) -> dict[str, Any]:
     }
 
 
-def _run_in_parts(
-    probe: Prober, stage: "StageConfig", figures: dict[str, Any] | None, ran_out: bool
-) -> tuple[int, dict[str, Any]]:
+def _run_in_parts(probe: Prober, stage: StageConfig, figures: Figures | None, ran_out: bool) -> tuple[int, Figures]:
     """The figures of a stage in as many micro-batches as requested, or if memory runs out in the next that work."""
     parts = stage.micro_batches
     if figures is None and not ran_out:
@@ -123,11 +157,11 @@ def _run_in_parts(
     return parts, figures
 
 
-def _peaks(probe: Prober, stage: "StageConfig", limit: float, parts: int, figures: dict[str, Any]) -> dict[int, float]:
-    """Bytes of a card by number of micro-batches; where these are too much, with the next number too."""
-    gpu = probe.config.trainer.on_gpu
-    peaks = {parts: _need_on_card(figures, gpu)}
-    further = next_micro_batches(_batch(probe, stage), parts)
+def _stage(probe: Prober, stage: StageConfig, limit: float, parts: int, measured: Figures) -> Figures:
+    """What a stage will take, measured in so many micro-batches; where that is more than `limit` bytes, in more too."""
+    config, batch, gpu = probe.config, _batch(probe, stage), probe.config.trainer.on_gpu
+    peaks = {parts: _need_on_card(measured, gpu)}
+    further = next_micro_batches(batch, parts)
     if peaks[parts] > limit and further:
         print(f"  {stage.name}: too much for the card; measuring {further} micro-batches for comparison", flush=True)
         # A process keeps what the stages before it have freed, a card does not: both alone, to be comparable.
@@ -136,16 +170,9 @@ def _peaks(probe: Prober, stage: "StageConfig", limit: float, parts: int, figure
             alone = probe([stage.name], count).get(stage.name)
             if alone:
                 peaks[count] = _need_on_card(alone, gpu)
-    return peaks
-
-
-def _stage_figures(
-    probe: Prober, stage: "StageConfig", limit: float, parts: int, measured: dict[str, Any], peaks: dict[int, float]
-) -> dict[str, Any]:
-    batch = _batch(probe, stage)
     loading = measured["loading"] * stage.batch_size / batch
     work = mean_step(measured["with_content"], measured["without"], stage.content_loss_interval)
-    each = step_seconds(work, loading, probe.config.data.workers, measured["threads"], _cores())
+    each = step_seconds(work, loading, config.data.workers, measured["threads"], _cores())
     times = validations(stage.steps, stage.val_every_n_steps)
     validating = times * min(stage.validation_drawings, len(probe.held_out)) * measured["validation"]
     return {
@@ -170,7 +197,7 @@ def _stage_figures(
     }
 
 
-def _batch(probe: Prober, stage: "StageConfig") -> int:
+def _batch(probe: Prober, stage: StageConfig) -> int:
     """Images of a step on one device."""
     return stage.share_of_device(probe.config.trainer.world_size)
 
@@ -185,14 +212,14 @@ def _suggestion(peaks: dict[int, float], batch: int, limit: float, requested: in
     return fewest_micro_batches(batch, rule, limit, above=max(further, requested))
 
 
-def _need_on_card(measured: dict[str, Any], gpu: bool) -> float:
+def _need_on_card(measured: Figures, gpu: bool) -> float:
     """Bytes of a card; measured on a CPU, what the process took beyond its libraries stands for the tensors."""
     if gpu:
         return measured["peak"] + measured["other_on_card"]
     return measured["peak"] - measured["before"] + CUDA_CONTEXT
 
 
-def _evaluation(probe: Prober, measured: dict[str, Any] | None) -> dict[str, Any]:
+def _evaluation(probe: Prober, measured: Figures | None) -> Figures:
     measured = measured or probe(["evaluation"]).get("evaluation")
     if measured is None:
         raise ValueError(
@@ -214,8 +241,8 @@ def _evaluation(probe: Prober, measured: dict[str, Any] | None) -> dict[str, Any
     }
 
 
-def _machine(config: "RunConfig") -> dict[str, Any]:
-    facts = {
+def _machine(config: RunConfig) -> Figures:
+    facts: Figures = {
         "gpu": None,
         "cores": _cores(),
         "precision": config.trainer.precision,
@@ -232,6 +259,22 @@ def _machine(config: "RunConfig") -> dict[str, Any]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _largest(held_out: list[Drawing], count: int) -> Drawing | None:
+    """The largest of the drawings that will be evaluated: its memory is the evaluation's."""
+    from datamodules.held_out import readable
+
+    sized = []
+    for drawing in held_out[:count]:
+        try:
+            sized.append((math.prod(image_size(drawing.color)), drawing))
+        except UnreadableImage:
+            continue  # the evaluation, too, goes on without it, and names it
+    for _, drawing in sorted(sized, key=lambda pair: pair[0], reverse=True):
+        if readable([drawing], 1):
+            return drawing
+    return None
 
 
 @contextmanager

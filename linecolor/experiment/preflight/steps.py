@@ -46,14 +46,10 @@ class PartialBatch(LineArtBatch):
 
 
 class ProbeData(LineArtDataModule):
-    """The stage's own data, which notes when a batch arrived and can shorten what is done with it.
-
-    Attributes:
-        take: images of a batch to process; None for all.
-        arrived: when the last batch came from the loader.
-    """
+    """The stage's own data, which notes when a batch arrived and can shorten what is done with it."""
 
     take: int | None = None
+    """Images of a batch to process; None for all."""
     arrived = 0.0
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> LineArtBatch | FullDrawing:
@@ -68,13 +64,9 @@ class ProbeData(LineArtDataModule):
 
 
 class StepWatch(L.Callback):
-    """Times steps, ends the stage when enough were seen, and then validates on a held-out drawing.
+    """Times steps, ends the stage when enough were seen, and then validates on the held-out drawing, if there is one.
 
-    Args:
-        stage: what is measured; steps with the content loss and without are measured in turns.
-        data: of the stage.
-        drawing: a held-out drawing; None leaves the validation out.
-        config: of the run.
+    Steps with the content loss and without are measured in turns.
     """
 
     def __init__(self, stage: StageConfig, data: ProbeData, drawing: FullDrawing | None, config: RunConfig) -> None:
@@ -153,13 +145,9 @@ def measure_stage(
     networks: dict[str, nn.Module],
     folder: Path,
 ) -> dict[str, Any]:
-    """Real steps of a stage, validation on a held-out drawing, then the loader alone.
+    """Real steps of a stage, validation on a held-out drawing if there is one, then the loader alone.
 
     Args:
-        stage: what is measured.
-        config: of the run.
-        drawings: to train on.
-        drawing: a held-out one; None leaves the validation out.
         networks: of the stages before this one; gets this one's. Missing ones are built, untrained.
         folder: for what Lightning might write.
 

@@ -109,9 +109,10 @@ def _remarks(figures: dict[str, Any]) -> list[str]:
     remarks = []
     for name, stage in stages.items():
         if stage["shortened"]:
+            times = "once" if stage["measured_steps"] == 1 else f"{stage['measured_steps']} times"
             remarks.append(
                 f"{name}: a whole step takes too long here; one of its {stage['parts']} micro-batches was measured "
-                f"({_times(stage['measured_steps'])}), with the whole batch in memory, and its time multiplied"
+                f"({times}), with the whole batch in memory, and its time multiplied"
             )
         if len(stage["compared_bytes"]) > 1:
             peaks = ", ".join(f"{_gb(peak)} in {_parts(int(parts))}" for parts, peak in stage["compared_bytes"].items())
@@ -148,7 +149,3 @@ def _number(value: float) -> str:
 
 def _parts(count: int) -> str:
     return "1 micro-batch" if count == 1 else f"{count} micro-batches"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"

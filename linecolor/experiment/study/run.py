@@ -3,26 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from linecolor.experiment.methods.specs import MethodSpec
-from linecolor.experiment.study.plan import Training, TrainingKey, planned, training_key
+from datamodules.held_out import FullDrawings
+from linecolor.evaluation.hint_levels import ProtocolHints
+from linecolor.experiment.config_sections import EvaluationConfig
+from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
+from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
+from linecolor.experiment.methods.specs import MethodSpec, check_names, chosen_references
+from linecolor.experiment.study.plan import planned, run_training, training_key
+from linecolor.reports.methods import Presentation, write_methods_report
+from linecolor.runs.run_folder import RunFolder
 
 
 def study(config: DictConfig) -> Path:
     """Train what a study names and is not trained yet, measure, write the page; returns it."""
-    import yaml
-
-    from datamodules.held_out import FullDrawings
-    from linecolor.evaluation.hint_levels import ProtocolHints
-    from linecolor.experiment.config_sections import EvaluationConfig
-    from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
-    from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
-    from linecolor.experiment.methods.specs import chosen_references
-    from linecolor.experiment.study.launch import run_training
-    from linecolor.reports.methods import Presentation, write_methods_report
-    from linecolor.runs.run_folder import RunFolder
-
     requested: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     _check(requested)
     caution = requested["budget"]["caution"]
@@ -35,8 +31,13 @@ def study(config: DictConfig) -> Path:
     drawings = held_out_drawings(load_drawings(data), settings.drawings, data.root)
     if len(drawings) < settings.drawings:
         print(f"{len(drawings)} drawings to measure on; evaluation.drawings={settings.drawings} asks for more")
+    several = len(requested["seeds"]) > 1
     request = MeasurementRequest(
-        specs=_specs(requested, trainings),
+        specs=[
+            MethodSpec(name, trainings[training_key(of, seed)].run, f"seed {seed}" if several else "", of.get("blend"))
+            for name, of in requested["study"]["systems"].items()
+            for seed in requested["seeds"]
+        ],
         drawings=FullDrawings(drawings, requested["evaluation"]["line_method"]),
         hints=ProtocolHints(settings.hints),
         features=settings.features,
@@ -47,7 +48,7 @@ def study(config: DictConfig) -> Path:
 
     for number, training in enumerate(trainings.values(), start=1):
         print(f"Training {number} of {len(trainings)}: {training.experiment}, seed {training.seed}", flush=True)
-        run_training(training.words, training.run)
+        run_training(training)
 
     measured, gallery = measure_methods(request)
     presentation = Presentation(
@@ -69,15 +70,7 @@ def study(config: DictConfig) -> Path:
 
 
 def _check(requested: dict[str, Any]) -> None:
-    """Refuse a study that names nothing.
-
-    Raises:
-        ValueError: with what to give.
-    """
-    from linecolor.experiment.methods.specs import check_names
-
-    if type(requested["pictures"]) is not bool:
-        raise ValueError(f"pictures={requested['pictures']} must be true or false")
+    """Refuse a study that names nothing, with what to give."""
     seeds = requested["seeds"]
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError(f"seeds={seeds} must be a list of numbers from 0, such as [0,1,2]")
@@ -89,12 +82,3 @@ def _check(requested: dict[str, Any]) -> None:
     if subject not in systems:
         raise ValueError(f"study.subject={subject} is none of {', '.join(systems)}")
     check_names(list(systems))
-
-
-def _specs(requested: dict[str, Any], trainings: dict[TrainingKey, Training]) -> list[MethodSpec]:
-    several = len(requested["seeds"]) > 1
-    return [
-        MethodSpec(name, trainings[training_key(of, seed)].run, f"seed {seed}" if several else "", of.get("blend"))
-        for name, of in requested["study"]["systems"].items()
-        for seed in requested["seeds"]
-    ]

@@ -7,8 +7,7 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,8 +16,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from linecolor.experiment.errors import exit_on_error, root_cause, stop_code
-from linecolor.experiment.processes import RunStopped, is_first_process
+from linecolor.experiment.composition import quoted
+from linecolor.experiment.errors import RunStopped, exit_on_error, is_first_process, root_cause, stop_code
 from linecolor.experiment.sweep.plan import ONE_PROCESS, check_devices, machines, planned_jobs
 from linecolor.runs.renamed_keys import new_key
 
@@ -44,11 +43,7 @@ class SweepWatch(Callback):
 
 
 def run_job(config: DictConfig, train: Callable[[DictConfig], object]) -> float:
-    """Run one job of a sweep, unless it is done; an error of it does not end the others.
-
-    Args:
-        config: of the job.
-        train: what runs it.
+    """Run one job of a sweep by `train`, unless it is done; an error of it does not end the others.
 
     Returns:
         The objective; infinitely bad if the job failed or was stopped.
@@ -61,8 +56,14 @@ def run_job(config: DictConfig, train: Callable[[DictConfig], object]) -> float:
     job = sweep.job(overrides)
     started = sweep.facts
     place = f"{hydra.job.num + 1} of {started.get('jobs', '?')}"
-    _join_other_tasks()
-    _start_processes_as_usual()
+    if os.environ.get("SUBMITIT_EXECUTOR") == "local" and int(os.environ.get("SUBMITIT_LOCAL_NTASKS", 1)) > 1:
+        # Of several processes that submitit started on this machine, tell each its rank; SLURM does itself.
+        from submitit.helpers import TorchDistributedEnvironment
+
+        TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
+    if multiprocessing.get_start_method(allow_none=True) == "loky":
+        # Joblib's processes start others by pickling, which the loaders' batches do not survive.
+        multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
     if not is_first_process():
         return _run(config, train, job, overrides, place)
     print(f"\n=== Job {place} ({job.path}): {' '.join(overrides)}", flush=True)
@@ -106,10 +107,9 @@ def _begin(config: DictConfig) -> None:
     if not config.evaluation.enabled and "optuna" in config.hydra.sweeper._target_:
         raise ValueError("a search needs its objective: leave out evaluation.enabled=false")
     # What the jobs change (name, experiment) must not change where the sweep lies.
-    folder = str(sweep.path).replace("\\", "\\\\").replace("'", "\\'")
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.sweep.dir = str(sweep.path)
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(sweep.path))}")
     start = uuid.uuid4().hex
     count = len(jobs) if isinstance(jobs, list) else jobs
     sweep.begin(
@@ -121,10 +121,8 @@ def _begin(config: DictConfig) -> None:
         started=time.strftime("%Y-%m-%d %H:%M:%S"),
     )
     SweepWatch.started = sweep, start
-    print(
-        f"Sweep {sweep.path}: {count} job{'s' * (count != 1)}, ranked by {objective.figure} ({objective.direction})",
-        flush=True,
-    )
+    jobs_in_words = f"{count} job{'s' * (count != 1)}"
+    print(f"Sweep {sweep.path}: {jobs_in_words}, ranked by {objective.figure} ({objective.direction})", flush=True)
 
 
 def _rename_search_space(config: DictConfig) -> None:
@@ -175,9 +173,11 @@ def _run(
     with read_write(config), open_dict(config):
         config.sweep.name, config.runs_dir, config.name = job.path.parent.name, str(job.path.parent), job.path.name
     state, message = FAILED, ""
+    # For run.json, the command that is this one job; launchers' processes have their own in sys.argv.
+    before, own = sys.argv, [word for word in overrides if not word.startswith(("runs_dir=", "name="))]
+    sys.argv = ["linecolor-train", *own, f"runs_dir={job.path.parent}", f"name={job.path.name}"]
     try:
-        with _command_of(job, overrides):
-            train(config)
+        train(config)
         state = DONE
     except RunStopped as stopped:
         sys.exit(stop_code(stopped))  # the sweep ends with it
@@ -185,17 +185,21 @@ def _run(
         state, message = STOPPED, str(better)
     except Exception as failure:
         cause = root_cause(failure)
-        message = (
-            str(cause) if isinstance(cause, (ValueError, OSError, RuntimeError)) else f"{type(cause).__name__}: {cause}"
-        )
+        told = isinstance(cause, (ValueError, OSError, RuntimeError))
+        message = str(cause) if told else f"{type(cause).__name__}: {cause}"
         if is_first_process():
             job.path.mkdir(parents=True, exist_ok=True)
             (job.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-    _free_memory()
+    finally:
+        sys.argv = before
+    # The next job of this process needs what this one held.
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
     if not is_first_process():
         return objective.worst
     figures = job.figures if state == DONE else {}
-    value = objective.of(figures)
     if state == DONE and config.evaluation.enabled and objective.figure not in figures:
         state, message = FAILED, f"evaluation.json has no {objective.figure}"
     job.record(state=state, message=message, finished=time.strftime("%Y-%m-%d %H:%M:%S"))
@@ -203,7 +207,7 @@ def _run(
         (job.path / "error.txt").unlink(missing_ok=True)
     else:
         print(f"Job {place} {state}: {message}", file=sys.stderr, flush=True)
-    return objective.worst if value is None else value
+    return objective.worth(figures)
 
 
 def _known(config: DictConfig, job: Any) -> float | None:
@@ -215,13 +219,11 @@ def _known(config: DictConfig, job: Any) -> float | None:
     if state == STOPPED:
         print(f"  stopped before: {job.facts.get('message')}; delete {job.path / 'job.json'} to go on with it")
         return objective.worst
-    if state != DONE or (config.evaluation.enabled and objective.figure not in job.figures):
-        return None
-    if not config.evaluation.enabled and not job.run.bundle.is_dir():
+    whole = objective.figure in job.figures if config.evaluation.enabled else job.run.bundle.is_dir()
+    if state != DONE or not whole:
         return None
     print(f"  done since {job.facts.get('finished')}; nothing to do")
-    value = objective.of(job.figures)
-    return objective.worst if value is None else value
+    return objective.worth(job.figures)
 
 
 def _objective(config: DictConfig) -> Any:
@@ -231,37 +233,3 @@ def _objective(config: DictConfig) -> Any:
     hints: Any = OmegaConf.to_container(config.evaluation.hints)
     check_hints(hints)
     return Objective.chosen(config.sweep.objective, config.sweep.direction, hints)
-
-
-def _join_other_tasks() -> None:
-    """Of a job of several processes that submitit started on this machine, tell each its rank; SLURM does itself."""
-    if os.environ.get("SUBMITIT_EXECUTOR") == "local" and int(os.environ.get("SUBMITIT_LOCAL_NTASKS", 1)) > 1:
-        from submitit.helpers import TorchDistributedEnvironment
-
-        TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
-
-
-def _start_processes_as_usual() -> None:
-    """Joblib's processes start others by pickling, which the loaders' batches do not survive."""
-    if multiprocessing.get_start_method(allow_none=True) == "loky":
-        multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
-
-
-@contextmanager
-def _command_of(job: Any, overrides: list[str]) -> Iterator[None]:
-    """Let run.json hold the command that is this one job; launchers' processes have their own in sys.argv."""
-    before = sys.argv
-    own = [word for word in overrides if not word.startswith(("runs_dir=", "name="))]
-    sys.argv = ["linecolor-train", *own, f"runs_dir={job.path.parent}", f"name={job.path.name}"]
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
-def _free_memory() -> None:
-    """The next job of this process needs what this one held."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()

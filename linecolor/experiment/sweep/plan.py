@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from linecolor.experiment.trainer_config import TrainerConfig
@@ -23,11 +26,7 @@ ONE_PROCESS = (
 
 
 def check_plugins(words: Sequence[str]) -> None:
-    """Refuse launchers and sweepers that are not installed.
-
-    Raises:
-        ValueError: with what to install.
-    """
+    """Refuse launchers and sweepers that are not installed, by a ValueError that says what to install."""
     for word in words:
         for beginning, plugin in _PLUGINS.items():
             if word.startswith(beginning) and not find_spec(f"hydra_plugins.{plugin}"):
@@ -36,10 +35,6 @@ def check_plugins(words: Sequence[str]) -> None:
 
 def planned_jobs(config: DictConfig) -> list[list[str]] | int:
     """The overrides of each job; of a search, which decides as it goes, how many there will be."""
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
     loader = GlobalHydra.instance().config_loader()
     swept = OverridesParser.create(loader).parse_overrides(list(config.hydra.overrides.task))
     for override in swept:
@@ -55,8 +50,6 @@ def planned_jobs(config: DictConfig) -> list[list[str]] | int:
 
 def machines(config: DictConfig, jobs: list[list[str]]) -> Iterator[DictConfig]:
     """The configurations that may ask for other machines than the first: composing each takes its time."""
-    from hydra.core.global_hydra import GlobalHydra
-
     groups = ("trainer", "experiment", "debug")
     seen = set()
     for job in jobs:
@@ -67,13 +60,9 @@ def machines(config: DictConfig, jobs: list[list[str]]) -> Iterator[DictConfig]:
 
 
 def check_devices(config: DictConfig, launcher: DictConfig) -> None:
-    """Refuse several devices in one process, and a launcher's tasks that are not one a device.
-
-    Raises:
-        ValueError: with the way out.
-    """
+    """Refuse several devices in one process, and tasks that are not one a device, by a ValueError with the way out."""
     trainer: Any = OmegaConf.to_container(config.trainer, resolve=True)
-    devices = TrainerConfig.from_mapping(trainer).count_devices()
+    devices = TrainerConfig(trainer).count_devices()
     if "submitit" not in launcher._target_:
         if devices != 1:
             what = f"trainer.devices={config.trainer.devices}"

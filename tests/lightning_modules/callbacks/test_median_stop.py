@@ -38,33 +38,25 @@ def test_below_the_median_is_stopped_with_the_figures(siblings):
     assert "median of 3 siblings there is 20" in message
 
 
-@pytest.mark.parametrize("value", [20.0, 25.0])
-def test_at_the_median_and_above_it_goes_on(siblings, value):
-    assert make().verdict(record(siblings, "own", {100: value}), 100) is None
+@pytest.mark.parametrize(
+    ("values", "direction", "is_stopped"),
+    [
+        ({100: 20.0}, "maximize", False),
+        ({100: 25.0}, "maximize", False),
+        ({100: 21.0}, "maximize", False),
+        ({100: 21.0}, "minimize", True),
+        ({100: 35.0}, "maximize", False),  # of the siblings' values at 100 images, 30 is the highest; at 200 it is 80
+        ({100: 35.0, 200: 36.0}, "maximize", True),
+        ({50: 25.0, 100: 1.0}, "maximize", False),
+    ],
+)
+def test_the_best_value_so_far_counts_against_the_median_at_the_same_images(siblings, values, direction, is_stopped):
+    verdict = make(direction).verdict(record(siblings, "own", values), max(values))
+    assert (verdict is not None) == is_stopped
 
 
-def test_what_is_minimized_is_stopped_above_the_median(siblings):
-    own = record(siblings, "own", {100: 21.0})
-    assert make("minimize").verdict(own, 100)
-    assert make("maximize").verdict(own, 100) is None
-
-
-def test_siblings_are_taken_at_the_same_number_of_images(siblings):
-    # By 200 images the siblings have 60 to 80; at 100 they had no more than 30.
-    assert make().verdict(record(siblings, "own", {100: 35.0}), 100) is None
-    assert make().verdict(record(siblings, "late", {100: 35.0, 200: 36.0}), 200)
-
-
-def test_the_best_value_so_far_counts(siblings):
-    assert make().verdict(record(siblings, "own", {50: 25.0, 100: 1.0}), 100) is None
-
-
-def test_siblings_that_have_not_come_as_far_do_not_count(siblings):
+def test_siblings_that_have_not_come_as_far_other_stages_and_folders_that_are_no_jobs_do_not_count(siblings):
     record(siblings, "slow", {50: 1000.0})
-    assert make(least_siblings=4).verdict(record(siblings, "own", {100: 1.0}), 100) is None
-
-
-def test_folders_that_are_no_jobs_and_other_stages_do_not_count(siblings):
     record(siblings, "stranger", {100: 1000.0, 200: 1000.0}, is_job=False)
     record(siblings, "other", {100: 1000.0, 200: 1000.0}, stage="colorizer")
     assert make(least_siblings=4).verdict(record(siblings, "own", {100: 1.0}), 100) is None

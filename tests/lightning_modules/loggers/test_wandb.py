@@ -5,8 +5,10 @@ import json
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -180,47 +182,32 @@ def logger(stage: Path) -> WandbLogger:
     return WandbLogger(name="run-draft", job_type="draft", folder=stage, config={}, group="run")
 
 
-class NoProcess:
-    """Stands for the mirror; keeps its messages."""
-
-    def __init__(self, command, **_) -> None:
-        self.messages: list[dict] = []
-        self.stdin = self
-
-    def write(self, line: str) -> None:
-        self.messages.append(json.loads(line))
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def close(self) -> None:
-        """The end of the input."""
-
-    def wait(self, timeout: float) -> int:
-        return 0
+@pytest.fixture
+def mirror(monkeypatch) -> Callable[[], list[dict]]:
+    """Stands for the mirror, which is not started; the messages to it."""
+    process = MagicMock(**{"wait.return_value": 0})
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: process)
+    return lambda: [json.loads(call.args[0]) for call in process.stdin.write.call_args_list]
 
 
-def test_a_stage_keeps_its_id_over_all_starts_and_has_none_before_the_first(stage, monkeypatch):
-    monkeypatch.setattr(subprocess, "Popen", NoProcess)
+def test_a_stage_keeps_its_id_over_all_starts_and_has_none_before_the_first(stage, mirror):
     first = logger(stage)
     assert first.version == ""
     _ = first.experiment
     assert len(first.version) == 12
-    again = logger(stage)
-    _ = again.experiment
-    assert again._mirror.messages[0]["init"]["id"] == first.version == (stage / "wandb_id").read_text()
+    _ = logger(stage).experiment
+    ids = [message["init"]["id"] for message in mirror()]
+    assert ids == [first.version] * 2 == [(stage / "wandb_id").read_text()] * 2
 
 
 @pytest.mark.parametrize(("status", "code"), [("success", 0), ("failed", 1)])
-def test_how_a_stage_ended_reaches_the_mirror(stage, monkeypatch, status, code):
-    monkeypatch.setattr(subprocess, "Popen", NoProcess)
+def test_how_a_stage_ended_reaches_the_mirror(stage, mirror, status, code):
     tracker = logger(stage)
     _ = tracker.experiment
-    mirror = tracker._mirror
     tracker.finalize(status)
     tracker.close()
     tracker.close()
-    assert mirror.messages[1:] == [{"exit_code": code}]
+    assert mirror()[1:] == [{"exit_code": code}]
 
 
 def test_the_other_devices_processes_start_no_mirror(stage, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lightning_modules.callbacks.health import Health, NetworkDied
-from lightning_modules.stages.seeding import seed_step
+from lightning_modules.stages.training_stage import seed_step
 from tests.lightning_modules.every_stage import colors, detector, fit, polishing
 
 pytestmark = pytest.mark.slow

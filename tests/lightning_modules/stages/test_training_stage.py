@@ -3,10 +3,10 @@
 import math
 from pathlib import Path
 
-import lightning as L
 import pytest
 import torch
 from hydra.utils import instantiate
+from lightning.pytorch.callbacks import LambdaCallback
 from torch import nn
 
 from lightning_modules.callbacks.health import Health
@@ -112,14 +112,10 @@ def test_validations_go_by_the_stages_own_steps_and_there_is_one_at_the_end(
     picture_folder, tmp_path, steps, start, expected
 ):
     validated: list[int] = []
-
-    class Watch(L.Callback):
-        def on_validation_end(self, trainer, pl_module):
-            validated.append(pl_module.steps)
-
+    watch = LambdaCallback(on_validation_end=lambda trainer, module: validated.append(module.steps))
     module = draft_gan(steps=steps, val_every_n_steps=2)
     module.steps = start  # as after a resume: Lightning's own count of batches starts anew
-    fit(module, picture_folder, tmp_path, 5, [Watch()], consumed=4 * start, validation_drawings=1)
+    fit(module, picture_folder, tmp_path, 5, [watch], consumed=4 * start, validation_drawings=1)
     assert validated == expected
 
 

@@ -12,8 +12,7 @@ def no_launcher(monkeypatch):
 
 
 def trainer(**changes) -> TrainerConfig:
-    arguments = {"accelerator": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true", **changes}
-    return TrainerConfig(arguments, compile=False, channels_last=True)
+    return TrainerConfig({"accelerator": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true", **changes})
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,8 @@ def test_old_keys_of_a_command_line_become_new_ones(word, expected, capsys):
 
 def test_the_new_name_is_told_once(capsys):
     rename_overrides(["stage.draft.clip=1", "stage.draft.clip=2"])
-    assert (
-        capsys.readouterr().err
-        == "stage.draft.clip is now called stage.draft.max_grad_norm; the old name is still read\n"
-    )
+    told = "stage.draft.clip is now called stage.draft.max_grad_norm; the old name is still read\n"
+    assert capsys.readouterr().err == told
 
 
 def test_old_keys_of_an_older_runs_configuration_become_new_ones(capsys):
@@ -50,17 +48,10 @@ def test_old_keys_of_an_older_runs_configuration_become_new_ones(capsys):
 
 
 def test_old_keys_of_a_users_own_yaml_count_but_not_against_the_command_line(capsys):
-    config = OmegaConf.create(
-        {
-            "stage": {
-                "draft": {"log_every_n_steps": 10, "record_every": 5, "checkpoint_every": "${stage.draft.record_every}"}
-            }
-        }
-    )
+    draft = {"log_every_n_steps": 10, "record_every": 5, "checkpoint_every": "${stage.draft.record_every}"}
+    config = OmegaConf.create({"stage": {"draft": draft}})
     moved = with_new_keys(config, [])
-    assert OmegaConf.to_container(moved, resolve=True) == {
-        "stage": {"draft": {"log_every_n_steps": 5, "checkpoint_every": 5}}
-    }
+    assert OmegaConf.to_container(moved.stage.draft, resolve=True) == {"log_every_n_steps": 5, "checkpoint_every": 5}
     assert "stage.draft.record_every is now called stage.draft.log_every_n_steps" in capsys.readouterr().err
     assert with_new_keys(config, ["stage.draft.log_every_n_steps=10"]).stage.draft.log_every_n_steps == 10
     assert with_new_keys(moved, []) is moved

@@ -12,8 +12,7 @@ from datamodules.sources.drawing import Drawing
 from linecolor.evaluation.hint_levels import ProtocolHints
 from linecolor.evaluation.measurement import Measurement
 from linecolor.experiment.methods.cost import measure_cost, notes_of_card, operations
-from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods, request_digest
-from linecolor.experiment.methods.progress import Progress
+from linecolor.experiment.methods.measure import MeasurementRequest, Progress, measure_methods, request_digest
 from linecolor.experiment.methods.specs import MethodSpec, chosen_references, method_specs, picture_folder
 from linecolor.images import read_color, write_png
 from linecolor.networks.pix2pix import Pix2PixUNet

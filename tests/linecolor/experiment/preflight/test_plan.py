@@ -22,10 +22,7 @@ seconds = st.floats(1e-4, 1e3)
 
 @given(batches)
 def test_every_accumulation_gives_equal_parts_and_none_is_missing(batch):
-    found = micro_batch_counts(batch)
-    assert found[0] == 1
-    assert found[-1] == batch
-    assert found == sorted({n for n in range(1, batch + 1) if batch % n == 0})
+    assert micro_batch_counts(batch) == sorted({n for n in range(1, batch + 1) if batch % n == 0})
 
 
 @given(batches, st.integers(1, 600))
@@ -50,14 +47,6 @@ def test_the_suggestion_fits_and_no_smaller_one_does(batch, fixed, per_sample, l
     assert parts > above
     assert rule.peak(batch // parts) <= limit
     assert all(rule.peak(batch // p) > limit for p in allowed if p < parts)
-
-
-@given(batches, byte_counts, byte_counts, byte_counts, byte_counts)
-def test_a_larger_card_never_needs_more_parts(batch, fixed, per_sample, limit, more):
-    rule = MemoryRule(fixed, per_sample)
-    small = fewest_micro_batches(batch, rule, limit)
-    large = fewest_micro_batches(batch, rule, limit + more)
-    assert small is None or (large is not None and large <= small)
 
 
 @given(st.integers(1, 256), st.integers(1, 256), byte_counts, st.floats(1e3, 1e10))

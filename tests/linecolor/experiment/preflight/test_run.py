@@ -53,30 +53,13 @@ class Probes:
         peak = self.peak(task, parts)
         if peak > self.machine:
             return None
-        return {
-            "before": 0,
-            "training_peak": int(0.9 * peak * GB),
-            "peak": int(peak * GB),
-            "other_on_card": 0,
-            "with_content": [4.0, 2.0],
-            "without": [],
-            "loading": 1.0,
-            "validation": 10.0,
-            "shortened": False,
-            "steps": 2,
-            "threads": 2,
-        }
+        return {**STAGE, "training_peak": int(0.9 * peak * GB), "peak": int(peak * GB)}
 
 
-EVALUATION = {
-    "before": GB,
-    "peak": 2 * GB,
-    "other_on_card": 0,
-    "held": GB // 100,
-    "seconds": 3.0,
-    "height": 1000,
-    "width": 700,
-}
+NO_CARD = {"other_on_card": 0, "before": 0}
+TIMES = {"with_content": [4.0, 2.0], "without": [], "loading": 1.0, "validation": 10.0}
+STAGE = {**NO_CARD, **TIMES, "shortened": False, "steps": 2, "threads": 2}
+EVALUATION = {**NO_CARD, "before": GB, "peak": 2 * GB, "held": GB // 100, "seconds": 3.0, "height": 1000, "width": 700}
 
 
 @pytest.fixture

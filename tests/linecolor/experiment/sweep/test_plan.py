@@ -90,12 +90,10 @@ def test_a_launcher_that_starts_a_process_a_device_may_have_several():
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     check("seed=1,2", "hydra/launcher=submitit_local", "hydra.launcher.tasks_per_node=2", "trainer.devices=2")
     check("seed=1,2", "hydra/launcher=submitit_local")
-    with pytest.raises(ValueError, match="one task a device"):
-        check("seed=1,2", "hydra/launcher=submitit_local", "trainer.devices=2")
-    with pytest.raises(ValueError, match="one task a device"):
-        check("seed=1,2", "hydra/launcher=submitit_local", "hydra.launcher.tasks_per_node=2")
-    with pytest.raises(ValueError, match="give the number"):
-        check("seed=1,2", "hydra/launcher=submitit_local", "trainer=cpu", "trainer.devices=-1")
+    wrong = {"trainer.devices=2": "one task a device", "hydra.launcher.tasks_per_node=2": "one task a device"}
+    for words, message in (wrong | {"trainer=cpu trainer.devices=-1": "give the number"}).items():
+        with pytest.raises(ValueError, match=message):
+            check("seed=1,2", "hydra/launcher=submitit_local", *words.split())
 
 
 @pytest.mark.parametrize(

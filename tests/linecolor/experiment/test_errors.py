@@ -5,18 +5,18 @@ import signal
 
 import pytest
 
-from linecolor.experiment import processes
+from linecolor.experiment import errors
 
 
 def test_a_swallowed_interrupt_is_raised_again(monkeypatch):
-    monkeypatch.setattr(processes, "_interrupted", False)
+    monkeypatch.setattr(errors, "_interrupted", False)
     before = signal.getsignal(signal.SIGINT)
     try:
-        processes.remember_interrupts()
+        errors.remember_interrupts()
         with contextlib.suppress(BaseException):  # as a bare `except:` round an optional import does
             signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            processes.raise_if_interrupted()
+            errors.raise_if_interrupted()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
