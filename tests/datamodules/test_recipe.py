@@ -92,6 +92,7 @@ def test_a_set_share_of_samples_has_no_hints():
     assert np.median(drawn[drawn > 0]) == pytest.approx(8, abs=2)
 
 
+@pytest.mark.slow
 def test_alac_counts_have_the_published_distribution():
     drawn = counts(HintSettings(0.5, "alac", 1, 400, 0.0, [2]))
     some = drawn[drawn > 0]
@@ -100,6 +101,7 @@ def test_alac_counts_have_the_published_distribution():
     assert np.percentile(some, 95) == pytest.approx(161, rel=0.12)
 
 
+@pytest.mark.slow
 def test_the_authors_counts_have_the_published_distribution():
     drawn = counts(HintSettings(0.24, "authors", 1, 65, 0.0, [2]))
     assert (drawn == 0).mean() == pytest.approx(0.24, abs=0.03)
@@ -149,6 +151,7 @@ def test_samples_drawn_before_there_were_outlines_stay_what_they_were():
     assert float(drawn["jitter"]) == pytest.approx(0.7454503, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_line_methods_come_by_their_weights():
     methods, fallbacks = lines_of(line_settings(xdog=1.0, dilate=1.0, outline=2.0, grey=4.0, real=8.0))
     assert np.bincount(methods, minlength=5) / 2000 == pytest.approx([1 / 16, 1 / 16, 8 / 16, 2 / 16, 4 / 16], abs=0.03)

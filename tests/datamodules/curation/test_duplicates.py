@@ -53,6 +53,7 @@ def test_a_distance_that_tells_nothing_is_refused_with_the_way_out(monkeypatch):
         near_duplicates(np.arange(64, dtype=np.uint64), np.arange(64), 6)
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_hashes_take_seconds():
     import time
 

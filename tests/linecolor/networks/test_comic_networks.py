@@ -38,6 +38,7 @@ def test_both_kinds_have_the_same_weights_on_disk():
     other.load_state_dict(one.state_dict())
 
 
+@pytest.mark.slow
 def test_model_comic_paper_is_the_published_size():
     """ResNet-101 to its third block at stride 8, ten gated layers of 64 over 28 x 28 cells, two U-Net-256."""
     register_resolvers()
