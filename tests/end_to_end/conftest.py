@@ -1,11 +1,18 @@
 """What whole commands are tested with: a bundle of small random networks, and one tiny run for all."""
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from linecolor.cli.colorize import main
+from linecolor.experiment.composition import compose_training
+from linecolor.experiment.errors import MISTAKE, exit_code
+from linecolor.experiment.training import train
 from linecolor.networks.unet import ResNeXtUNet
 from linecolor.rendering.options import RenderingOptions
 from linecolor.systems.bundle import save_bundle
@@ -33,15 +40,34 @@ def bundle(tmp_path_factory) -> Path:
     return save_bundle(tmp_path_factory.mktemp("bundle"), networks, ARCHITECTURES, SMALL, "reach", {"run": "test"})
 
 
+@pytest.fixture
+def colorize(bundle) -> Callable[..., int]:
+    """linecolor-colorize with the bundle, in this process; its exit code."""
+    return lambda *words: main([*map(str, words), "--bundle", str(bundle)])
+
+
+@pytest.fixture(scope="session")
+def wheel(made_once) -> Path:
+    """linecolor as pip builds it."""
+
+    def build(folder: Path) -> None:
+        root = Path(__file__).parents[2]
+        options = ("--quiet", "--no-deps", "--wheel-dir", str(folder))
+        subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(root)], check=True, capture_output=True)
+
+    (wheel,) = made_once("wheel", build).glob("linecolor-*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="session")
 def tiny_run(picture_folder, made_once) -> Path:
     """A folder with runs/tiny, both stages of experiment=demo for two steps, its evaluation and its report."""
 
-    def train(home: Path) -> None:
+    def make(home: Path) -> None:
         done = run("train", *TINY, *data(picture_folder), cwd=home, fresh=True)
         assert "Open the report" in done.stdout
 
-    return made_once("tiny_run", train)
+    return made_once("tiny_run", make)
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +87,17 @@ def trained(tiny_run, tmp_path) -> Path:
     """A copy of it that a test may change: the folder it was started in."""
     shutil.copytree(tiny_run / "runs", tmp_path / "runs")
     return tmp_path
+
+
+@pytest.fixture
+def training_refuses(monkeypatch, capsys) -> Callable[..., str]:
+    """Begin a training that a user's mistake must end before anything is written, in this process; what it says."""
+
+    def told(*words: str, cwd: Path) -> str:
+        monkeypatch.chdir(cwd)
+        before = set(cwd.rglob("*"))
+        assert exit_code(lambda: train(compose_training(words))) == MISTAKE
+        assert set(cwd.rglob("*")) == before
+        return capsys.readouterr().err
+
+    return told

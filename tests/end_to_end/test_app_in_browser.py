@@ -72,8 +72,8 @@ def browser() -> Iterator:
 class App:
     """The page as its user has it."""
 
-    def __init__(self, browser, address: str, width: int = 1300, scheme: str = "light") -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    def __init__(self, browser, address: str, scheme: str = "light") -> None:
+        self.context = browser.new_context(viewport={"width": 1300, "height": 900}, color_scheme=scheme)
         self.page = self.context.new_page()
         self.page.set_default_timeout(SECONDS)
         self.faults: list[str] = []
@@ -94,11 +94,10 @@ class App:
         sync_api.expect(self.page.locator("#about")).to_contain_text(path.name)
         self.wait()
 
-    def choose(self, color: str) -> None:
-        self.page.locator("#color").fill(color)
-
-    def paint(self, *places: tuple[float, float]) -> None:
-        """A stroke through places in shares of the drawing's width and height."""
+    def paint(self, *places: tuple[float, float], color: str | None = None) -> None:
+        """A stroke through places in shares of the drawing's width and height, in another colour or the same."""
+        if color is not None:
+            self.page.locator("#color").fill(color)
         box = self.page.locator("#hints").bounding_box()
         points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
         self.page.mouse.move(*points[0])
@@ -157,10 +156,8 @@ def test_the_sample_is_colored_when_the_page_opens(app):
 
 def test_hints_painted_on_the_view_are_in_the_downloads_at_full_size(app, page):
     app.open(page)
-    app.choose(RED)
-    app.paint((0.1, 0.2), (0.3, 0.7))
-    app.choose(BLUE)
-    app.paint((0.9, 0.5))
+    app.paint((0.1, 0.2), (0.3, 0.7), color=RED)
+    app.paint((0.9, 0.5), color=BLUE)
     assert is_color(app.at("#hints", 0.2, 0.45), RED)
     assert is_color(app.at("#result", 0.25, 0.8), RED)
     assert is_color(app.at("#result", 0.75, 0.2), BLUE)
@@ -184,10 +181,8 @@ def test_hints_painted_on_the_view_are_in_the_downloads_at_full_size(app, page):
 
 def test_strokes_are_undone_redone_erased_and_cleared(app, page):
     app.open(page)
-    app.choose(RED)
-    app.paint((0.2, 0.5))
-    app.choose(GREEN)
-    app.paint((0.8, 0.5))
+    app.paint((0.2, 0.5), color=RED)
+    app.paint((0.8, 0.5), color=GREEN)
     places = {(0.2, 0.5): RED, (0.8, 0.5): GREEN}
 
     def painted() -> list[str]:
@@ -219,19 +214,15 @@ def test_hints_outlive_a_reload_and_another_drawing(app, page, tmp_path):
     other = tmp_path / "other.png"
     write_png(other, np.full((400, 300), 255, np.uint8))
     app.open(page)
-    app.choose(RED)
-    app.paint((0.2, 0.5))
-    app.choose(BLUE)
-    app.paint((0.8, 0.5))
+    app.paint((0.2, 0.5), color=RED)
+    app.paint((0.8, 0.5), color=BLUE)
     for leave in (lambda: app.open(other), app.page.reload):
         leave()
         app.wait()
         sync_api.expect(app.page.locator("#about")).not_to_contain_text("painted before")
         app.open(page)
-        assert (is_color(app.at("#result", 0.25, 0.8), RED), is_color(app.at("#result", 0.75, 0.8), BLUE)) == (
-            True,
-            True,
-        )
+        assert is_color(app.at("#result", 0.25, 0.8), RED)
+        assert is_color(app.at("#result", 0.75, 0.8), BLUE)
         assert "painted before" in app.page.inner_text("#about")
     app.page.click("#undo")
     app.wait()
@@ -244,8 +235,7 @@ def test_hints_outlive_a_reload_and_another_drawing(app, page, tmp_path):
 
 def test_the_slider_shows_the_line_left_and_the_colors_right(app, page):
     app.open(page)
-    app.choose(RED)
-    app.paint((0.1, 0.5))
+    app.paint((0.1, 0.5), color=RED)
     box = app.page.locator("#result").bounding_box()
     app.page.mouse.move(box["x"] + 0.02 * box["width"], box["y"] + 0.8 * box["height"])
     app.page.mouse.down()
@@ -272,10 +262,8 @@ def test_colors_come_from_a_reference_picture(app, tmp_path):
 
 def test_colors_come_from_the_result(app, page):
     app.open(page)
-    app.choose(RED)
-    app.paint((0.1, 0.5))
-    app.choose(GREEN)
-    app.paint((0.9, 0.5))
+    app.paint((0.1, 0.5), color=RED)
+    app.paint((0.9, 0.5), color=GREEN)
     app.page.click("#picker")
     box = app.page.locator("#result").bounding_box()
     app.page.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
@@ -297,8 +285,7 @@ def test_a_drawing_the_server_lost_is_opened_again_by_itself(app, page):
     app.open(page)
     (name,) = {found.group(1) for url in app.asked[-4:] if (found := re.search(r"pages/([^/]+)/color", url))}
     assert app.page.request.delete(f"{app.page.url}pages/{name}").ok
-    app.choose(RED)
-    app.paint((0.1, 0.5))
+    app.paint((0.1, 0.5), color=RED)
     assert is_color(app.at("#result", 0.25, 0.8), RED)
     app.faults.clear()  # the browser notes the 404 that the page received
 
@@ -307,12 +294,11 @@ def test_two_users_at_once_see_their_own_drawings(browser, address, page, tmp_pa
     other = tmp_path / "tall.png"
     write_png(other, np.full((900, 500), 255, np.uint8))
     users = [App(browser, address) for _ in range(2)]
-    for user, path, color in zip(users, (page, other), (RED, BLUE)):
+    for user, path in zip(users, (page, other)):
         user.open(path)
-        user.choose(color)
     for step in range(3):
-        for user in users:
-            user.paint((0.2 + 0.1 * step, 0.4))
+        for user, color in zip(users, (RED, BLUE)):
+            user.paint((0.2 + 0.1 * step, 0.4), color=color)
     for user, color, shape in zip(users, (RED, BLUE), ((1800, 3000, 3), (900, 500, 3))):
         assert is_color(user.at("#result", 0.3, 0.8), color)
         assert np.asarray(Image.open(io.BytesIO(user.download("#save-png")[1]))).shape == shape
@@ -320,18 +306,19 @@ def test_two_users_at_once_see_their_own_drawings(browser, address, page, tmp_pa
         assert user.faults == []
 
 
-@pytest.mark.parametrize("width", [1400, 500])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_its_window(browser, address, width, scheme):
-    app = App(browser, address, width, scheme)
-    whole = Image.open(io.BytesIO(app.page.screenshot(full_page=True)))
-    assert whole.width == width
-    for part in ("#hints", "#result", "#open", "#save-ora", "#blend"):
-        box = app.page.locator(part).bounding_box()
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
-    background = whole.convert("L").getpixel((width - 4, whole.height - 4))
-    assert (background > 128) == (scheme == "light")
+def test_the_page_fits_its_window(browser, address, scheme):
+    app = App(browser, address, scheme)
+    for width in (1400, 500):
+        app.page.set_viewport_size({"width": width, "height": 900})
+        whole = Image.open(io.BytesIO(app.page.screenshot(full_page=True)))
+        assert whole.width == width
+        for part in ("#hints", "#result", "#open", "#save-ora", "#blend"):
+            box = app.page.locator(part).bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        background = whole.convert("L").getpixel((width - 4, whole.height - 4))
+        assert (background > 128) == (scheme == "light")
     app.context.close()
 
 

@@ -9,6 +9,7 @@ import yaml
 from PIL import Image
 
 from linecolor.cli.colorize import main as colorize
+from linecolor.cli.export import main as export
 from linecolor.evaluation.methods import color_by_protocol
 from linecolor.samples import FullDrawing
 from linecolor.systems.bundle import load_bundle
@@ -18,8 +19,6 @@ from tests.end_to_end import program
 STAGES = ["low_resolution", "background", "polishing", "plain_polishing"]
 COLUMNS = ["outline", "background", "low-resolution colour", "without background network"]
 COLUMNS += ["with background network", "truth"]
-
-
 COMIC = ("experiment=comic", "debug=tiny")
 
 
@@ -37,6 +36,20 @@ def home(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def run(home) -> Path:
     return home / "runs" / "tiny"
+
+
+@pytest.fixture(scope="module")
+def colorizer(run) -> LineColorizer:
+    return LineColorizer.load(run)
+
+
+@pytest.fixture
+def page(tmp_path) -> str:
+    """A white panel with one line."""
+    line = np.full((64, 80), 255, np.uint8)
+    line[30] = 0
+    Image.fromarray(line).save(tmp_path / "panel.png")
+    return str(tmp_path / "panel.png")
 
 
 def test_every_stage_is_recorded_and_whole(run):
@@ -71,12 +84,11 @@ def test_the_same_command_has_nothing_left_to_do(home):
     assert done.stdout.count("nothing to do") == 5
 
 
-def test_a_longer_first_stage_refuses_the_stages_built_on_it(home):
-    assert "low_resolution_weights" in program.refused("train", *COMIC, "stage.low_resolution.steps=3", cwd=home)
+def test_a_longer_first_stage_refuses_the_stages_built_on_it(home, training_refuses):
+    assert "low_resolution_weights" in training_refuses(*COMIC, "stage.low_resolution.steps=3", cwd=home)
 
 
-def test_pages_of_any_size_and_the_same_again(run):
-    colorizer = LineColorizer.load(run)
+def test_pages_of_any_size_and_the_same_again(colorizer):
     line = np.full((90, 230), 255, np.uint8)
     line[40:42] = 0
     picture = colorizer.colorize(line)
@@ -86,17 +98,20 @@ def test_pages_of_any_size_and_the_same_again(run):
     assert colorizer.seed == 0
 
 
-def test_a_long_page_has_one_background_too(run):
-    colorizer = LineColorizer.load(run)
+def test_a_long_page_has_one_background_too(colorizer, monkeypatch):
     seen = []
     color_window = colorizer.color_window
-    colorizer.color_window = lambda page, inputs: seen.append(page.shape) or color_window(page, inputs)
+
+    def watched(page, inputs):
+        seen.append(page.shape)
+        return color_window(page, inputs)
+
+    monkeypatch.setattr(colorizer, "color_window", watched)
     colorizer.colorize(np.full((64, 64 * 300), 255, np.uint8))
     assert len(seen) == 1
 
 
-def test_held_out_panels_are_not_all_given_the_same_noise(run):
-    colorizer = LineColorizer.load(run)
+def test_held_out_panels_are_not_all_given_the_same_noise(colorizer):
     line, nothing = np.full((64, 64), 255, np.uint8), np.zeros((64, 64, 3), np.uint8)
     drawings = [FullDrawing(name, line, nothing, line > 0) for name in ("a", "b", "a")]
     pictures = [color_by_protocol(colorizer, drawing, 0).full for drawing in drawings]
@@ -104,24 +119,19 @@ def test_held_out_panels_are_not_all_given_the_same_noise(run):
     assert not np.array_equal(pictures[0], pictures[1])
 
 
-def test_candidates_from_the_command_line(run, tmp_path, capsys):
-    line = np.full((64, 80), 255, np.uint8)
-    line[30] = 0
-    Image.fromarray(line).save(tmp_path / "panel.png")
-    assert colorize([str(tmp_path / "panel.png"), "--bundle", str(run), "--candidates", "3", "--seed", "5"]) == 0
+def test_candidates_from_the_command_line(run, colorizer, page, tmp_path):
+    assert colorize([page, "--bundle", str(run), "--candidates", "3", "--seed", "5"]) == 0
     found = sorted(tmp_path.glob("panel.*.color.png"))
     assert [path.name for path in found] == [f"panel.{number}.color.png" for number in (1, 2, 3)]
     pictures = [np.asarray(Image.open(path)) for path in found]
     assert not np.array_equal(pictures[0], pictures[1])
-    assert np.array_equal(pictures[1], LineColorizer.load(run).candidate(6).colorize(line))
-    capsys.readouterr()
+    assert np.array_equal(pictures[1], colorizer.candidate(6).colorize(np.asarray(Image.open(page))))
     # Once more over the whole folder: what came out is no page.
     assert colorize([str(tmp_path), "-o", str(tmp_path / "out"), "--bundle", str(run)]) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["panel.png"]
 
 
-def test_hints_rule_although_the_networks_read_none(run):
-    colorizer = LineColorizer.load(run)
+def test_hints_rule_although_the_networks_read_none(colorizer):
     line = np.full((128, 128), 255, np.uint8)
     picture = colorizer.colorize(line, [(64, 64, "#c01040")])
     assert np.abs(picture[64, 64].astype(int) - (0xC0, 0x10, 0x40)).max() <= 12
@@ -130,18 +140,15 @@ def test_hints_rule_although_the_networks_read_none(run):
 
 
 @pytest.mark.parametrize("options", [["--candidates", "2", "--temperature", "0"], ["--draft"], ["--seed", "-1"]])
-def test_requests_without_meaning_are_refused(options, run, tmp_path, capsys):
-    Image.fromarray(np.full((40, 40), 255, np.uint8)).save(tmp_path / "page.png")
-    assert colorize([str(tmp_path / "page.png"), "--bundle", str(run), *options]) == 2
+def test_requests_without_meaning_are_refused(options, run, page, capsys):
+    assert colorize([page, "--bundle", str(run), *options]) == 2
     assert options[0] in capsys.readouterr().err
 
 
-def test_what_does_not_sample_has_no_candidates(bundle, tmp_path, capsys):
-    Image.fromarray(np.full((40, 40), 255, np.uint8)).save(tmp_path / "page.png")
-    page = str(tmp_path / "page.png")
-    for option in (["--candidates", "2"], ["--seed", "3"], ["--temperature", "0.5"]):
-        assert colorize([page, "--bundle", str(bundle), *option]) == 2
-        assert "sample their colours" in capsys.readouterr().err
+@pytest.mark.parametrize("option", ["--candidates=2", "--seed=3", "--temperature=0.5"])
+def test_what_does_not_sample_has_no_candidates(option, bundle, page, capsys):
+    assert colorize([page, "--bundle", str(bundle), option]) == 2
+    assert "sample their colours" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -158,13 +165,13 @@ def test_what_does_not_sample_has_no_candidates(bundle, tmp_path, capsys):
         ("evaluation.temperature=3", "evaluation.temperature"),
     ],
 )
-def test_what_cannot_work_is_told_before_anything_is_written(override, told, home):
-    assert told in program.refused("train", *COMIC, "name=never", override, cwd=home)
-    assert not (home / "runs" / "never").exists()
+def test_what_cannot_work_is_told_before_anything_is_written(override, told, home, training_refuses):
+    assert told in training_refuses(*COMIC, "name=never", override, cwd=home)
 
 
-def test_no_onnx_of_what_samples_cell_by_cell(run, tmp_path):
-    assert "comic colorizer" in program.refused("export", run, "-o", tmp_path / "model", cwd=tmp_path)
+def test_no_onnx_of_what_samples_cell_by_cell(run, tmp_path, capsys):
+    assert export([str(run), "-o", str(tmp_path / "model")]) == 2
+    assert "comic colorizer" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
 
 

@@ -1,19 +1,23 @@
 """linecolor-compare as a user types it."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.program import TINY, data, refused, run
+from linecolor.cli.compare import main
+from tests.end_to_end.program import run
 
 
 @pytest.fixture(scope="module")
-def two(tiny_run, picture_folder, tmp_path_factory) -> Path:
-    """Two tiny runs that differ in their seed; the folder they were started in."""
+def two(tiny_run, tmp_path_factory) -> Path:
+    """Two tiny runs that say they differ in their seed; the folder they were started in."""
     home = tmp_path_factory.mktemp("two")
-    shutil.copytree(tiny_run / "runs/tiny", home / "runs/seed0")
-    run("train", *TINY, *data(picture_folder), "seed=1", "name=seed1", cwd=home)
+    for seed in (0, 1):
+        shutil.copytree(tiny_run / "runs/tiny", home / f"runs/seed{seed}")
+        config = home / f"runs/seed{seed}/config.yaml"
+        config.write_text(re.sub("^(seed: |name: ).*", rf"\g<1>{seed}", config.read_text(), flags=re.MULTILINE))
     (home / "pictures").mkdir()
     return home
 
@@ -33,20 +37,19 @@ def test_two_runs_side_by_side(two):
         assert word in page
 
 
-def test_pictures_are_shown_even_where_the_data_has_gone(two, picture_folder, tmp_path):
+def test_pictures_are_shown_even_where_the_data_has_gone_and_an_unevaluated_run_is_named(
+    two, picture_folder, tmp_path, monkeypatch, capsys
+):
     shutil.copytree(two / "runs", tmp_path / "runs")
     for config in tmp_path.glob("runs/*/config.yaml"):
         config.write_text(config.read_text().replace(str(picture_folder), "gone"))
-    done = run("compare", "runs/seed0", "runs/seed1", "--drawings", "1", cwd=tmp_path)
-    assert "line and truth are not shown" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main(["runs/seed0", "runs/seed1", "--drawings", "1"]) == 0
+    assert "line and truth are not shown" in capsys.readouterr().err
     assert (tmp_path / "comparison.html").read_text().count('src="data:image/') == 2 * 2
-
-
-def test_an_unevaluated_run_is_named(two, tmp_path):
-    shutil.copytree(two / "runs", tmp_path / "runs")
-    (tmp_path / "runs" / "seed1" / "evaluation" / "evaluation.json").unlink()
-    done = run("compare", "runs/seed0", "runs/seed1", cwd=tmp_path)
-    assert "warning: Not evaluated: seed1." in done.stderr
+    (tmp_path / "runs/seed1/evaluation/evaluation.json").unlink()
+    assert main(["runs/seed0", "runs/seed1"]) == 0
+    assert "warning: Not evaluated: seed1." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -58,6 +61,8 @@ def test_an_unevaluated_run_is_named(two, tmp_path):
         (["runs/seed0", "runs/seed1", "--drawings", "-1"], "must be 0 or more"),
     ],
 )
-def test_mistakes_are_told(two, arguments, said):
-    assert said in refused("compare", *arguments, "-o", "never.html", cwd=two)
+def test_mistakes_are_told(two, arguments, said, monkeypatch, capsys):
+    monkeypatch.chdir(two)
+    assert main([*arguments, "-o", "never.html"]) == 2
+    assert said in capsys.readouterr().err
     assert not (two / "never.html").exists()

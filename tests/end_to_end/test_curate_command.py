@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from linecolor.cli.data import main
-from tests.end_to_end.program import TINY, refused, run
+from tests.end_to_end.program import TINY, run
 
 
 def add_faults(root: Path, pictures: Path) -> None:
@@ -40,10 +40,18 @@ def folder(picture_folder, tmp_path_factory) -> Path:
     return root
 
 
-LIMITS = ("--short-side", 128, "--stroke-share", 1)
+LIMITS = ("--short-side", "128", "--stroke-share", "1")
 
 
-def test_curate_writes_the_manifest_and_the_sheet_and_training_reads_what_is_kept(folder):
+@pytest.fixture(scope="module")
+def curated(folder, tmp_path_factory) -> Path:
+    """The folder curated by one process: sheet.html and manifest.parquet."""
+    out = tmp_path_factory.mktemp("curated")
+    assert main(["curate", str(folder), "--out", str(out), *LIMITS, "--jobs", "1"]) == 0
+    return out
+
+
+def test_curate_writes_the_manifest_and_the_sheet_and_training_reads_what_is_kept(folder, monkeypatch, capsys):
     home = folder.parent
     done = run("data", "curate", folder.name, *LIMITS, "--jobs", 2, cwd=home)
     out = home / "my illustrations-curation"
@@ -60,8 +68,9 @@ def test_curate_writes_the_manifest_and_the_sheet_and_training_reads_what_is_kep
     for expected_word in ("pictures    15", f"kept        {len(kept)}", "unreadable              1", "data.manifest="):
         assert expected_word in done.stdout
 
-    again = run("data", "curate", folder.name, *LIMITS, cwd=home)
-    assert "15 of them were measured before" in again.stdout
+    monkeypatch.chdir(home)
+    assert main(["curate", folder.name, *LIMITS]) == 0
+    assert "15 of them were measured before" in capsys.readouterr().out
 
     run(
         "train", *TINY, "evaluation.enabled=false", "data=folder", f"data.root={folder}",
@@ -87,10 +96,9 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_sheet_is_one_self_contained_file_with_examples_of_every_reason(folder, tmp_path):
-    assert main(["curate", str(folder), "--out", str(tmp_path), *map(str, LIMITS), "--jobs", "1"]) == 0
+def test_the_sheet_is_one_self_contained_file_with_examples_of_every_reason(curated):
     page = Page()
-    page.feed((tmp_path / "sheet.html").read_text(encoding="utf-8"))
+    page.feed((curated / "sheet.html").read_text(encoding="utf-8"))
     assert all(source.startswith(("data:", "#")) for source in page.sources)
     pictures = [source for source in page.sources if source.startswith("data:image/webp")]
     assert len(pictures) >= 15  # all but the broken one, the copy beside what it repeats
@@ -99,11 +107,11 @@ def test_the_sheet_is_one_self_contained_file_with_examples_of_every_reason(fold
         assert word in page.text, word
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_manifest(folder, tmp_path):
+def test_a_killed_run_goes_on_and_ends_with_the_same_manifest(tmp_path, monkeypatch, capsys):
     many = tmp_path / "many"
     many.mkdir()
     random = np.random.default_rng(0)
-    for number in range(400):
+    for number in range(240):
         Image.fromarray(random.integers(0, 256, (300, 300, 3), dtype=np.uint8)).save(many / f"{number}.jpg")
     code = (
         "from pathlib import Path; from datamodules.curation.survey import survey\n"
@@ -116,11 +124,11 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_manifest(folder, tmp_path):
         time.sleep(0.01)
     process.kill()
     process.wait()
-    options = ("--short-side", 128, "--examples", 0, "--jobs", 2)
-    finished = run("data", "curate", "many", "--out", "out", *options, cwd=tmp_path)
-    before = int(re.search(r"\((\d+) of them were measured before", finished.stdout)[1])
-    assert 96 <= before < 400
-    run("data", "curate", "many", "--out", "whole", *options, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for out in ("whole", "out"):
+        assert main(["curate", "many", "--out", out, "--short-side", "128", "--examples", "0", "--jobs", "1"]) == 0
+    before = int(re.search(r"\((\d+) of them were measured before", capsys.readouterr().out)[1])
+    assert 96 <= before < 240
     assert (tmp_path / "out/manifest.parquet").read_bytes() == (tmp_path / "whole/manifest.parquet").read_bytes()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
 
@@ -146,21 +154,15 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, message, capsys, tmp_path,
     assert not any((tmp_path / "here").iterdir())
 
 
-def test_a_manifest_that_does_not_fit_ends_training_with_one_clear_message(folder, picture_folder, tmp_path):
-    assert (
-        main(["curate", str(folder), "--out", str(tmp_path), *map(str, LIMITS), "--examples", "0", "--jobs", "1"]) == 0
-    )
-    words = ["data=folder", f"data.root={picture_folder / 'color'}", f"data.manifest={tmp_path / 'manifest.parquet'}"]
-    assert "does not fit" in refused("train", *TINY, *words, cwd=tmp_path)
-    assert not (tmp_path / "runs").exists()
+def test_a_manifest_that_does_not_fit_ends_training_with_one_clear_message(
+    curated, picture_folder, tmp_path, training_refuses
+):
+    words = ["data=folder", f"data.root={picture_folder / 'color'}", f"data.manifest={curated / 'manifest.parquet'}"]
+    assert "does not fit" in training_refuses(*TINY, *words, cwd=tmp_path)
 
 
-def test_the_manifest_is_plain_parquet_with_its_thresholds(folder, tmp_path):
-    assert (
-        main(["curate", str(folder), "--out", str(tmp_path), *map(str, LIMITS), "--examples", "0", "--jobs", "1"]) == 0
-    )
-    facts = json.loads(pq.read_schema(tmp_path / "manifest.parquet").metadata[b"linecolor.curation"])
+def test_the_manifest_is_plain_parquet_with_its_thresholds(curated):
+    manifest = curated / "manifest.parquet"
+    facts = json.loads(pq.read_schema(manifest).metadata[b"linecolor.curation"])
     assert facts["thresholds"]["short_side"] == 128
-    assert (
-        pq.read_table(tmp_path / "manifest.parquet", columns=["path", "kept", "reasons", "photograph"]).num_rows == 15
-    )
+    assert pq.read_table(manifest, columns=["path", "kept", "reasons", "photograph"]).num_rows == 15

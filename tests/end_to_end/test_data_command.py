@@ -1,19 +1,31 @@
 import json
 import sys
+from collections.abc import Callable
 
 import pytest
 from PIL import Image
 
 from linecolor.cli.data import main
-from tests.end_to_end.program import refused, run
 
 
-def test_prepare_openmoji_writes_pairs_says_what_next_and_reuses_them(tmp_path):
+@pytest.fixture
+def prepare(capsys) -> Callable[..., str]:
+    """`linecolor-data prepare`; what it says, on standard error if the code is not 0."""
+
+    def said(*words: object, code: int = 0) -> str:
+        assert main(["prepare", *map(str, words)]) == code
+        printed = capsys.readouterr()
+        return printed.err if code else printed.out
+
+    return said
+
+
+def test_prepare_openmoji_writes_pairs_says_what_next_and_reuses_them(tmp_path, prepare):
     out = tmp_path / "openmoji"
-    words = ("prepare", "openmoji", "--out", out, "--limit", 4, "--test-limit", 2, "--size", 96)
-    first = run("data", *words, "--test-size", 128, cwd=tmp_path)
+    words = ("openmoji", "--out", out, "--limit", 4, "--test-limit", 2, "--size", 96)
+    first = prepare(*words, "--test-size", 128)
     for expected in ("4 train, 2 test", "CC BY-SA 4.0", f"linecolor-train experiment=demo data.root={out}"):
-        assert expected in first.stdout
+        assert expected in first
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["licence"]["name"] == "CC BY-SA 4.0"
     assert [row["id"] for row in manifest["drawings"] if row["split"] == "test"] == ["1F35B", "1F37C"]
@@ -23,42 +35,31 @@ def test_prepare_openmoji_writes_pairs_says_what_next_and_reuses_them(tmp_path):
                 assert (picture.size, picture.mode) == (tuple(row["size"]), mode)
 
     times = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
-    again = run("data", *words, "--test-size", 128, cwd=tmp_path)
-    assert "6 of them were there already" in again.stdout
+    assert "6 of them were there already" in prepare(*words, "--test-size", 128)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.png")} == times
 
-    other = refused("data", *words, "--test-size", 160, cwd=tmp_path)
+    other = prepare(*words, "--test-size", 160, code=2)
     assert "test size 128, now 160" in other
     assert other.count("\n") == 1
 
 
-def test_prepare_characters(tmp_path):
-    words = ("prepare", "characters", "--out", tmp_path, "--count", 3, "--size", 96, "--test-size", 96)
-    done = run("data", *words, cwd=tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("line/*.png")) == [
-        "adventurer-000000.png",
-        "micah-000000.png",
-        "open-peeps-000000.png",
-    ]
-    assert "CC BY 4.0" in done.stdout
+def test_prepare_characters(tmp_path, prepare):
+    said = prepare("characters", "--out", tmp_path, "--count", 3, "--size", 96, "--test-size", 96)
+    found = sorted(path.name for path in tmp_path.rglob("line/*.png"))
+    assert found == [f"{style}-000000.png" for style in ("adventurer", "micah", "open-peeps")]
+    assert "CC BY 4.0" in said
 
 
-def test_prepare_panels_writes_masks_of_the_test_panels_and_names_every_licence(tmp_path):
-    words = ("prepare", "panels", "--out", tmp_path, "--count", 2, "--test-count", 1, "--size", 64, "--test-size", 96)
-    done = run("data", *words, cwd=tmp_path)
-    assert "2 train, 1 test" in done.stdout
-    for licence in ("CC BY-SA 4.0", "CC0 1.0", "CC BY 4.0"):
-        assert licence in done.stdout
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")) == [
-        "test/background/panel-t000000.png",
-        "test/color/panel-t000000.png",
-        "test/line/panel-t000000.png",
-        "train/color/panel-000000.png",
-        "train/color/panel-000001.png",
-        "train/line/panel-000000.png",
-        "train/line/panel-000001.png",
-    ]
-    assert "3 of them were there already" in run("data", *words, cwd=tmp_path).stdout
+def test_prepare_panels_writes_masks_of_the_test_panels_and_names_every_licence(tmp_path, prepare):
+    words = ("panels", "--out", tmp_path, "--count", 2, "--test-count", 1, "--size", 64, "--test-size", 96)
+    said = prepare(*words)
+    for expected in ("2 train, 1 test", "CC BY-SA 4.0", "CC0 1.0", "CC BY 4.0"):
+        assert expected in said
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")} == {
+        *(f"test/{kind}/panel-t000000.png" for kind in ("background", "color", "line")),
+        *(f"train/{kind}/panel-00000{number}.png" for kind in ("color", "line") for number in (0, 1)),
+    }
+    assert "3 of them were there already" in prepare(*words)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +98,8 @@ def test_stray_words_are_refused(words, capsys):
 
 
 def test_preview_takes_overrides_before_and_after_its_options(monkeypatch, tmp_path):
-    import types
-
     calls = []
-    module = types.ModuleType("linecolor.experiment.preview")
-    module.write_preview = lambda output, overrides, count: calls.append((output, overrides, count))
-    monkeypatch.setitem(sys.modules, "linecolor.experiment.preview", module)
+    monkeypatch.setattr("linecolor.experiment.preview.write_preview", lambda *given: calls.append(given))
     output = tmp_path / "sheet.png"
     words = ["experiment=demo", "-o", str(output), "data.root=x", "--count", "4", "+a=1"]
     assert main(["preview", *words]) == 0

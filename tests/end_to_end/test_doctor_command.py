@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-
 
 def doctor(*arguments: str, cwd: Path, packages: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command; `packages` is a folder whose packages come before the installed ones."""

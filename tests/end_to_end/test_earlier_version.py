@@ -4,8 +4,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -21,6 +19,7 @@ from linecolor.experiment.fingerprint import check_resumable
 from linecolor.runs.record import read_record
 from linecolor.runs.run_folder import RunFolder
 from linecolor.systems.line_colorizer import LineColorizer
+from tests.end_to_end.program import run
 from tests.lightning_modules.brief_training import growth_allowed
 
 EARLIER = Path(__file__).parents[1] / "fixtures" / "version_0_1_0"
@@ -78,10 +77,7 @@ def test_a_begun_run_continues_to_the_end_it_would_have_had(home):
     stage = home / "runs/begun/colorizer"
     state = torch.load(stage / "checkpoints/last.ckpt", weights_only=True)
     assert state["steps"] == STOPPED_AT
-    line = [sys.executable, "-m", "linecolor.cli.train", *words("begun", "resume=must")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(line, cwd=home, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+    done = run("train", *words("begun", "resume=must"), cwd=home, fresh=True)  # the fixture was, too
     assert "complete since" in done.stdout, "the draft was trained anew"
 
     found, expected = load_file(stage / "generator.safetensors"), load_file(EARLIER / "end/colorizer.safetensors")

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -44,9 +45,8 @@ def saved(path: Path, picture: np.ndarray) -> Path:
     ],
     ids=["1x1", "1x5000", "5000x1", "30000 px wide", "all black", "all white"],
 )
-def test_odd_pages_become_pictures_of_their_size(tmp_path, bundle, picture):
-    page = saved(tmp_path / "page.png", picture)
-    assert main([str(page), "--bundle", str(bundle)]) == 0
+def test_odd_pages_become_pictures_of_their_size(tmp_path, colorize, picture):
+    assert colorize(saved(tmp_path / "page.png", picture)) == 0
     result = read_color(tmp_path / "page.color.png")[0]
     assert result.shape == (*picture.shape, 3)
     if not picture.any():
@@ -90,12 +90,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("role", ["page", "hints"])
-def test_a_hostile_file_is_refused_with_its_name_and_the_limit(tmp_path, bundle, capsys, kind, role):
+def test_a_hostile_file_is_refused_with_its_name_and_the_limit(tmp_path, colorize, capsys, kind, role):
     make, told = HOSTILE[kind]
     page = saved(tmp_path / "page.png", line_art(80, 120))
     target = page if role == "page" else tmp_path / "page.hints.png"
     target.write_bytes(make())
-    assert main([str(page), "--bundle", str(bundle)]) == 1
+    assert colorize(page) == 1
     error = capsys.readouterr().err
     assert f"{target.name}: " in error
     assert told in error
@@ -129,22 +129,21 @@ class _Executes:
         return Path.touch, (self.marker,)
 
 
-def test_a_pickle_named_safetensors_is_not_executed(tmp_path, bundle, capsys):
-    folder, marker = tmp_path / "bundle", tmp_path / "executed"
-    folder.mkdir()
-    (folder / CARD).write_bytes((bundle / CARD).read_bytes())
-    (folder / WEIGHTS).write_bytes(pickle.dumps(_Executes(marker)))
-    page = saved(tmp_path / "page.png", line_art(80, 120))
-    assert main([str(page), "--bundle", str(folder)]) == 2
-    assert "is no safetensors file" in capsys.readouterr().err
-    assert not marker.exists()
-
-
-def test_yaml_in_a_card_is_not_executed(tmp_path, bundle, capsys):
-    folder, marker = tmp_path / "bundle", tmp_path / "executed"
-    folder.mkdir()
-    (folder / WEIGHTS).write_bytes((bundle / WEIGHTS).read_bytes())
-    (folder / CARD).write_text(f"!!python/object/apply:pathlib.Path.touch [{marker}]")
+@pytest.mark.parametrize(
+    ("name", "hostile", "told"),
+    [
+        (WEIGHTS, lambda marker: pickle.dumps(_Executes(marker)), "is no safetensors file"),
+        (
+            CARD,
+            lambda marker: f"!!python/object/apply:pathlib.Path.touch [{marker}]".encode(),
+            "is no description of a bundle",
+        ),
+    ],
+    ids=["pickle", "yaml"],
+)
+def test_what_is_hidden_in_a_bundle_is_not_executed(name, hostile, told, tmp_path, bundle, capsys):
+    folder, marker = shutil.copytree(bundle, tmp_path / "bundle"), tmp_path / "executed"
+    (folder / name).write_bytes(hostile(marker))
     assert main([str(saved(tmp_path / "page.png", line_art(80, 120))), "--bundle", str(folder)]) == 2
-    assert "is no description of a bundle" in capsys.readouterr().err
+    assert told in capsys.readouterr().err
     assert not marker.exists()

@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 from safetensors.numpy import load_file
 
+from linecolor.cli.colorize import main as colorize
 from tests.end_to_end.program import data, refused, run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "own_system.md").read_text(encoding="utf-8")
@@ -115,9 +116,10 @@ def test_it_colours_with_torch_and_without(plain, home, picture_folder):
     assert np.abs(colored.astype(int) - again).max() <= 1
 
 
-def test_without_the_package_its_bundle_is_refused_in_words(plain, home):
-    told = refused("colorize", *COMMANDS["colorize"], "--force", cwd=home)
-    assert "no system has stages=[plain]" in told
+def test_without_the_package_its_bundle_is_refused_in_words(plain, home, monkeypatch, capsys):
+    monkeypatch.chdir(home)
+    assert colorize([*COMMANDS["colorize"], "--force"]) == 2
+    assert "no system has stages=[plain]" in capsys.readouterr().err
 
 
 def test_what_the_package_refuses_is_told_in_one_line(home, picture_folder):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.program import TINY, Program, data, refused, run
+from tests.end_to_end.program import TINY, Program, data, run
 
 
 def start(*arguments: str, cwd: Path, fresh: bool = False) -> Program:
@@ -91,11 +91,6 @@ def high_water_mark(pid: int) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
-
-
-def test_a_wrong_setting_ends_with_one_clear_message(picture_folder, tmp_path):
-    errors = refused("train", "preflight=true", *TINY, *data(picture_folder), "preflight.memory_gb=0", cwd=tmp_path)
-    assert "preflight.memory_gb=0 must be the gigabytes of a card" in errors
 
 
 def test_a_preflight_that_is_stopped_leaves_neither_processes_nor_files(picture_folder, tmp_path):

@@ -110,6 +110,7 @@ MOMENTS = [
 def test_a_run_stopped_at_every_kind_of_moment_equals_the_undisturbed_one_to_the_bit(
     undisturbed, picture_folder, tmp_path
 ):
+    """From the second start on it must be resumed, and goes on into a stage that was never begun, too."""
     words = arguments(picture_folder, "storm")
     for moment, before in MOMENTS:
         kind = before.args[2]
@@ -117,6 +118,7 @@ def test_a_run_stopped_at_every_kind_of_moment_equals_the_undisturbed_one_to_the
             code = program.wait()
             assert code == (-SIGKILL if kind == SIGKILL else 128 + kind), f"{moment}: {code}\n{program.stderr[-3000:]}"
             assert kind == SIGKILL or f"stopped by {kind.name}" in program.stderr
+        words = arguments(picture_folder, "storm", "resume=must")
     run("train", *words, cwd=tmp_path)
     assert_equal_runs(undisturbed, tmp_path / "runs" / "storm")
     assert not list(tmp_path.rglob("*.ckpt.tmp"))
@@ -165,13 +167,3 @@ def test_asked_to_stop_with_all_its_workers_it_saves_the_step_it_is_at(picture_f
         assert "Traceback" not in program.stderr
     last = torch.load(draft / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["steps"] == max(entry["step"] for entry in read_record(draft / "metrics.jsonl")) >= 3
-
-
-def test_a_run_that_must_be_resumed_goes_on_into_a_stage_that_was_never_begun(picture_folder, tmp_path):
-    few = [f"stage.{stage}.{setting}" for stage in STAGES for setting in ("steps=8", "val_every_n_steps=100")]
-    words = arguments(picture_folder, "must", *few, "data.workers=0", "evaluation.enabled=false")
-    with Program("train", *words, cwd=tmp_path) as program:
-        program.until(lambda: lines_recorded(tmp_path / "runs" / "must") >= 2)
-        assert program.stop(SIGTERM) == 128 + SIGTERM
-    run("train", *words, "resume=must", cwd=tmp_path)
-    assert (tmp_path / "runs" / "must" / "colorizer" / "complete.json").is_file()

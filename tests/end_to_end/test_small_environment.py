@@ -35,21 +35,14 @@ def run(*words: object, **options: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory) -> Path:
+def environment(wheel, tmp_path_factory) -> Path:
     """bin/ of a new environment with the four packages, what they need themselves, and linecolor."""
     folder = tmp_path_factory.mktemp("small") / "venv"
     run(sys.executable, "-m", "venv", folder)
-    install = (
-        folder / "bin" / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-    )
+    options = ("--quiet", "--disable-pip-version-check", "--no-input")
+    install = (folder / "bin" / "python", "-m", "pip", "install", *options)
     run(*install, "--constraint", ROOT / "constraints.txt", *PACKAGES)
-    run(*install, "--no-deps", ROOT)
+    run(*install, "--no-deps", wheel)
     return folder / "bin"
 
 

@@ -2,24 +2,38 @@
 
 import json
 import re
+import runpy
 import shutil
 import signal
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from linecolor.cli.data import main as data_command
+from linecolor.evaluation.hint_levels import LayerHints
 from linecolor.evaluation.results import FIGURES, ROWS, Measured
-from linecolor.experiment.composition import configuration_folder, register_resolvers
-from linecolor.images import read_color, write_png
-from tests.end_to_end.program import Program, run, study_data
+from linecolor.experiment.composition import compose_training, configuration_folder, register_resolvers
+from linecolor.experiment.evaluation import evaluate
+from linecolor.experiment.study.plan import planned
+from linecolor.experiment.study.run import study as run_study
+from linecolor.images import read_color, read_hint_layer, write_png
+from linecolor.runs.record import read_record
+from tests.end_to_end.program import Program, study_data
 
 ABLATIONS = sorted(path.stem for path in (Path(configuration_folder()) / "experiment" / "ablation").glob("*.yaml"))
+
+
+def composed(command: str, *words: str) -> DictConfig:
+    register_resolvers()
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        return compose(command, list(words))
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +68,9 @@ def test_systems_that_differ_in_their_blending_share_one_training(study):
     measured = Measured.load(study / "runs/table2-tiny")
     ours, bare = (measured.per_drawing(name, "004", "edge_loss") for name in ("Ours", "Ours, not blended"))
     assert all(ours[name] < bare[name] for name in ours)
+    for system in ("alacgan", "pix2pix"):
+        record = read_record(study / f"runs/table2-tiny/demo_{system}-seed0/{system}/metrics.jsonl")
+        assert [line["step"] for line in record if "generator_gradient" in line] == [1, 2]
 
 
 def test_rows_are_a_table_anybody_can_read(study):
@@ -62,10 +79,11 @@ def test_rows_are_a_table_anybody_can_read(study):
     assert table.num_rows == 22
 
 
-def test_a_finished_study_is_not_run_again(study, picture_folder):
+def test_a_finished_study_is_not_run_again(study, picture_folder, monkeypatch, capsys):
+    monkeypatch.chdir(study)
     before = (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns
-    done = run("study", "budget=tiny", *study_data(picture_folder), cwd=study)
-    assert "Measurement: complete; nothing to do" in done.stdout
+    run_study(composed("study", "budget=tiny", *study_data(picture_folder)))
+    assert "Measurement: complete; nothing to do" in capsys.readouterr().out
     assert (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns == before
 
 
@@ -87,24 +105,19 @@ def test_a_finished_study_is_not_run_again(study, picture_folder):
     ],
 )
 def test_a_wrong_study_is_refused_before_anything_is_trained(word, told, picture_folder, tmp_path, monkeypatch):
-    from linecolor.experiment.study.run import study
-
     monkeypatch.chdir(tmp_path)
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config = compose("study", ["budget=tiny", *study_data(picture_folder), word])
-        with pytest.raises(ValueError, match=re.escape(told)):
-            study(config)
+    config = composed("study", "budget=tiny", *study_data(picture_folder), word)
+    with pytest.raises(ValueError, match=re.escape(told)):
+        run_study(config)
     assert not list(tmp_path.iterdir())
 
 
-def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, picture_folder):
+def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, picture_folder, monkeypatch):
     """Another program gets the hint layers as files; its results stand in the same table."""
-    root, lines = picture_folder / "color", picture_folder / "line"
-    run(
-        "data", "hints", str(root), "--lines", str(lines), "--test-share", "0.3", "--hints", "0,4", "--out", "protocol",
-        cwd=study,
-    )  # fmt: skip
+    monkeypatch.chdir(study)
+    root, lines = str(picture_folder / "color"), str(picture_folder / "line")
+    options = ["--lines", lines, "--test-share", "0.3", "--hints", "0,4", "--out", "protocol"]
+    assert data_command(["hints", root, *options]) == 0
     layers = sorted((study / "protocol/hints/004").glob("*.png"))
     assert layers
     for layer in layers:  # the other program: the truth, a little darker
@@ -112,20 +125,15 @@ def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, p
         for level in ("000", "004"):
             write_png(study / "theirs" / level / layer.name, (truth * 0.9).astype(np.uint8)[::2, ::2])
     systems = "systems={Ours: runs/table2-tiny/demo-seed0, Theirs: theirs, Bundle: runs/table2-tiny/demo-seed0/bundle}"
-    done = run(
-        "evaluate", systems, "out=side", "hint_layers=protocol/hints", "references=[bare line]",
-        f"data.root={root}", f"data.lines={lines}", "data.test_share=0.3", "evaluation.drawings=60", cwd=study,
-    )  # fmt: skip
-    assert "Open the report: side/report.html" in done.stdout
+    words = [systems, f"data.root={root}", f"data.lines={lines}", "data.test_share=0.3", "evaluation.drawings=60"]
+    layered = ["out=side", "hint_layers=protocol/hints", "references=[bare line]"]
+    assert evaluate(composed("evaluate", *words, *layered)) == Path("side/report.html")
     measured = Measured.load(study / "side")
     assert measured.names == ["Ours", "Theirs", "Bundle", "bare line"]
     assert measured.seeds("Theirs")[0].figure("004", "psnr_mean") > 15
     # Given as files or drawn by the protocol, the hints are the same, and so is what comes of them.
-    own = run(
-        "evaluate", systems, "out=own", "references=[]", "evaluation.hints=[0,4]", f"data.root={root}",
-        f"data.lines={lines}", "data.test_share=0.3", "evaluation.drawings=60", "pictures=false", cwd=study,
-    )  # fmt: skip
-    assert "own/report.html" in own.stdout
+    own = ["out=own", "references=[]", "evaluation.hints=[0,4]", "pictures=false"]
+    assert evaluate(composed("evaluate", *words, *own)) == Path("own/report.html")
     again = Measured.load(study / "own")
     for level in ("000", "004"):
         assert again.per_drawing("Ours", level, "psnr") == measured.per_drawing("Ours", level, "psnr")
@@ -153,67 +161,49 @@ def test_foreign_results_are_measured_on_the_very_hints_they_were_given(study, p
     ],
 )
 def test_a_wrong_set_of_systems_is_named(words, told, tmp_path, monkeypatch):
-    from linecolor.experiment.evaluation import evaluate
-
     monkeypatch.chdir(tmp_path)
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config = compose("evaluate", words)
+    config = composed("evaluate", *words)
     with pytest.raises((ValueError, FileNotFoundError), match=re.escape(told)):
         evaluate(config)
 
 
-def test_pictures_that_a_system_was_trained_on_are_told(study, picture_folder):
+def test_pictures_that_a_system_was_trained_on_are_told(study, picture_folder, monkeypatch):
     """With another share held out, drawings that the run trained on come among those it is measured on."""
-    run(
-        "evaluate", "systems=[runs/table2-tiny/demo-seed0]", "out=leak", "references=[]", "evaluation.hints=[0]",
-        "data.test_share=1.0", "evaluation.drawings=60", "pictures=false", cwd=study,
-    )  # fmt: skip
+    monkeypatch.chdir(study)
+    words = ["systems=[runs/table2-tiny/demo-seed0]", "out=leak", "references=[]", "evaluation.hints=[0]"]
+    evaluate(composed("evaluate", *words, "data.test_share=1.0", "evaluation.drawings=60", "pictures=false"))
     told = Measured.load(study / "leak").facts["in_training"]
     everything, held_out = (len(list((picture_folder / "color").glob("*"))), 2)
-    assert told["demo-seed0"] >= 1
-    assert told["demo-seed0"] <= everything - held_out
+    assert 1 <= told["demo-seed0"] <= everything - held_out
     assert "was trained on" in (study / "leak/report.html").read_text()
 
 
 @pytest.mark.parametrize("ablation", ABLATIONS)
 def test_an_ablation_changes_one_thing_of_whatever_it_is_put_on(ablation):
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        for base in ("demo", "paper"):
-            whole, without = (
-                # Unresolved, or a stage that takes its networks and weights from the model would count as changed.
-                OmegaConf.to_container(compose("train", [f"experiment={experiment}", "data.root=x"]), resolve=False)
-                for experiment in (base, f"[{base},ablation/{ablation}]")
-            )
-            changed = {group for group in whole if whole[group] != without[group]} - {"name", "sweep", "callbacks"}
-            as_it_is = (base, ablation) == ("paper", "blend_paper")
-            assert len(changed) == (0 if as_it_is else 1), changed
-        alone = OmegaConf.to_container(
-            compose("train", [f"experiment=ablation/{ablation}", "data.root=x"]), resolve=True
-        )
-        on_demo = OmegaConf.to_container(
-            compose("train", [f"experiment=[demo,ablation/{ablation}]", "data.root=x"]), resolve=True
-        )
-    assert alone == on_demo
+    def settings(experiment: str, resolve: bool = False) -> dict:
+        config = compose_training([f"experiment={experiment}", "data.root=x"])
+        return OmegaConf.to_container(config, resolve=resolve)
+
+    for base in ("demo", "paper"):
+        # Unresolved, or a stage that takes its networks and weights from the model would count as changed.
+        whole, without = settings(base), settings(f"[{base},ablation/{ablation}]")
+        changed = {group for group in whole if whole[group] != without[group]} - {"name", "sweep", "callbacks"}
+        as_it_is = (base, ablation) == ("paper", "blend_paper")
+        assert len(changed) == (0 if as_it_is else 1), changed
+    assert settings(f"ablation/{ablation}", True) == settings(f"[demo,ablation/{ablation}]", True)
 
 
 @pytest.mark.parametrize("budget", ["demo", "paper"])
 @pytest.mark.parametrize("study_name", ["table2", "ablations"])
 def test_every_study_composes_its_trainings_in_every_budget(study_name, budget, tmp_path):
-    from linecolor.experiment.study.plan import planned
-
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        plain = OmegaConf.to_container(
-            compose("study", [f"study={study_name}", f"budget={budget}", "data.root=x"]), resolve=True
-        )
-        trainings = planned(plain, tmp_path / "a study, with 'signs' [1]=x")
+    folder = tmp_path / "a study, with 'signs' [1]=x"
+    config = composed("study", f"study={study_name}", f"budget={budget}", "data.root=x")
+    trainings = planned(OmegaConf.to_container(config, resolve=True), folder)
     seeds = {"demo": 1, "paper": 3}[budget]
     assert len(trainings) == seeds * {"table2": 3, "ablations": 6}[study_name]
     images = set()
     for training in trainings.values():
-        assert training.run.parent == tmp_path / "a study, with 'signs' [1]=x"
+        assert training.run.parent == folder
         assert training.config.evaluation.enabled is False
         images.add(sum(stage.steps * stage.batch_size for stage in training.config.stages.values()))
         if budget == "demo":
@@ -236,8 +226,6 @@ def test_a_stopped_study_says_so_and_goes_on(picture_folder, tmp_path):
 
 def test_the_hint_auc_script_writes_layers_by_ratio(tmp_path, monkeypatch):
     """With a stand-in for `hintauc`, which has an environment of its own: blue, green, red becomes RGB and alpha."""
-    import importlib.util
-    import types
 
     class Hints:
         def at_ratio(self, ratio, hint_type, tie_break):
@@ -246,21 +234,14 @@ def test_the_hint_auc_script_writes_layers_by_ratio(tmp_path, monkeypatch):
             mask[3, 5] = 255 if ratio > 0 else 0
             return color, mask
 
-    hintauc, auc = types.ModuleType("hintauc"), types.ModuleType("hintauc.auc")
+    hintauc, auc = ModuleType("hintauc"), ModuleType("hintauc.auc")
     hintauc.generate_hints = lambda path, path_method: Hints()
     auc.DEFAULT_ALPHAS = (0.0, 0.1, 1.0)
     monkeypatch.setitem(sys.modules, "hintauc", hintauc)
     monkeypatch.setitem(sys.modules, "hintauc.auc", auc)
-    path = Path(__file__).parents[2] / "docs/hint_auc_layers.py"
-    spec = importlib.util.spec_from_file_location("hint_auc_layers", path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = runpy.run_path(str(Path(__file__).parents[2] / "docs/hint_auc_layers.py"))
     write_png(tmp_path / "truth/a.png", np.zeros((96, 96, 3), np.uint8))
-    assert script.write_layers(tmp_path / "truth", tmp_path / "layers") == 1
-
-    from linecolor.evaluation.hint_levels import LayerHints
-    from linecolor.images import read_hint_layer
-
+    assert script["write_layers"](tmp_path / "truth", tmp_path / "layers") == 1
     assert LayerHints(tmp_path / "layers").levels == ["0.00", "0.10", "1.00"]
     assert tuple(read_hint_layer(tmp_path / "layers/0.10/a.png")[3, 5]) == (200, 20, 10, 255)
     assert not read_hint_layer(tmp_path / "layers/0.00/a.png").any()

@@ -177,32 +177,16 @@ def test_after_a_kill_nothing_is_sent_twice_and_nothing_is_left_out(picture_fold
     assert steps == list(range(len(steps)))
 
 
-@pytest.fixture(params=["closed", "silent"])
-def dead_server(request) -> Iterator[str]:
-    """An address where nobody listens, and one where somebody listens and never says a word."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        if request.param == "silent":
-            listener.listen()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def test_without_network_training_ends_well_and_says_how_to_send_it_later(picture_folder, tmp_path, dead_server):
+def test_without_network_training_ends_well_and_says_how_to_send_it_later(picture_folder, tmp_path):
     started = time.perf_counter()
     options = ["stages=[draft]", "logger.wandb.offline=false", *data(picture_folder)]
-    said = train(*options, cwd=tmp_path, WANDB_BASE_URL=dead_server)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        said = train(*options, cwd=tmp_path, WANDB_BASE_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert time.perf_counter() - started < 90  # W&B by itself waits for more than 100 s before it gives up
     ((_, (folder,)),) = offline_runs(tmp_path / "runs" / "tiny").items()
     assert said.count("tiny-draft is tracked offline") == 1
     assert f"wandb sync {folder.relative_to(tmp_path)}" in said
     assert [row["images_seen"] for row in history(folder) if "reconstruction" in row] == [2, 4]
-
-
-def test_without_a_key_nobody_is_asked_for_one(picture_folder, tmp_path, server):
-    options = ["stages=[draft]", "logger.wandb.offline=false", *data(picture_folder)]
-    said = train(*options, cwd=tmp_path, WANDB_BASE_URL=server.address, WANDB_API_KEY="")
-    assert "No API key" in said
-    assert "wandb sync runs/tiny/wandb/offline-run-" in said
 
 
 class Server(ThreadingHTTPServer):
@@ -220,6 +204,10 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, *_) -> None:
         """A client that hangs up is no fault here."""
+
+    def end(self) -> None:
+        self.shutdown()
+        self.server_close()
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -270,8 +258,7 @@ class _Answers(BaseHTTPRequestHandler):
 def server() -> Iterator[Server]:
     found = Server()
     yield found
-    found.shutdown()
-    found.server_close()
+    found.end()
 
 
 def test_online_the_server_gets_rows_sheets_group_and_configuration(picture_folder, tmp_path, server):
@@ -287,86 +274,90 @@ def test_online_the_server_gets_rows_sheets_group_and_configuration(picture_fold
     assert any(path.startswith("/media/images/samples_") for path in server.files)
 
 
-def logger(folder: Path, **changes) -> WandbLogger:
-    settings = {
-        "project": "linecolor",
-        "entity": None,
-        "group": "run",
-        "offline": False,
-        "log_bundle": False,
-        "reach_timeout": 3.0,
-        "init_timeout": 20.0,
-        "finish_timeout": 2.0,
-        "bundle_timeout": 2.0,
-        "name": "run-draft",
-        "job_type": "draft",
-        "folder": folder,
-        "config": {"seed": 0},
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    return WandbLogger(**(settings | changes))
+def begun(stage: Path, offline: bool = False) -> WandbLogger:
+    """A stage's tracker, begun without a training."""
+    who = {"name": "run-draft", "job_type": "draft", "group": "run", "folder": stage, "config": {"seed": 0}}
+    tracker = WandbLogger(**who, offline=offline, init_timeout=20.0, finish_timeout=2.0)
+    _ = tracker.experiment
+    return tracker
+
+
+def learn(stage: Path, seen: int) -> None:
+    append_record(stage / "metrics.jsonl", seen, {"reconstruction": 0.5})
 
 
 @pytest.fixture
-def key(monkeypatch, tmp_path) -> None:
+def draft(monkeypatch, tmp_path) -> Path:
+    """The folder of a stage, of somebody with a key."""
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
     monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "run" / "draft").mkdir(parents=True)
+    return tmp_path / "run" / "draft"
 
 
-def test_a_network_that_goes_while_training_holds_the_end_up_for_the_timeout_only(
-    tmp_path, server, key, monkeypatch, capfd
-):
+def the_offline_run(stage: Path) -> Path:
+    (folder,) = (stage.parent / "wandb").glob("offline-run-*")
+    return folder
+
+
+@pytest.mark.parametrize("missing", ["network", "key"])
+def test_what_cannot_be_sent_is_kept_and_nobody_is_asked_for_a_key(missing, draft, server, monkeypatch, capfd):
     monkeypatch.setenv("WANDB_BASE_URL", server.address)
-    draft = tmp_path / "run" / "draft"
-    tracker = logger(draft)
-    _ = tracker.experiment
-    append_record(draft / "metrics.jsonl", 8, {"reconstruction": 0.5})
+    if missing == "key":
+        monkeypatch.setenv("WANDB_API_KEY", "")
+    else:
+        server.end()
+    tracker = begun(draft)
+    learn(draft, 8)
+    tracker.close()
+    said, folder = capfd.readouterr().err, the_offline_run(draft)
+    assert ("No API key" if missing == "key" else "run-draft is tracked offline") in said
+    assert f"wandb sync {folder}" in said
+    assert [row["images_seen"] for row in history(folder)] == [8]
+
+
+def test_a_network_that_goes_while_training_holds_the_end_up_for_the_timeout_only(draft, server, monkeypatch, capfd):
+    monkeypatch.setenv("WANDB_BASE_URL", server.address)
+    tracker = begun(draft)
+    learn(draft, 8)
     until(lambda: len(server.rows) == 1, 60)
-    server.shutdown()
-    server.server_close()
-    append_record(draft / "metrics.jsonl", 16, {"reconstruction": 0.4})
+    server.end()
+    learn(draft, 16)
     started = time.perf_counter()
     tracker.close()
     assert time.perf_counter() - started < 20
-    (folder,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
+    folder = the_offline_run(draft)
     assert f"send it later with: wandb sync {folder}" in capfd.readouterr().err
     assert [row["images_seen"] for row in history(folder)] == [8, 16]
 
 
-def test_a_fault_of_w_and_b_while_training_ends_nothing_and_loses_nothing(tmp_path, key, capfd):
-    draft = tmp_path / "run" / "draft"
-    tracker = logger(draft, offline=True)
-    _ = tracker.experiment
-    append_record(draft / "metrics.jsonl", 8, {"reconstruction": 0.5})
+def test_a_fault_of_w_and_b_while_training_ends_nothing_and_loses_nothing(draft, capfd):
+    tracker = begun(draft, offline=True)
+    learn(draft, 8)
     until(lambda: sent(draft).get("reconstruction") == 8, 60)
     os.kill(service_of(tracker), signal.SIGKILL)
     for seen in (16, 24):
-        append_record(draft / "metrics.jsonl", seen, {"reconstruction": 0.5})
+        learn(draft, seen)
         time.sleep(1.5)
     tracker.close()
-    said = capfd.readouterr().err
+    said, folder = capfd.readouterr().err, the_offline_run(draft)
     assert said.count("is written to an offline run when its stage ends") == 1
-    (folder,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
     assert f"wandb sync {folder}" in said
     assert [row["images_seen"] for row in history(folder)] == [8, 16, 24]
 
 
-def test_what_a_power_failure_took_from_the_offline_file_is_sent_by_the_next_start(tmp_path, key):
-    draft = tmp_path / "run" / "draft"
-    first = logger(draft, offline=True)
-    _ = first.experiment
-    append_record(draft / "metrics.jsonl", 8, {"reconstruction": 0.5})
+def test_what_a_power_failure_took_from_the_offline_file_is_sent_by_the_next_start(draft):
+    first = begun(draft, offline=True)
+    learn(draft, 8)
     until(lambda: sent(draft).get("reconstruction") == 8, 60)
     assert first._mirror is not None
     for process in (service_of(first), first._mirror.pid):
         os.kill(process, signal.SIGKILL)
     first.close()
-    append_record(draft / "metrics.jsonl", 16, {"reconstruction": 0.4})
+    learn(draft, 16)
     time.sleep(1)  # the names of runs have seconds
-    second = logger(draft, offline=True)
-    _ = second.experiment
-    second.close()
-    (folder,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
+    begun(draft, offline=True).close()
+    folder = the_offline_run(draft)
     assert [(row["images_seen"], row["_step"]) for row in history(folder)] == [(8, 0), (16, 1)]
 
 

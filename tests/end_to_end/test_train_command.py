@@ -1,4 +1,4 @@
-"""What a user types: linecolor-train, linecolor-evaluate and linecolor-data preview, each in a process of its own."""
+"""What a user types: linecolor-train and linecolor-evaluate."""
 
 import json
 import shutil
@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from linecolor.experiment.composition import configuration_folder, register_resolvers
+from linecolor.experiment.composition import compose_training
 from linecolor.runs.record import read_record
-from tests.end_to_end.program import TINY, Program, data, refused, run
+from tests.end_to_end.program import TINY, Program, data, run
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf" / "experiment"
 EXPERIMENTS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.rglob("*.yaml"))
+TRAINED = ("demo", "demo_alacgan", "demo_pix2pix", "comic")
+"""Those that a tiny run, the tiny study and test_comic.py train."""
 
 
 class Tags(HTMLParser):
@@ -31,17 +32,9 @@ class Tags(HTMLParser):
 
 def test_a_run_leaves_everything_where_the_design_says(tiny_run):
     folder = tiny_run / "runs" / "tiny"
-    for name in (
-        "config.yaml",
-        "run.json",
-        "report.html",
-        "bundle/linecolor.safetensors",
-        "bundle/bundle.yaml",
-        "draft/metrics.jsonl",
-        "draft/checkpoints/last.ckpt",
-        "colorizer/metrics.jsonl",
-        "evaluation/evaluation.json",
-    ):
+    names = "config.yaml run.json report.html bundle/linecolor.safetensors bundle/bundle.yaml draft/metrics.jsonl"
+    names += " draft/checkpoints/last.ckpt colorizer/metrics.jsonl evaluation/evaluation.json"
+    for name in names.split():
         assert (folder / name).stat().st_size > 0, name
     for stage in ("draft", "colorizer"):
         assert len(list((folder / stage / "samples").glob("*.png"))) == 1
@@ -81,19 +74,38 @@ def test_the_report_is_one_self_contained_file_with_the_sheets(tiny_run):
         assert word in page
 
 
-def test_what_is_complete_is_not_run_again(trained, picture_folder):
-    before = {p: p.stat().st_mtime_ns for p in (trained / "runs/tiny").rglob("*.safetensors")}
-    again = run("train", *TINY, *data(picture_folder), cwd=trained)
-    assert again.stdout.count("nothing to do") == 3
-    assert before == {p: p.stat().st_mtime_ns for p in (trained / "runs/tiny").rglob("*.safetensors")}
+def test_what_is_complete_is_not_trained_again_though_the_very_same_drawings_have_moved(
+    trained, picture_folder, training_refuses
+):
+    def times() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in (trained / "runs/tiny").rglob("*.safetensors")}
+
+    before, moved = times(), shutil.copytree(picture_folder, trained / "moved")
+    again = run("train", *TINY, *data(moved), cwd=trained)
+    assert again.stdout.count("nothing to do") == 2
+    assert before == times()
+    (moved / "line" / "drawing3.png").unlink()
+    assert "data: 10 drawings" in training_refuses(*TINY, *data(moved), cwd=trained)
 
 
-def test_other_settings_for_a_begun_run_are_refused_with_the_difference(trained, picture_folder):
-    told = refused("train", *TINY, "seed=5", *data(picture_folder), cwd=trained)
-    assert "seed: 0 then, 5 now" in told
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["seed=5"], ["seed: 0 then, 5 now"]),
+        # A draft trained on is not given to a colorizer begun with the old one.
+        (["stage.draft.steps=4"], ["draft_weights", "those of 4 steps now"]),
+        (["resume=never"], ["give the run another name"]),
+        (["resume=must", "name=fresh"], ["there is no checkpoint"]),
+    ],
+)
+def test_what_does_not_fit_a_run_is_refused_with_the_difference(
+    words, said, tiny_run, picture_folder, training_refuses
+):
+    told = training_refuses(*TINY, *data(picture_folder), *words, cwd=tiny_run)
+    assert all(part in told for part in said)
 
 
-def test_a_longer_budget_continues_a_complete_run_and_renews_its_bundle(trained, picture_folder):
+def test_a_longer_budget_continues_a_complete_run_and_renews_its_bundle(trained, picture_folder, training_refuses):
     bundle = trained / "runs/tiny/bundle/linecolor.safetensors"
     before = bundle.read_bytes()
     run("train", *TINY, "stage.colorizer.steps=3", "data.workers=1", *data(picture_folder), cwd=trained)
@@ -101,22 +113,8 @@ def test_a_longer_budget_continues_a_complete_run_and_renews_its_bundle(trained,
     assert max(steps) == 3
     assert steps.count(1) == 1
     assert bundle.read_bytes() != before
-    told = refused("train", *TINY, *data(picture_folder), cwd=trained)
+    told = training_refuses(*TINY, *data(picture_folder), cwd=trained)
     assert "was trained for 3 steps, more than stage.colorizer.steps=2" in told
-
-
-def test_a_draft_trained_on_is_not_given_to_a_colorizer_begun_with_the_old_one(trained, picture_folder):
-    told = refused("train", *TINY, "stage.draft.steps=4", *data(picture_folder), cwd=trained)
-    assert "draft_weights" in told
-    assert "those of 4 steps now" in told
-    assert json.loads((trained / "runs/tiny/draft/complete.json").read_text())["steps"] == 2
-
-
-def test_the_very_same_drawings_may_have_moved(trained, picture_folder, tmp_path):
-    shutil.copytree(picture_folder, tmp_path / "moved")
-    run("train", *TINY, *data(tmp_path / "moved"), cwd=trained)
-    (tmp_path / "moved" / "line" / "drawing3.png").unlink()
-    assert "data: 10 drawings" in refused("train", *TINY, *data(tmp_path / "moved"), cwd=trained)
 
 
 def test_a_trained_run_is_evaluated_again_with_other_hints(trained):
@@ -126,42 +124,25 @@ def test_a_trained_run_is_evaluated_again_with_other_hints(trained):
     assert result["figures"]["n"] == 1
 
 
-def test_preview_writes_the_sheet(picture_folder, tmp_path):
-    from linecolor.images import read_color
-
-    run("data", "preview", "-o", "sheet.png", *TINY, *data(picture_folder), cwd=tmp_path, fresh=True)
-    sheet, _ = read_color(tmp_path / "sheet.png")
-    assert sheet.shape[1] > 9 * 192
-    assert sheet.std() > 20
-
-
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes(experiment):
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config = compose("train", [f"experiment={experiment}", "data.root=pictures"])
+    config = compose_training([f"experiment={experiment}", "data.root=pictures"])
     assert OmegaConf.to_container(config, resolve=True)["name"] == Path(experiment).name
 
 
-@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if name != "demo" and "/" not in name])
-def test_every_experiment_runs_two_steps(experiment, picture_folder, tmp_path):
-    run("train", f"experiment={experiment}", "debug=tiny", *data(picture_folder), cwd=tmp_path)
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if name not in TRAINED and "/" not in name])
+def test_every_experiment_runs_two_steps_and_csv_records_its_stages(experiment, picture_folder, tmp_path):
+    run("train", f"experiment={experiment}", "debug=tiny", "logger=csv", *data(picture_folder), cwd=tmp_path)
     stages = yaml.safe_load((tmp_path / "runs/tiny/config.yaml").read_text())["stages"]
     assert stages
     for stage in stages:
         lines = (tmp_path / f"runs/tiny/{stage}/metrics.jsonl").read_text().splitlines()
         assert [json.loads(line)["step"] for line in lines if "generator_gradient" in line] == [1, 2]
-
-
-def paper() -> dict:
-    register_resolvers()
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        config = compose("train", ["experiment=paper", "data=folder", "data.root=x"])
-    return OmegaConf.to_container(config, resolve=True)
+    assert len(list((tmp_path / "runs/tiny/csv").rglob("metrics.csv"))) == len(stages)
 
 
 def test_experiment_paper_is_the_papers_run_to_the_number():
-    config = paper()
+    config = OmegaConf.to_container(compose_training(["experiment=paper", "data=folder", "data.root=x"]), resolve=True)
     assert config["model"]["weights"] == {"adversarial": 0.05, "reconstruction": 1.0, "content": 0.1}
     assert config["model"]["resolution"] == 512
     assert config["model"]["hint_spread"] == "none"
@@ -188,45 +169,50 @@ def test_experiment_paper_is_the_papers_run_to_the_number():
 # --- bad input: one clear message, non-zero exit, nothing half-written -----------------------------------------
 
 
+NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+
+
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("words", "said"),
     [
-        (["experiment=demo", "moddel.resolution=64"], "moddel"),
-        (["experiment=unheard"], "unheard"),
-        (["experiment=demo", "data.root=nowhere"], "data.root=nowhere: there is no such folder"),
-        (["experiment=demo", "name=../../etc"], "is no folder name"),
-        (["experiment=demo", "stages=[colorizer]"], "use [draft, colorizer]"),
-        (["experiment=demo", "model.resolution=100"], "use a multiple of 32"),
-        (["experiment=demo", "resume=perhaps"], "use auto, must or never"),
-        (["experiment=demo", "pairs.hints.count=lots"], "alac, authors or log_uniform"),
-        (["experiment=demo", "stage.draft.batch_size=0"], "batch_size=0 must be a whole number, 1 or more"),
-        (["experiment=demo", "stage.draft.steps=abc"], "steps=abc must be a whole number"),
-        (["experiment=demo", "data.workers=-1"], "data.workers=-1"),
-        (["experiment=demo", "data.test_share=0.0"], "raise data.test_share"),
-        (["experiment=demo", "evaluation.hints=[]"], "evaluation.hints=[] must be a list"),
-        (["experiment=demo", "evaluation.blend=soft"], "use clean, paper, none"),
-        (["experiment=demo", "trainer.precision=foo"], "trainer settings"),
-        (["experiment=demo", "stage.draft.micro_batches=3"], "micro_batches=3"),
-        (["experiment=demo", "model.draft.cardinality=3"], "cardinality 3 does not divide"),
-        (["experiment=demo", "evaluation.features=resnet"], "resnet"),
-        pytest.param(
-            ["experiment=demo", "trainer=gpu"],
-            "torch sees no GPU here",
-            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU"),
-        ),
+        ("data.root=nowhere", "data.root=nowhere: there is no such folder"),
+        ("name=../../etc", "is no folder name"),
+        ("stage.draft.batch_size=0", "batch_size=0 must be a whole number, 1 or more"),
+        ("data.test_share=0.0", "raise data.test_share"),
+        ("stage.draft.micro_batches=3", "micro_batches=3"),
+        ("preflight='true' preflight.memory_gb=0", "preflight.memory_gb=0 must be the gigabytes of a card"),
+        pytest.param("trainer=gpu", "torch sees no GPU here", marks=NO_GPU),
     ],
 )
-def test_wrong_input_ends_with_one_clear_message(arguments, said, picture_folder, tmp_path):
-    root = [] if any("data.root" in a for a in arguments) else data(picture_folder)
-    # One that Hydra words and one that we do are programs from nothing.
-    fresh = arguments[-1] in ("moddel.resolution=64", "model.resolution=100")
-    with Program("train", *root, *arguments, cwd=tmp_path, fresh=fresh) as program:  # what comes last wins
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(
+    words, said, picture_folder, tmp_path, training_refuses
+):
+    assert said in training_refuses("experiment=demo", *data(picture_folder), *words.split(), cwd=tmp_path)
+
+
+def test_an_empty_folder_is_told_what_it_lacks(tmp_path, training_refuses):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "broken.png").write_bytes(b"\x89PNG nonsense")
+    assert "broken.png" in training_refuses("experiment=demo", "data=folder", "data.root=pictures", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("word", "said", "fresh"),
+    [
+        ("moddel.resolution=64", "moddel", True),
+        ("experiment=unheard", "unheard", False),
+        ("model.resolution=100", "use a multiple of 32", True),
+        ("trainer.precision=foo", "trainer settings", False),
+    ],
+)
+def test_wrong_input_ends_with_one_clear_message(word, said, fresh, picture_folder, tmp_path):
+    words = ["experiment=demo", *data(picture_folder), word]  # what comes last wins
+    with Program("train", *words, cwd=tmp_path, fresh=fresh) as program:
         assert program.wait() in (1, 2)
         assert said in program.stderr + program.stdout
         assert "Traceback" not in program.stderr
     # Lightning refuses its own settings when the first stage starts: the run is described by then, and no more.
-    described = ["runs"] if said == "trainer settings" else []
-    assert [path.name for path in tmp_path.iterdir()] == described
+    assert [path.name for path in tmp_path.iterdir()] == (["runs"] if said == "trainer settings" else [])
     assert not list(tmp_path.rglob("settings.yaml")), "the right command would be held to it"
 
 
@@ -240,48 +226,24 @@ def test_a_stage_stopped_before_its_weights_were_written_is_finished_and_not_beg
     assert json.loads((colorizer / "complete.json").read_text())["steps"] == 2
 
 
-def test_a_new_draft_does_not_get_the_old_colorizer(trained, picture_folder):
+def test_a_new_draft_does_not_get_the_old_colorizer(trained, picture_folder, training_refuses):
     weights = trained / "runs" / "tiny" / "draft" / "generator.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
-    assert "draft_weights" in refused("train", *TINY, *data(picture_folder), cwd=trained)
+    assert "draft_weights" in training_refuses(*TINY, *data(picture_folder), cwd=trained)
 
 
-def test_never_refuses_a_begun_run_and_must_a_fresh_one(trained, picture_folder):
-    again = refused("train", *TINY, "resume=never", *data(picture_folder), cwd=trained)
-    assert "give the run another name" in again
-    fresh = refused("train", *TINY, "resume=must", "name=fresh", *data(picture_folder), cwd=trained)
-    assert "there is no checkpoint" in fresh
-
-
-def test_csv_records_both_stages(picture_folder, tmp_path):
-    run("train", *TINY, "evaluation.enabled=false", "logger=csv", *data(picture_folder), cwd=tmp_path)
-    assert len(list((tmp_path / "runs/tiny/csv").rglob("metrics.csv"))) == 2
-
-
-def test_a_users_own_configuration_folder_is_added(tmp_path):
-    (tmp_path / "mine" / "experiment").mkdir(parents=True)
-    text = "# @package _global_\ndefaults: [demo]\nname: mine\nseed: 7\n"
-    (tmp_path / "mine" / "experiment" / "house.yaml").write_text(text)
-    done = run("train", "--config-dir", "mine", "experiment=house", "--cfg", "job", cwd=tmp_path)
-    assert "seed: 7" in done.stdout
-    assert "name: mine" in done.stdout
-
-
-def test_old_keys_are_read_and_the_new_ones_named(tmp_path, picture_folder):
-    (tmp_path / "mine" / "debug").mkdir(parents=True)
-    text = "# @package _global_\ndefaults: [tiny]\nname: mine\nstage: {draft: {record_every: 2}}\n"
-    (tmp_path / "mine" / "debug" / "old.yaml").write_text(text)
-    words = ["experiment=demo", "debug=old", "stages=[draft]", "stage.draft.clip=0.5", "evaluation.enabled=false"]
+def test_a_users_own_configuration_folder_is_added_and_its_old_keys_are_read(tmp_path, picture_folder):
+    tiny = "defaults: [tiny]\nname: mine\nstage: {draft: {record_every: 2}}\n"
+    for name, text in (("experiment/house", "defaults: [demo]\nseed: 7\n"), ("debug/old", tiny)):
+        path = tmp_path / "mine" / f"{name}.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"# @package _global_\n{text}")
+    words = ["experiment=house", "debug=old", "stages=[draft]", "stage.draft.clip=0.5", "evaluation.enabled=false"]
     done = run("train", "--config-dir", "mine", *words, *data(picture_folder), cwd=tmp_path)
     for old, new in (("clip", "max_grad_norm"), ("record_every", "log_every_n_steps")):
         assert done.stderr.count(f"stage.draft.{old} is now called stage.draft.{new}") == 1
-    draft = yaml.safe_load((tmp_path / "runs/mine/config.yaml").read_text())["stage"]["draft"]
+    config = yaml.safe_load((tmp_path / "runs/mine/config.yaml").read_text())
+    assert config["seed"] == 7
+    draft = config["stage"]["draft"]
     assert (draft["max_grad_norm"], draft["log_every_n_steps"]) == (0.5, 2)
     assert not {"clip", "record_every"} & set(draft)
-
-
-def test_an_empty_folder_is_told_what_it_lacks(tmp_path):
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "broken.png").write_bytes(b"\x89PNG nonsense")
-    done = run("train", "experiment=demo", "data=folder", "data.root=pictures", cwd=tmp_path, code=2)
-    assert "broken.png" in done.stderr + done.stdout

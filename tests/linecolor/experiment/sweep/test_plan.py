@@ -57,6 +57,22 @@ def test_where_the_sweep_lies_is_not_swept(word):
         plan.planned_jobs(config)
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("trainer.devices=2", "trainer.devices=2 cannot be shared out"),
+        ("preflight='true'", "preflight=true measures one run"),
+        ("sweep.objective=psnr_99_mean", "sweep.objective=psnr_99_mean is no figure"),
+        ("sweep.name=../up", "sweep.name='../up' is no folder name"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_before_anything_is_written(word, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with composed("seed=1,2", word) as config, pytest.raises(ValueError, match=said):
+        jobs._begin(config)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("devices", ["1", "auto", "[0]", "'1'"])
 def test_one_device_a_job_is_swept(devices, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
