@@ -69,7 +69,7 @@ def test_the_figures_are_all_there_and_agree_with_each_other(measured):
 
 def test_the_peak_memory_is_the_real_runs_within_a_tenth(picture_folder, tmp_path):
     # Large enough that activations, not libraries, make the peak.
-    wide = ["model.resolution=256", "model.draft.width=8", "stage.draft.batch_size=12", "stage.draft.steps=4"]
+    wide = ["model.resolution=256", "model.draft.width=8", "stage.draft.batch_size=12", "stage.draft.steps=2"]
     options = [*TINY, *data(picture_folder), *wide, "stages=[draft]", "evaluation.enabled=false"]
     run("train", "preflight=true", "preflight.json=figures.json", *options, cwd=tmp_path, fresh=True)
     figures = json.loads((tmp_path / "figures.json").read_text())
