@@ -62,7 +62,7 @@ def train(hydra_config: DictConfig) -> Path | None:
         torch.distributed.destroy_process_group()
     if scan.skipped:
         print(f"{len(scan.skipped)} of {len(scan.skipped) + len(scan.drawings)} pictures were skipped (named above)")
-    if not _bundle_is_current(run, config):
+    if not bundle_is_current(run, config):
         _save_bundle(run, config, networks, scan)
         log_bundle(run, config)
     if not config.evaluation.enabled:
@@ -116,7 +116,7 @@ def check_buildable(config: RunConfig) -> None:
             build_stage(name, config, networks)
 
 
-def _bundle_is_current(run: RunFolder, config: RunConfig) -> bool:
+def bundle_is_current(run: RunFolder, config: RunConfig) -> bool:
     """Whether the bundle holds these stages, to be coloured so; a run may have been killed before, or trained on."""
     from linecolor.systems.bundle import read_card
 

@@ -83,7 +83,9 @@ def test_a_finished_study_is_not_run_again(study, picture_folder, monkeypatch, c
     monkeypatch.chdir(study)
     before = (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns
     run_study(composed("study", "budget=tiny", *study_data(picture_folder)))
-    assert "Measurement: complete; nothing to do" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.count("  complete; nothing to do") == 3, "a program was started for a training that is complete"
+    assert "Measurement: complete; nothing to do" in said
     assert (study / "runs/table2-tiny" / FIGURES).stat().st_mtime_ns == before
 
 

@@ -7,12 +7,15 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from datamodules.held_out import FullDrawings
+from datamodules.sources.folder import FolderScan
 from linecolor.evaluation.hint_levels import ProtocolHints
 from linecolor.experiment.config_sections import EvaluationConfig
 from linecolor.experiment.data import data_licence, held_out_drawings, load_drawings
+from linecolor.experiment.fingerprint import check_resumable
 from linecolor.experiment.methods.measure import MeasurementRequest, measure_methods
 from linecolor.experiment.methods.specs import MethodSpec, check_names, chosen_references
-from linecolor.experiment.study.plan import planned, run_training, training_key
+from linecolor.experiment.study.plan import Training, planned, run_training, training_key
+from linecolor.experiment.training import bundle_is_current
 from linecolor.reports.methods import Presentation, write_methods_report
 from linecolor.runs.run_folder import RunFolder
 
@@ -28,7 +31,8 @@ def study(config: DictConfig) -> Path:
     trainings = planned(requested, folder)
     chosen_references(requested["references"])
     data = next(iter(trainings.values())).config.data
-    drawings = held_out_drawings(load_drawings(data), settings.drawings, data.root)
+    scan = load_drawings(data)
+    drawings = held_out_drawings(scan, settings.drawings, data.root)
     if len(drawings) < settings.drawings:
         print(f"{len(drawings)} drawings to measure on; evaluation.drawings={settings.drawings} asks for more")
     several = len(requested["seeds"]) > 1
@@ -48,7 +52,10 @@ def study(config: DictConfig) -> Path:
 
     for number, training in enumerate(trainings.values(), start=1):
         print(f"Training {number} of {len(trainings)}: {training.experiment}, seed {training.seed}", flush=True)
-        run_training(training)
+        if _is_done(training, scan if training.config.data == data else load_drawings(training.config.data)):
+            print("  complete; nothing to do")
+        else:
+            run_training(training)
 
     measured, gallery = measure_methods(request)
     presentation = Presentation(
@@ -67,6 +74,21 @@ def study(config: DictConfig) -> Path:
         print(caution)
     print(f"Done. Open the report: {page}")
     return page
+
+
+def _is_done(training: Training, scan: FolderScan) -> bool:
+    """Whether there is nothing left of a training for which its program would have to be started.
+
+    Raises:
+        ValueError: what its program would say of a run with other settings.
+    """
+    run, config = RunFolder(training.run), training.config.on_this_machine()
+    run.check_resume(config.resume, config.stages)
+    if not all(run.is_complete(name, stage.steps) for name, stage in config.stages.items()):
+        return False
+    for name in config.stages:
+        check_resumable(name, config, run, scan)
+    return bundle_is_current(run, config)
 
 
 def _check(requested: dict[str, Any]) -> None:
