@@ -12,6 +12,9 @@ budget := demo
 STUDY_ROOT := $(if $(filter demo,$(budget)),$(DATA),data/openmoji-all)
 STUDY_DATA = $(BIN)/linecolor-data prepare openmoji --out $(STUDY_ROOT) $(if $(filter demo,$(budget)),--limit 600 --test-limit 24)
 
+# Where Python may write no bytecode, each of the many programs that the tests start compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo comic preview check test unit-tests all-tests soak lint format overfit table2 ablations bench release blends test-gimp clean
 
@@ -53,7 +56,7 @@ check:  ## lint, types, import rules and the unit tests
 test:  ## lint, types, import rules and the whole test suite
 
 unit-tests: $(VENV)/.developer
-	@$(PYTEST) -m "not slow"
+	@$(PYTEST) -m "not slow" --ignore=tests/end_to_end
 
 all-tests: $(VENV)/.developer
 	@$(PYTEST)

@@ -3,6 +3,8 @@ import sys
 import textwrap
 import time
 
+import pytest
+
 
 def script(folder, code: str) -> list[str]:
     """The words that start a script: what a spawned process calls must be importable there."""
@@ -10,6 +12,7 @@ def script(folder, code: str) -> list[str]:
     return [sys.executable, str(folder / "script.py")]
 
 
+@pytest.mark.slow
 def test_an_item_that_kills_its_process_costs_only_itself(tmp_path):
     code = """
         import os

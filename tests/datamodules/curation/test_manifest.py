@@ -40,6 +40,7 @@ def measured_files(monkeypatch) -> list[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_every_file_has_a_row_with_its_numbers_and_reasons(folder, tmp_path):
     rows = curate(folder, tmp_path / "out")
     files = sorted(path.relative_to(folder).as_posix() for path in find_images(folder))

@@ -119,6 +119,7 @@ def test_a_crash_an_exception_and_an_exit_are_findings_and_the_rest_is_still_tri
     }
 
 
+@pytest.mark.slow
 def test_an_import_that_hangs_is_stopped():
     output, code = imports.run_python("say('begun'); import time; time.sleep(60)", [], 2.0)
     assert (json.loads(output), code) == ("begun", None)

@@ -61,6 +61,7 @@ def pixels(channels: int, seed: int, mixtures: int = 4, count: int = 200) -> tup
     return rows.view(count, -1, 1, 1), LEVELS[levels][..., None, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_it_is_the_formula_written_out(channels):
     parameters, colors = pixels(channels, channels)

@@ -23,6 +23,7 @@ def test_the_conditioning_network_is_resnet_101_up_to_its_third_block():
     assert parameters(network) == 44_549_160 - 2_049_000 - 14_964_736 - 2 * 64 * 7 * 7
 
 
+@pytest.mark.slow
 def test_the_published_network_has_30_million_parameters():
     network = on_meta(LowResolutionColorizer, 101, 64, 64, 10, 5, 10, "rgb", 28)
     assert parameters(network) == 30_047_908

@@ -96,6 +96,7 @@ def test_a_stroke_on_a_page_of_1024_px_shows_within_two_seconds(serve):
     assert min(took) < 2
 
 
+@pytest.mark.slow
 def test_two_users_at_once_get_their_own_pictures(client):
     shapes = [(60 + 2 * user, 90 + 2 * user) for user in range(6)]
     colors = [RED, GREEN] * 3
@@ -317,6 +318,7 @@ def test_the_sample_is_a_drawing_with_strokes_the_server_takes(client):
     assert client.order(content["name"], "color.png", strokes)[0] == 200
 
 
+@pytest.mark.slow
 def test_it_needs_no_torch():
     code = "import sys; sys.modules['torch'] = None; import linecolor.web.server"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -73,6 +73,7 @@ def test_what_cannot_be_swept_is_refused_before_anything_is_written(word, said, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", ["1", "auto", "[0]", "'1'"])
 def test_one_device_a_job_is_swept(devices, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
