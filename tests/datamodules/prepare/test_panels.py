@@ -260,8 +260,8 @@ def test_a_row_with_a_damaged_file_is_drawn_again(tmp_path, kind):
 def test_a_source_that_owes_a_mask_is_told_and_force_drops_the_old_masks_too(tmp_path):
     with pytest.raises(ValueError, match="b: split test is to have background masks"):
         render(tmp_path / "owing", lambda row, size: replace(square(row, size), background=None))
-    render(tmp_path)
-    render(tmp_path, force=True, masked=())
+    render(tmp_path / "set")
+    render(tmp_path / "set", force=True, masked=())
     assert not list(tmp_path.rglob("background/*"))
 
 
