@@ -25,7 +25,7 @@ def page(shade: int, height: int = 40, width: int = 60, line: bool = True) -> Pa
     return Page(drawing, color, ink if line else None, np.full((height, width), 255, np.uint8))
 
 
-def test_four_pages_lie_in_four_squares_with_white_between():
+def test_four_pages_lie_in_four_squares_with_white_between_and_a_line_only_if_all_have_one():
     made = collage([page(10), page(80, 60, 40), page(150), page(220)], 32)
     assert made.color.shape == (64, 64, 3)
     assert [made.color[y, x, 0] for y in (16, 48) for x in (16, 48)] == [10, 80, 150, 220]
@@ -35,9 +35,6 @@ def test_four_pages_lie_in_four_squares_with_white_between():
     assert made.line is not None
     assert made.line[16, 16] < 200
     assert made.drawing.id == "10"
-
-
-def test_a_collage_has_a_line_only_if_all_have():
     assert collage([page(10), page(80), page(150, line=False), page(220)], 16).line is None
 
 
@@ -85,14 +82,10 @@ def test_of_further_data_sets_only_training_drawings_are_taken(tmp_path):
     assert licence["attribution"] == "by CC BY; by CC0"
 
 
-def test_two_drawings_of_one_name_are_refused(tmp_path):
+def test_two_drawings_of_one_name_are_refused_and_a_missing_data_set_with_its_own_option(tmp_path):
     first = prepared(tmp_path / "a", {"same": "train", "a2": "test"}, "CC BY")
     second = prepared(tmp_path / "b", {"same": "train"}, "CC0")
     with pytest.raises(ValueError, match="named as others are"):
         load_drawings(settings_of(first, second))
-
-
-def test_a_missing_further_data_set_is_named_with_its_own_option(tmp_path):
-    first = prepared(tmp_path / "a", {"a1": "train"}, "CC BY")
     with pytest.raises(FileNotFoundError, match=r"data\.more=.*release-characters.*prepare characters"):
         load_drawings(settings_of(first, tmp_path / "release-characters"))

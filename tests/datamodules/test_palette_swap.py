@@ -34,17 +34,12 @@ def test_palette_change_places():
     np.testing.assert_allclose(found[0, :, 10, 30], RED, atol=3)
 
 
-def test_others_come_in_and_a_shade_stays_a_shade():
+def test_others_come_in_a_shade_stays_a_shade_and_paper_and_ink_stay():
     color, alpha = drawing()
     found = swap_palette(color, alpha, *choices([GREEN, GREEN], False))
     np.testing.assert_allclose(found[0, :, 10, 5], GREEN, atol=3)
     fringe = found[0, :, 10, 19].numpy().astype(float)
     assert np.abs(fringe - np.array(GREEN) / 2).max() < np.abs(fringe - np.array(RED) / 2).max()
-
-
-def test_paper_and_ink_stay():
-    color, alpha = drawing()
-    found = swap_palette(color, alpha, *choices([GREEN, GREEN], False))
     assert (found[:, :, :2] == 255).all()
     assert (found[0, :, 2:18, 20] < 5).all()
 

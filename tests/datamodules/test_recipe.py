@@ -43,24 +43,18 @@ def same(one: dict, other: dict) -> bool:
     return all(np.array_equal(one[name], other[name]) for name in one)
 
 
-def test_the_same_key_draws_the_same_recipe():
+def test_the_same_key_draws_the_same_recipe_and_each_part_of_it_changes_it():
     assert same(draw(settings(), key()), draw(settings(), key()))
-
-
-@pytest.mark.parametrize("other", [key("b"), key(epoch=1), key(stage="colorizer"), key(seed=1)])
-def test_each_part_of_the_key_changes_the_recipe(other):
-    assert not same(draw(settings(), key()), draw(settings(), other))
+    for other in (key("b"), key(epoch=1), key(stage="colorizer"), key(seed=1)):
+        assert not same(draw(settings(), key()), draw(settings(), other)), other
+    assert keyed_generator("a", "bc").random() != keyed_generator("ab", "c").random()
+    assert keyed_generator(1, "1").random() != keyed_generator("1", 1).random()
 
 
 def test_a_change_in_how_hints_are_drawn_leaves_the_rest_as_it_was():
     before = draw(settings(), key())
     after = draw(settings(hints=HintSettings(0.25, "log_uniform", 1, 32, 0.0, [1])), key())
     assert all(np.array_equal(before[n], after[n]) for n in before if not n.startswith("hint"))
-
-
-def test_keys_are_not_confused_with_each_other():
-    assert keyed_generator("a", "bc").random() != keyed_generator("ab", "c").random()
-    assert keyed_generator(1, "1").random() != keyed_generator("1", 1).random()
 
 
 @given(st.integers(16, 3000), st.integers(16, 3000), st.text(max_size=5), st.sampled_from(["native", "log_uniform"]))

@@ -29,13 +29,10 @@ def test_it_finds_what_comparing_all_with_all_finds(seed, distance, count):
     assert near_duplicates(hashes, rank, distance).tolist() == by_hand(hashes, rank, distance)
 
 
-def test_the_best_of_a_group_stays_and_no_chain_drops_what_resembles_nothing_kept():
+def test_the_best_of_a_group_stays_no_chain_drops_what_resembles_nothing_kept_and_off_drops_nothing():
     hashes = np.array([0b0000, 0b0011, 0b1111], np.uint64)
     assert near_duplicates(hashes, np.array([0, 1, 2]), 2).tolist() == [-1, 0, -1]
     assert near_duplicates(hashes, np.array([2, 0, 1]), 2).tolist() == [1, -1, 1]
-
-
-def test_off_and_nothing_to_compare():
     same = np.zeros(3, np.uint64)
     assert near_duplicates(same, np.arange(3), -1).tolist() == [-1, -1, -1]
     assert near_duplicates(same[:0], np.arange(0), 4).tolist() == []

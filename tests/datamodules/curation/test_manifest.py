@@ -41,8 +41,13 @@ def measured_files(monkeypatch) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_file_has_a_row_with_its_numbers_and_reasons(folder, tmp_path):
+def test_every_file_has_a_row_with_its_numbers_and_reasons_and_none_is_changed(folder, tmp_path):
+    def state():
+        return {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.rglob("*")}
+
+    before = state()
     rows = curate(folder, tmp_path / "out")
+    assert state() == before
     files = sorted(path.relative_to(folder).as_posix() for path in find_images(folder))
     assert [row["path"] for row in rows] == files
     for row in rows:
@@ -55,15 +60,6 @@ def test_every_file_has_a_row_with_its_numbers_and_reasons(folder, tmp_path):
     copies = {row["path"]: row["duplicate_of"] for row in rows if row["duplicate_of"]}
     assert {Path(copy).stem: Path(original).stem for copy, original in copies.items()} == {"0": "0", "5": "5"}
     assert all(original.startswith("good/") for original in copies.values())
-
-
-def test_nothing_in_the_folder_is_changed(folder, tmp_path):
-    def state():
-        return {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.rglob("*")}
-
-    before = state()
-    curate(folder, tmp_path / "out")
-    assert state() == before
 
 
 def test_thresholds_are_stored_and_others_judge_again_without_measuring(folder, tmp_path, measured_files):
@@ -103,7 +99,9 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(folder, tmp_path, mo
     assert not (tmp_path / "out" / PARTS).exists()
 
 
-def test_a_changed_file_is_measured_again_a_new_one_added_and_a_missing_one_forgotten(folder, tmp_path, measured_files):
+def test_changed_and_new_files_are_measured_missing_ones_forgotten_and_for_other_figures_all_anew(
+    folder, tmp_path, monkeypatch, measured_files
+):
     first = curate(folder, tmp_path / "out")
     measured_files.clear()
     changed, touched, gone = [folder / row["path"] for row in first if row["path"].startswith("good")][:3]
@@ -117,10 +115,6 @@ def test_a_changed_file_is_measured_again_a_new_one_added_and_a_missing_one_forg
     )
     assert len(second) == len(first)
     assert second[changed.relative_to(folder).as_posix()]["reasons"][0] == "greyscale"
-
-
-def test_other_figures_are_measured_anew(folder, tmp_path, monkeypatch, measured_files):
-    curate(folder, tmp_path / "out")
     measured_files.clear()
     monkeypatch.setattr(manifest, "VERSION", manifest.VERSION + 1)
     curate(folder, tmp_path / "out")

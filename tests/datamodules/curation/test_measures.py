@@ -55,15 +55,12 @@ def test_lightness_is_the_drawings_and_not_the_papers():
     assert figures["drawing_light_80"] < 10
 
 
-def test_one_hue_has_no_spread_and_several_have():
+def test_one_hue_has_no_spread_and_a_filter_over_everything_is_a_cast():
     reds = page((255, 240, 240))
     for step in range(8):
         reds[step * 32 : step * 32 + 32, 40:200] = (255 - 20 * step, 120 - 12 * step, 120 - 12 * step)
     assert measure(reds)["hue_spread"] < 10
     assert measure(character())["hue_spread"] > 40
-
-
-def test_a_filter_over_everything_is_a_cast():
     filtered = (character() * 0.3 + np.array([40, 60, 230]) * 0.7).astype(np.uint8)
     assert measure(filtered)["color_cast"] > 2
     assert measure(character())["color_cast"] < 1

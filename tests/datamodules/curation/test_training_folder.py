@@ -42,17 +42,13 @@ def test_only_kept_pictures_are_read_with_the_same_ids_and_splits(curated):
     assert drawings == [drawing for drawing in everything if drawing.id.endswith("one")]
 
 
-def test_a_copied_folder_fits_whatever_its_times(curated, tmp_path):
-    root, manifest = curated
-    shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copy)
-    assert len(scan_folder(tmp_path / "copy", manifest=manifest).drawings) == 2
-
-
-def test_a_picture_the_manifest_does_not_know_is_left_out_and_told(curated, caplog):
-    root, manifest = curated
-    write_png(root / "new.png", np.zeros((6, 4), np.uint8))
+def test_a_copied_folder_fits_and_a_picture_that_is_not_known_is_left_out_and_told(curated, tmp_path, caplog):
+    copy, manifest = shutil.copytree(curated[0], tmp_path / "copy", copy_function=shutil.copy), curated[1]
     with caplog.at_level(logging.WARNING, "linecolor"):
-        assert len(scan_folder(root, manifest=manifest).drawings) == 2
+        assert len(scan_folder(copy, manifest=manifest).drawings) == 2
+        assert not caplog.text
+        write_png(copy / "new.png", np.zeros((6, 4), np.uint8))
+        assert len(scan_folder(copy, manifest=manifest).drawings) == 2
     assert "1 pictures of" in caplog.text
     assert "linecolor-data curate again" in caplog.text
 
@@ -72,15 +68,13 @@ def test_a_missing_or_changed_picture_is_refused_if_it_was_kept(curated):
         scan_folder(root, manifest=manifest)
 
 
-def test_line_art_below_the_folder_need_not_be_among_the_pictures(curated, tmp_path):
+def test_line_art_need_not_be_among_the_pictures_and_a_manifest_that_keeps_nothing_or_is_missing_is_refused(
+    curated, tmp_path
+):
     root, _ = curated
     manifest = judged(tmp_path / "m.parquet", root, {"a/one.png": True, "b/one.png": True})
     drawings = scan_folder(root, lines=root / "b", manifest=manifest).drawings
     assert [drawing.id for drawing in drawings] == ["a/one"]
-
-
-def test_a_manifest_that_keeps_nothing_or_is_missing_is_refused(curated, tmp_path):
-    root, _ = curated
     manifest = judged(tmp_path / "none.parquet", root, {"a/one.png": False})
     with pytest.raises(ManifestRefused, match="keeps none of its 1 pictures"):
         scan_folder(root, manifest=manifest)

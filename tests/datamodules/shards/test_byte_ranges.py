@@ -32,7 +32,7 @@ def test_a_changed_shard_is_named_before_training(shards, tmp_path):
         load_shards(str(tmp_path / "copy"))
 
 
-def test_many_shards_do_not_use_up_the_files_a_process_may_open(tmp_path):
+def test_many_shards_do_not_use_up_open_files_and_a_range_past_the_end_of_one_says_that_it_was_changed(tmp_path):
     for number in range(300):
         (tmp_path / str(number)).write_bytes(bytes([number % 256]) * 10)
     files = DiskRanges(tmp_path)
@@ -41,11 +41,9 @@ def test_many_shards_do_not_use_up_the_files_a_process_may_open(tmp_path):
         assert files.read(str(number), 2, 3, 10) == bytes([number % 256]) * 3
     assert len(list(Path("/proc/self/fd").iterdir())) - before <= 128
 
-
-def test_a_range_past_the_end_of_a_file_says_that_it_was_changed(tmp_path):
     (tmp_path / "x").write_bytes(b"12345")
     with pytest.raises(ChangedFile, match="has 5 bytes, its index says 10"):
-        DiskRanges(tmp_path).read("x", 2, 8, 10)
+        files.read("x", 2, 8, 10)
 
 
 def test_a_line_comes_with_its_colour_picture_in_one_request(shards, served):
@@ -90,17 +88,14 @@ def test_a_server_that_is_down_is_named(served):
         read_page(fresh[0])
 
 
-def test_a_server_without_ranges_is_refused_at_once(root, served):
-    served.ranges = False
-    with pytest.raises(remote_ranges.NoRanges, match=rf"{root}/{INDEX}: the server does not support range requests"):
-        load_shards(root)
-    assert len(served.requests) == 1
-
-
-def test_a_missing_place_is_named_and_not_tried_again(root, served):
+def test_a_missing_place_and_a_server_without_ranges_are_named_and_not_tried_again(root, served):
     with pytest.raises(FileNotFoundError, match=f"{root}/nowhere/{INDEX}: there is no such file"):
         load_shards(f"{root}/nowhere")
     assert len(served.requests) == 1
+    served.ranges = False
+    with pytest.raises(remote_ranges.NoRanges, match=rf"{root}/{INDEX}: the server does not support range requests"):
+        load_shards(root)
+    assert len(served.requests) == 2
 
 
 def test_wrong_credentials_are_told(bucket, served, monkeypatch):
@@ -130,14 +125,11 @@ def test_a_shard_that_was_replaced_on_the_server_is_noticed(served, shards, tmp_
         drawings[0].color.read()
 
 
-def test_an_index_of_any_length_is_not_swallowed(served, shards):
-    with pytest.raises(ValueError, match=rf"{INDEX}: has more than 100 bytes"):
-        open_place(served.url).read_whole(INDEX, 100)
-    with pytest.raises(ValueError, match=rf"{INDEX}: has more than 100 bytes"):
-        open_place(str(shards)).read_whole(INDEX, 100)
-
-
-def test_a_large_index_is_fetched_in_ranges(served, shards, monkeypatch):
+def test_a_large_index_is_fetched_in_ranges_and_one_of_any_length_not_swallowed(served, shards, monkeypatch):
+    for place in (served.url, str(shards)):
+        with pytest.raises(ValueError, match=rf"{INDEX}: has more than 100 bytes"):
+            open_place(place).read_whole(INDEX, 100)
+    served.requests.clear()
     monkeypatch.setattr(remote_ranges, "_CHUNK", 1000)
     whole = (shards / INDEX).read_bytes()
     assert open_place(served.url).read_whole(INDEX, 10**6) == whole

@@ -69,15 +69,10 @@ def test_the_same_input_gives_the_same_bytes(noisy_folder, tmp_path):
     assert one == contents(tmp_path / "two")
 
 
-def test_shards_are_about_as_large_as_asked(noisy_folder, tmp_path):
-    done = shard(noisy_folder, tmp_path / "out", shard_mb=2)
-    assert done.shards == 3
-    assert all(path.stat().st_size <= 2_000_000 for path in (tmp_path / "out").glob("*.tar"))
-    assert sum(done.drawings.values()) == 9
-
-
-def test_an_interrupted_sharding_goes_on_and_ends_with_the_same_bytes(noisy_folder, tmp_path, monkeypatch):
-    shard(noisy_folder, tmp_path / "whole", shard_mb=2)
+def test_shards_are_as_large_as_asked_and_an_interruption_ends_with_the_same_bytes(noisy_folder, tmp_path, monkeypatch):
+    whole = shard(noisy_folder, tmp_path / "whole", shard_mb=2)
+    assert (whole.shards, sum(whole.drawings.values())) == (3, 9)
+    assert all(path.stat().st_size <= 2_000_000 for path in (tmp_path / "whole").glob("*.tar"))
     out = tmp_path / "out"
     add = write.add
 
@@ -90,8 +85,7 @@ def test_an_interrupted_sharding_goes_on_and_ends_with_the_same_bytes(noisy_fold
     with pytest.raises(KeyboardInterrupt):
         shard(noisy_folder, out, shard_mb=2)
     assert [path.name for path in sorted(out.glob("shard-*"))] == ["shard-000000.tar"]
-    assert not list(out.glob("*.tmp"))
-    assert not list(out.glob(".*.tmp"))
+    assert not [*out.glob("*.tmp"), *out.glob(".*.tmp")]
     assert is_sharded(str(out))
     with pytest.raises(NoShards, match="interrupted; run the same linecolor-data shard again"):
         load_shards(str(out))
@@ -187,12 +181,9 @@ def test_bad_options_are_refused(noisy_folder, tmp_path, options):
         shard(noisy_folder, tmp_path / "out", **options)
 
 
-def test_shards_are_not_made_from_shards(shards, tmp_path):
+def test_shards_hold_no_pickle_and_no_path_and_none_are_made_from_them(shards, mixed_folder, tmp_path):
     with pytest.raises(ShardingRefused, match="in shards already"):
         write_shards(load_shards(str(shards)).drawings, shards, tmp_path / "out", progress=False)
-
-
-def test_no_pickle_and_no_path_in_what_is_written(shards, mixed_folder):
     for path in shards.iterdir():
         assert str(mixed_folder).encode() not in path.read_bytes()
     assert pq.read_schema(shards / INDEX).names[:4] == ["id", "split", "base", "path"]

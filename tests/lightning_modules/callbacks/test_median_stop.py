@@ -55,15 +55,12 @@ def test_the_best_value_so_far_counts_against_the_median_at_the_same_images(sibl
     assert (verdict is not None) == is_stopped
 
 
-def test_siblings_that_have_not_come_as_far_other_stages_and_folders_that_are_no_jobs_do_not_count(siblings):
+def test_other_stages_siblings_not_as_far_and_folders_that_are_no_jobs_do_not_count_and_these_are_not_stopped(siblings):
     record(siblings, "slow", {50: 1000.0})
     record(siblings, "stranger", {100: 1000.0, 200: 1000.0}, is_job=False)
     record(siblings, "other", {100: 1000.0, 200: 1000.0}, stage="colorizer")
     assert make(least_siblings=4).verdict(record(siblings, "own", {100: 1.0}), 100) is None
-
-
-def test_a_single_run_is_never_stopped(siblings):
-    assert make().verdict(record(siblings, "own", {100: 1.0}, is_job=False), 100) is None
+    assert make().verdict(record(siblings, "single", {100: 1.0}, is_job=False), 100) is None
 
 
 def test_a_metric_that_is_not_recorded_is_refused_with_those_that_are(siblings):

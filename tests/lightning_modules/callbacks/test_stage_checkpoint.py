@@ -32,10 +32,14 @@ def folder(of_steps_2_and_4, tmp_path) -> Path:
     return shutil.copytree(of_steps_2_and_4, tmp_path / "ckpt")
 
 
-def test_checkpoints_load_without_running_code_and_the_one_before_is_kept(folder):
+def test_checkpoints_run_no_code_and_the_one_before_is_kept_for_trouble_that_began_since(folder):
     assert load_checkpoint(folder / LAST)["steps"] == 4
     assert load_checkpoint(folder / PREVIOUS)["steps"] == 2
     assert sorted(p.name for p in folder.iterdir()) == ["last.ckpt", "previous.ckpt"]
+    watch = checkpoint(folder)
+    assert f"{folder / LAST}, of step 4" in watch.last_good(before=5)
+    assert f"{folder / PREVIOUS}, of step 2; delete {LAST}" in watch.last_good(before=4)
+    assert "no checkpoint is left from before it" in watch.last_good(before=2)
 
 
 def test_checkpoints_are_taken_by_time_too(picture_folder, tmp_path):
@@ -65,13 +69,6 @@ def test_a_full_disk_does_not_end_the_training_before_its_end(picture_folder, tm
     assert calls == [1, 2, 3]
     assert "step 2: no checkpoint could be written" in caplog.text
     assert load_checkpoint(tmp_path / "ckpt" / PREVIOUS)["steps"] == 1
-
-
-def test_the_last_good_checkpoint_is_one_from_before_the_trouble_began(folder):
-    watch = checkpoint(folder)
-    assert f"{folder / LAST}, of step 4" in watch.last_good(before=5)
-    assert f"{folder / PREVIOUS}, of step 2; delete {LAST}" in watch.last_good(before=4)
-    assert "no checkpoint is left from before it" in watch.last_good(before=2)
 
 
 class Exploit:

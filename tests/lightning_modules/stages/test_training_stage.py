@@ -29,7 +29,7 @@ def test_progress_counts_steps_and_images_not_lightnings_doubled_steps(picture_f
     assert [line["images_seen"] for line in record] == [4, 8, 12]
 
 
-def test_the_average_trails_the_generator_and_is_what_colours(picture_folder, tmp_path):
+def test_the_average_trails_the_generator_and_is_what_colours_or_without_it_the_final_weights(picture_folder, tmp_path):
     module = draft_gan(ema_half_life=100)
     start = [p.clone() for p in module.generator.parameters()]
     fit(module, picture_folder, tmp_path, 4)
@@ -38,9 +38,6 @@ def test_the_average_trails_the_generator_and_is_what_colours(picture_folder, tm
         assert not torch.equal(mean, now)
         assert (mean - first).abs().sum() < (now - first).abs().sum()
     assert not any(p.requires_grad for p in module.averaged.parameters())
-
-
-def test_without_an_average_the_final_weights_colour():
     module = draft_gan()
     assert module.averaged is None
     assert module.inference_networks["draft"] is module.generator

@@ -39,7 +39,7 @@ def test_one_point_is_a_dot_and_no_point_a_sentence() -> None:
         assert 'class="plot"' not in empty
 
 
-def test_a_long_noisy_series_is_thinned_with_its_spike_and_smoothed_over_it() -> None:
+def test_a_long_noisy_series_is_thinned_with_its_spike_and_smoothed_but_a_schedule_with_steps_is_not() -> None:
     x = np.arange(20_000.0)
     y = np.random.default_rng(0).normal(1, 0.1, len(x))
     y[7_777] = 50.0
@@ -49,9 +49,6 @@ def test_a_long_noisy_series_is_thinned_with_its_spike_and_smoothed_over_it() ->
     assert (raw[0], smooth[0]) == (" raw", "")
     assert highest[0] < 40 < highest[1]
     assert len(plot) < 60_000
-
-
-def test_a_schedule_with_steps_is_not_rounded_off() -> None:
     x = np.arange(1_000.0)
     plot = plot_of(Curve("C", "step", "lr", {"lr": (x, np.where(x < 500, 1e-4, 1e-5))}))
     assert " raw" not in plot
@@ -80,20 +77,17 @@ def test_numbers_of_hints_stand_at_log2_of_1_plus_x_with_a_tick_and_a_dot_each()
     assert [float(x) for x in re.findall(r'<circle[^>]* cx="([\d.]+)"', plot)] == list(drawn_at)
 
 
-def test_ticks_asked_for_are_all_there_even_beyond_the_points() -> None:
+def test_ticks_asked_for_are_all_there_and_an_axis_from_0_finds_its_own_and_leaves_out_what_lies_below() -> None:
     plot = plot_of(Curve("C", "x", "y", {"s": ([1, 2], [1, 2])}, x_ticks=[0.25, 1, 2.5, 12_800]))
     assert [label for _, label in ticks_of(plot)] == ["0.25", "1.00", "2.50", "12.8k"]
     assert all(50 <= x <= 390 for x, _ in ticks_of(plot))
-
-
-def test_an_axis_from_0_finds_its_own_doubling_ticks_and_leaves_out_what_lies_below() -> None:
     plot = plot_of(Curve("C", "hints", "dB", {"s": ([-1, 0, 16, 128], [1, 2, 3, 4])}, log1_x=True))
     labels = [label for _, label in ticks_of(plot)]
     assert [*labels[:2], labels[-1]] == ["0", "1", "128"]
     assert "1 point is not drawn: not finite, or below 0" in plot
 
 
-def test_an_error_is_a_band_as_high_as_it_says() -> None:
+def test_an_error_is_a_band_as_high_as_it_says_and_a_whisker_between_points_without() -> None:
     plot = plot_of(Curve("C", "x", "y", {"s": ([0, 1, 2], [10.0, 20.0, 30.0])}, errors={"s": [5.0, 1.0, 2.5]}))
     (band,) = re.findall(r'class="band s0" d="([^"]*)"', plot)
     points = places(band)
@@ -103,9 +97,6 @@ def test_an_error_is_a_band_as_high_as_it_says() -> None:
         assert top == pytest.approx((x, y - error * unit), abs=0.15)
         assert bottom == pytest.approx((x, y + error * unit), abs=0.15)
     assert "s: 20 ± 1" in plot
-
-
-def test_a_point_with_an_error_between_others_without_has_a_whisker() -> None:
     errors = {"s": [math.nan, 0.5, math.nan]}
     plot = plot_of(Curve("C", "x", "y", {"s": ([0, 1, 2], [1.0, 2.0, 3.0])}, errors=errors))
     assert 'class="band' not in plot

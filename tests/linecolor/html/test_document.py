@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +33,7 @@ def full_report(text: str = "plain") -> Report:
     )
 
 
-def test_the_file_loads_nothing_from_outside(read_page) -> None:
+def test_the_file_loads_nothing_from_outside_and_its_policy_admits_exactly_its_script(read_page) -> None:
     html = render_report(full_report())
     page = read_page(html)
     for tag, attrs in page.elements:
@@ -48,10 +46,6 @@ def test_the_file_loads_nothing_from_outside(read_page) -> None:
     policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
     assert "default-src 'none'" in policy
     assert "http" not in policy
-
-
-def test_the_policy_admits_exactly_the_script_of_the_page() -> None:
-    html = render_report(full_report())
     script = re.search(r"<script>(.*?)</script>", html, re.S)
     assert script is not None
     digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
@@ -59,25 +53,22 @@ def test_the_policy_admits_exactly_the_script_of_the_page() -> None:
     assert html.count("<script") == 1
 
 
-def test_the_script_finds_every_element_it_asks_for(read_page) -> None:
+def test_the_script_finds_its_elements_and_compares_alone_side_by_side_and_by_keyboard_too(read_page) -> None:
     html = render_report(full_report())
+    page = read_page(html)
     asked = set(re.findall(r'getElementById\("([^"]+)"\)', html))
-    ids = [attrs["id"] for _, attrs in read_page(html).elements if "id" in attrs]
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert {"zoom", "zoom-panes", "zoom-divider", "zoom-left", "zoom-right"} <= asked <= set(ids)
     assert len(ids) == len(set(ids))
-
-
-def test_pictures_are_compared_alone_side_by_side_and_with_a_divider_by_keyboard_too(read_page) -> None:
-    html = render_report(full_report())
-    buttons = read_page(html).all("button")
+    buttons = page.all("button")
     modes = {a["data-mode"]: a["title"] for a in buttons if "data-mode" in a}
     assert list(modes) == ["single", "side", "slider"]
     for title in modes.values():
         (key,) = re.findall(r"\((\w)\)", title)
         assert f" {key}: () => setMode(" in html
-    divider = next(a for a in read_page(html).all("div") if a.get("id") == "zoom-divider")
+    divider = next(a for a in page.all("div") if a.get("id") == "zoom-divider")
     assert (divider["role"], divider["tabindex"]) == ("slider", "0")
-    assert all("aria-label" in a for a in read_page(html).all("select"))
+    assert all("aria-label" in a for a in page.all("select"))
     for action in (a["data-do"] for a in buttons if "data-do" in a):
         assert re.search(rf"^  {action}(:|,)", html, re.M), f"no action for the button {action!r}"
 
@@ -140,8 +131,3 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_report(target, Report("second", sheets=[Sheet("S", "", ["line"], [row])]))
     assert "first" in target.read_text(encoding="utf-8")
     assert list(target.parent.iterdir()) == [target]
-
-
-def test_a_report_needs_no_torch() -> None:
-    code = "import sys, linecolor.html; sys.exit(bool({'torch', 'cv2', 'lightning'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -93,14 +93,11 @@ def captioned(*captions: str) -> list[Sheet]:
     return [Sheet("Best cases", "", ["line", "ours"], [SheetRow("cat", "", [shaded(8, 8), None], captions)])]
 
 
-def test_every_picture_has_its_own_caption_on_the_sheet_and_for_the_enlarged_view(read_page) -> None:
+def test_a_picture_has_its_caption_on_the_sheet_and_enlarged_and_a_sheet_without_has_no_room_for_any(read_page) -> None:
     page = read_page(render_report(Report("run", sheets=captioned("17.1 dB", "no picture"))))
     assert [a.get("data-caption") for a in page.all("button") if a.get("class") == "frame"] == ["17.1 dB"]
     assert "line 17.1 dB" in page.text
     assert "ours no picture" in page.text
-
-
-def test_a_sheet_without_captions_has_no_room_for_them(read_page) -> None:
     for sheets in (captioned(), captioned("", "")):
         html = render_report(Report("run", sheets=sheets))
         assert 'class="caption"' not in html

@@ -18,15 +18,12 @@ def test_find_images_is_recursive_sorted_and_skips_what_is_hidden(tmp_path):
     assert found == ["a.jpeg", "b.PNG", "deep/d.Jpg", "deep/er/c.webp"]
 
 
-def test_find_images_ends_in_a_loop_of_links(tmp_path):
+def test_find_images_ends_in_a_loop_of_links_and_names_a_missing_folder(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.png").touch()
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     (tmp_path / "a" / "self").symlink_to(tmp_path / "a")
     assert find_images(tmp_path) == [tmp_path / "a" / "x.png"]
-
-
-def test_find_images_names_a_missing_folder(tmp_path):
     with pytest.raises(NotADirectoryError, match="nowhere"):
         find_images(tmp_path / "nowhere")
 

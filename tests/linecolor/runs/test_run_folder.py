@@ -25,14 +25,6 @@ def test_resume_is_asked_of_the_run_not_of_each_stage(tmp_path):
         run.check_resume("never", stages)
 
 
-def test_what_a_killed_program_left_half_written_is_cleared_away(tmp_path):
-    run = RunFolder.named(str(tmp_path), "a")
-    (run.path / "draft").mkdir(parents=True)
-    (run.path / "draft" / ".0123.tmp").touch()
-    run.record({"seed": 0}, ["linecolor-train"])
-    assert not (run.path / "draft" / ".0123.tmp").exists()
-
-
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b"- 1"])
 def test_damaged_files_of_a_run_are_named(tmp_path, damage):
     run = RunFolder.named(str(tmp_path), "a")
@@ -53,9 +45,12 @@ def test_completion_is_remembered(tmp_path):
     assert again.facts("draft")["steps"] == 7
 
 
-def test_a_run_records_what_it_was_made_with(tmp_path):
+def test_a_run_records_what_it_was_made_with_and_clears_away_what_a_killed_program_left_half_written(tmp_path):
     run = RunFolder.named(str(tmp_path), "a")
+    (run.path / "draft").mkdir(parents=True)
+    (run.path / "draft" / ".0123.tmp").touch()
     run.record({"seed": 3}, ["linecolor-train", "seed=3"])
+    assert not (run.path / "draft" / ".0123.tmp").exists()
     facts = json.loads((run.path / "run.json").read_text())
     assert facts["versions"] == versions()
     assert facts["versions"]["torch"].startswith("2.")

@@ -11,35 +11,22 @@ import pytest
 from linecolor.runs.sweep_folder import DONE, INTERRUPTED, RUNNING, JobFolder, SweepFolder, job_hash
 
 
-def test_the_order_of_overrides_does_not_matter():
+def test_a_job_is_its_values_whatever_their_order_and_where_it_lies_in_every_version():
     assert job_hash(["seed=1", "+a.b=2", "data=folder"]) == job_hash(["data=folder", "seed=1", "a.b=2"])
-
-
-def test_other_values_are_other_jobs():
     hashes = {job_hash(words) for words in (["seed=1"], ["seed=2"], ["seed=1", "a=1"], ["seed=1", "a=2"], [])}
     assert len(hashes) == 5
-
-
-def test_where_a_job_lies_and_how_it_is_taken_up_is_no_part_of_it():
     plain = job_hash(["seed=1"])
     assert job_hash(["seed=1", "runs_dir=/elsewhere", "name=x", "resume=must", "sweep.objective=obeyed"]) == plain
-
-
-def test_the_hash_is_the_same_in_every_version():
     assert job_hash(["experiment=demo", "seed=1"]) == "b01d04f8b4"
 
 
-@pytest.mark.parametrize("name", ["../up", "", ".", "a/b"])
-def test_a_sweep_does_not_land_outside_of_runs_dir(name, tmp_path):
-    with pytest.raises(ValueError, match=r"sweep\.name"):
-        SweepFolder.named(str(tmp_path), name)
-
-
-def test_a_sweep_is_not_laid_into_a_single_run(tmp_path):
+def test_a_sweep_lands_neither_outside_of_runs_dir_nor_in_a_single_run(tmp_path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "run.json").write_text("{}")
-    with pytest.raises(ValueError, match="is a single run"):
-        SweepFolder.named(str(tmp_path), "demo")
+    refused = dict.fromkeys(("../up", "", ".", "a/b"), r"sweep\.name") | {"demo": "is a single run"}
+    for name, message in refused.items():
+        with pytest.raises(ValueError, match=message):
+            SweepFolder.named(str(tmp_path), name)
 
 
 def test_facts_are_kept_beside_those_that_are_known(tmp_path):

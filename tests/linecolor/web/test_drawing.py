@@ -60,7 +60,7 @@ def test_the_networks_see_the_page_and_not_its_view(opened, painter):
 
 
 @pytest.mark.slow
-def test_hints_painted_on_the_view_land_right_on_a_page_that_is_larger(opened):
+def test_hints_painted_on_the_view_land_right_on_a_larger_page_in_the_colors_of_the_download(opened):
     drawing = opened(rooms(2000, 3200))
     assert max(drawing.view.shape) == VIEW_SIDE
     strokes = (Stroke(RED, 60, ((300.0, 200.0),)), Stroke(BLUE, 60, ((3000.0, 1800.0),)))
@@ -72,25 +72,14 @@ def test_hints_painted_on_the_view_land_right_on_a_page_that_is_larger(opened):
         left, right = (picture[1000 // scale, x // scale].astype(int) for x in (300, 3000))
         assert left[0] > left[2] + 150
         assert right[2] > right[0] + 150
-
-
-@pytest.mark.slow
-def test_the_view_shows_the_colors_of_the_download(opened):
-    drawing = opened(rooms(2000, 3200))
-    colored = drawing.color((Stroke(RED, 60, ((300.0, 200.0),)),), 64)
-    full, view = decoded(drawing.full_png(colored, "clean")), decoded(drawing.view_png(colored, "clean"))
     reduced = cv2.resize(full, view.shape[1::-1], interpolation=cv2.INTER_AREA).astype(int)
     away = np.abs(np.arange(view.shape[1]) - view.shape[1] // 2) > 40
     assert np.abs(reduced - view)[:, away].max() <= 2
 
 
-def test_a_drawing_comes_without_hints_too(opened):
+def test_a_drawing_comes_without_hints_too_and_the_networks_run_once_for_a_set_of_hints(opened):
     drawing = opened(rooms(90, 120))
     assert decoded(drawing.view_png(drawing.color((), 64), "none")).shape == (90, 120, 3)
-
-
-def test_the_networks_run_once_for_a_set_of_hints(opened):
-    drawing = opened(rooms(90, 120))
     networks = drawing.colorizers[64]
     strokes = (Stroke(RED, 5, ((20.0, 20.0),)),)
     for _ in range(2):
@@ -130,10 +119,11 @@ def test_colored_strokes_keep_their_color_in_view_and_download(opened):
         assert blue > red + 20
 
 
-def test_thin_lines_of_a_large_page_stay_visible_in_the_view(opened):
+def test_thin_lines_of_a_large_page_stay_visible_and_a_webtoon_strip_wide_enough_to_paint_on(opened):
     line = np.full((900, 9600), 255, np.uint8)
     line[:, 4801:4803] = 0
     assert opened(line).view.min() < 128
+    assert opened(np.full((6400, 800), 255, np.uint8)).view.shape == (3200, 400)
 
 
 def test_the_page_s_resolution_is_kept(opened, tmp_path):
@@ -154,7 +144,3 @@ def test_details_share_the_networks_and_are_even(painter):
     assert all(resolution % 2 == 0 and found[resolution].options.resolution == resolution for resolution in found)
     assert len(found) == 3
     assert colorizer.options.resolution == 67
-
-
-def test_a_webtoon_strip_stays_wide_enough_to_paint_on(opened):
-    assert opened(np.full((6400, 800), 255, np.uint8)).view.shape == (3200, 400)

@@ -37,14 +37,10 @@ def test_a_drawing_is_found_by_its_name_until_it_is_dropped(store):
         store.get(name)
 
 
-def test_names_are_long_and_differ(store):
-    names = {store.add(PAGE)[0] for _ in range(3)}
-    assert len(names) == 3
+def test_names_are_long_and_differ_and_of_too_many_the_one_left_alone_longest_goes(store):
+    first, second, third = names = [store.add(PAGE)[0] for _ in range(3)]
+    assert len(set(names)) == 3
     assert all(len(name) >= 22 for name in names)
-
-
-def test_of_too_many_the_one_left_alone_longest_goes(store):
-    first, second, third = (store.add(PAGE)[0] for _ in range(3))
     store.get(first)
     fourth, _ = store.add(PAGE)
     assert files(store) == {first, third, fourth}
