@@ -123,6 +123,7 @@ def test_colors_stay_inside_closed_outlines(name, page):
 @settings(max_examples=60, deadline=None)
 @given(hinted_lines())
 def test_a_flood_gives_paper_the_nearest_hint_that_a_path_leads_to_and_voronoi_the_nearest_one(fill, drawing):
+    """Closed parts without a hint, corners, borders, ink and hints on each other are all among the drawings."""
     line, hints = drawing
     line = line if fill is flood_fill else np.full_like(line, 255)
     picture = fill(np.where(line >= 128, np.uint8(255), np.uint8(127)), hints)
@@ -149,47 +150,6 @@ def test_a_flood_is_multiplied_by_the_line_and_rounded(drawing):
     paint = flood_fill(np.where(ink, np.uint8(0), np.uint8(255)), hints).astype(float)
     paint[ink] = 255
     assert np.array_equal(flood_fill(line, hints), np.rint(paint * line[..., None] / 255))
-
-
-def test_a_closed_part_without_a_hint_stays_white():
-    picture = flood_fill(two_rooms(), [box(20, 15, RED)])
-    assert (picture[12:52, 12:30] == RED).all()
-    assert (picture[12:52, 34:52] == 255).all()
-    assert (picture[:7] == 255).all()
-
-
-def test_a_flood_does_not_slip_between_pixels_that_touch_at_a_corner():
-    line = np.full((20, 20), 255, np.uint8)
-    np.fill_diagonal(line, 0)
-    picture = flood_fill(line, [box(15, 2, RED)])
-    assert (picture[np.tril_indices(20, -1)] == RED).all()
-    assert (picture[np.triu_indices(20, 1)] == 255).all()
-
-
-def test_hints_share_an_open_page_by_distance_and_not_by_order():
-    page = np.full((20, 41), 255, np.uint8)
-    hints = [box(10, 5, RED, 1), box(10, 35, BLUE, 1)]
-    picture = flood_fill(page, hints)
-    assert (picture[:, :20] == RED).all()
-    assert (picture[:, 21:] == BLUE).all()
-    assert np.array_equal(flood_fill(page, hints[::-1])[:, 21:], picture[:, 21:])
-
-
-def test_of_hints_on_top_of_each_other_the_last_one_floods():
-    page = np.full((20, 20), 255, np.uint8)
-    assert (flood_fill(page, [box(5, 5, RED), box(5, 5, BLUE)]) == BLUE).all()
-
-
-def test_hints_at_the_border_and_in_the_corners_flood():
-    picture = flood_fill(two_rooms(), [box(0, 0, RED), box(62, 62, BLUE, 2), box(10, 10, GREEN)])
-    assert (picture[0, 0] == RED).all()
-    assert (picture[63, 63] == BLUE).all()
-    assert (picture[12:52, 12:30] == GREEN).all()
-
-
-def test_a_hint_on_ink_floods_nothing():
-    line = two_rooms()
-    assert np.array_equal(flood_fill(line, [box(20, 31, RED, 2)]), bare_line(line))
 
 
 def test_a_line_that_is_none_is_refused():
