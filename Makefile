@@ -92,7 +92,7 @@ bench: $(VENV)/.developer  ## speed and memory: prints a table, writes benchmark
 test-gimp: $(VENV)/.user  ## the GIMP plug-in in a real GIMP 3 (root and a Debian mirror; 4 minutes the first time)
 	@$(BIN)/python gimp/test_in_gimp.py
 
-release: $(VENV)/.user  ## train the weights in the box again: two hours on two cores, stopped and begun again as one likes
+release: $(VENV)/.user  ## train the bundled weights again: two hours on two cores, stopped and begun again as one likes
 	@$(BIN)/linecolor-data prepare openmoji --out data/release-openmoji --limit 800 --test-size 1024
 	@$(BIN)/linecolor-data prepare characters --out data/release-characters --count 253 --test-size 512
 	@$(BIN)/linecolor-train experiment=release

@@ -173,8 +173,8 @@ def _draw_hints(settings: HintSettings, key: SampleKey) -> Choices:
     random = key.stream("hints")
     empty = random.random() < settings.no_hint_prob
     count = HINT_COUNTS[settings.count](random, key.stage, empty, settings.least, settings.most)
-    # Some candidates fall on ink; half as many more than wanted suffice but for crops that are mostly ink, and those
-    # simply get fewer hints.
+    # `torch_hints.paint` leaves out candidates on ink. Half as many more than wanted suffice but for crops that are
+    # mostly ink, and those simply get fewer hints.
     candidates = settings.most * 3 // 2 + 16
     start = random.random((candidates, 1, 2))
     # A stroke is a winding line of points about a cell of a 256 px draft apart, so that it has no gaps.

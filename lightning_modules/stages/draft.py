@@ -29,7 +29,7 @@ class DraftGAN(AdversarialStage):
     """
 
     name = "draft"
-    generator_first = True
+    generator_first = True  # its step, with the content loss, needs the most memory
 
     def __init__(
         self,

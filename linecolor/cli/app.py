@@ -62,7 +62,7 @@ def serve(options: argparse.Namespace) -> None:
         raise ValueError(f"--max-megapixels {options.max_megapixels:g} must be 0.01 to {MAX_PIXELS / 1e6:g}")
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
-        raise ImportError(f"needs {' and '.join(missing)}: pip install 'linecolor[app]'")
+        raise ImportError(f"needs {' and '.join(missing)}: pip install '.[app]'")
     import uvicorn
 
     from linecolor.web.server import Limits, make_app

@@ -140,7 +140,7 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
     line, _ = images.read_color(job.page)
     layer = images.read_hint_layer(job.hints) if job.hints else None
     hints: Hints = (points or None) if layer is None else layer
-    coloring = colorizer.candidate(job.seed).color(line, hints)
+    coloring = colorizer.candidate(job.seed).colorize_with_steps(line, hints)
     layers = job.layers(options.layers)
     notes = read_metadata(job.page)
     height, width = coloring.full.shape[:2]

@@ -177,8 +177,8 @@ def measure_hint_adherence(
         (own,) = levels.of(drawing)
         hints = own.hints or []
         exchanged = permuted(hints, np.random.default_rng(seed))
-        before = colorizer(drawing.line, own.layer)
-        after = colorizer(drawing.line, paint_hints(exchanged, drawing.line.shape))
+        before = colorizer.colorize(drawing.line, own.layer)
+        after = colorizer.colorize(drawing.line, paint_hints(exchanged, drawing.line.shape))
         scale = 2 * min(drawing.line.shape) / colorizer.options.resolution
         adherence = hint_adherence(before, after, hints, exchanged, drawing.line, scale)
         followed.extend(adherence.followed[adherence.counted].tolist())

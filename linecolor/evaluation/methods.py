@@ -71,7 +71,7 @@ class TrainedMethod:
         """Colour a drawing; what is sampled is keyed by its name, for one noise for all would be one sample of it."""
         key = zlib.crc32(drawing.name.encode())
         colorizer = self.colorizer.candidate(key) if self.colorizer.samples else self.colorizer
-        return colorizer.color(drawing.line, hints.layer)
+        return colorizer.colorize_with_steps(drawing.line, hints.layer)
 
     def color(self, drawing: FullDrawing, hints: DrawingHints) -> Result:
         """Colour a drawing and take the time."""

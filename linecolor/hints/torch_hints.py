@@ -72,7 +72,7 @@ def paint(line: Tensor, color: Tensor, positions: Tensor, points: Tensor, sides:
 
 
 def to_network(hint: Tensor) -> Tensor:
-    """Painted hints (B, 4, h, w) uint8 -> (B, 4, h, w) float32 by `hints.CONVENTION`."""
+    """Painted hints (B, 4, h, w) uint8 -> (B, 4, h, w) float32 by `hints.layers.CONVENTION`."""
     alpha = (hint[:, 3:] > 0).float()
     return torch.cat([(hint[:, :3].float() / 127.5 - 1) * alpha, alpha], dim=1)
 
@@ -88,7 +88,7 @@ def _blocked(line: Tensor) -> Tensor:
 
 
 def halve(hint: Tensor) -> Tensor:
-    """Hints for a network on a grid half as fine: (B, 4, 2h, 2w) -> (B, 4, h, w), both by `hints.CONVENTION`.
+    """Hints for a network on a grid half as fine: (B, 4, 2h, 2w) -> (B, 4, h, w), both by `hints.layers.CONVENTION`.
 
     A cell has a hint where one of its four had, of their mean colour.
     """

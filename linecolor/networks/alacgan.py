@@ -71,7 +71,7 @@ class AlacGenerator(nn.Module):
         """Colours (B, 3, S, S) RGB in [-1, 1] of a line (B, 1, S, S) in [-1, 1], paper = 1; S a multiple of 16.
 
         Args:
-            hint: (B, 4, S/2, S/2) by `hints.CONVENTION`, brought to S/4 here.
+            hint: (B, 4, S/2, S/2) by `hints.layers.CONVENTION`, brought to S/4 here.
             local: features (B, F, S/16, S/16) of the line; made from it if not given.
 
         Raises:

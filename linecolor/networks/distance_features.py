@@ -83,7 +83,7 @@ class InceptionFeatures(FrozenFeatures):
         super().__init__()
         path = Path(weights_path) if weights_path is not None else hub_checkpoint(INCEPTION_CHECKPOINT)
         remedy = (
-            "pip install 'linecolor[inception]' with a torch that fits torchvision, download "
+            "pip install '.[inception]' with a torch that fits torchvision, download "
             f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION_CHECKPOINT} "
             f"(96 MB) and save it as {path}; or use the extractor 'efficientnet-lite0', which needs neither"
         )

@@ -60,8 +60,8 @@ def export_bundle(
     `linecolor.onnx` of two stages: line (B, 1, H, W) and draft_input (B, c, H/2, W/2), which is line, hints and
     propagated hints -> color (B, 3, H, W) and draft (B, 3, H/2, W/2). Of one network: line (B, 1, H, W) and hint
     (B, 4, H/2, W/2) -> color (B, 3, H, W). `draft.onnx`: draft_input -> draft. `colorizer.onnx`: line and the enlarged
-    draft (B, 3, H, W) -> color. All are float32 in [-1, 1], RGB, hints by `hints.CONVENTION`. H and W are multiples of
-    `linecolor.multiple` in the metadata.
+    draft (B, 3, H, W) -> color. All are float32 in [-1, 1], RGB, hints by `hints.layers.CONVENTION`. H and W are
+    multiples of `linecolor.multiple` in the metadata.
 
     Args:
         bundle_or_run: the folder of a bundle or of a run; None takes the bundled weights.
@@ -118,9 +118,7 @@ def export_bundle(
 def _check_packages() -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise ImportError(
-            f"exporting needs {', '.join(missing)}: pip install 'linecolor[export]', or {' '.join(PACKAGES)}"
-        )
+        raise ImportError(f"exporting needs {', '.join(missing)}: pip install '.[export]', or {' '.join(PACKAGES)}")
 
 
 def _half_parts(parts: Sequence[Part], resolution: int) -> list[Part]:

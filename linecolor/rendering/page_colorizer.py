@@ -114,13 +114,11 @@ class PageColorizer(ABC):
         Raises:
             ValueError: for a line or hints of another kind; the message says which.
         """
-        return self.color(line, hints).full
+        return self.colorize_with_steps(line, hints).full
 
-    def __call__(self, line: Picture, hint_layer: Picture | None = None) -> Picture:
-        """Colour a line drawing; see `colorize`."""
-        return self.color(line, hint_layer).full
-
-    def color(self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None) -> ColorizationResult:
+    def colorize_with_steps(
+        self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None
+    ) -> ColorizationResult:
         """Colour a line drawing and return the steps as well; arguments and errors as of `colorize`."""
         layer = LineLayer(line)
         size = self.network_size(layer.grey.shape)

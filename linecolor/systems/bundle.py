@@ -1,6 +1,9 @@
 """A bundle: what colorize, export and the front ends load. Weights as safetensors, the rest as YAML.
 
-Nothing in a bundle is executed, and what it says of itself is checked before anything is built from it.
+The card says: `format`; `networks`, the constructor arguments of each; the rendering options; `hint_spread`;
+`precision` of the weights; `hints`, `color_order` and `range`, which describe inputs and outputs for readers; and
+`provenance`. Nothing in a bundle is executed. Format, networks, options and shapes are checked
+before anything is built.
 """
 
 import inspect
@@ -61,7 +64,7 @@ def save_bundle(
         networks: by the names of their stages: `draft` and, after the second stage, `colorizer`; or a baseline's.
         architectures: the constructor arguments of each.
         options: how its pages are coloured, unless whoever loads it asks for something else.
-        hint_spread: as the networks were trained.
+        hint_spread: one of `propagation.EXTRA_CHANNELS`, as the networks were trained.
         provenance: where it comes from: configuration, data, images seen, versions.
         half: keep the weights in half precision, in half the space; they are computed with in single all the same.
     """

@@ -119,7 +119,7 @@ def color_comic(
         seed: of the sampled colours: another seed, other colours.
         temperature: 1 samples as learned, less keeps to what is likely, 0 takes the likeliest.
         with_plain: also run `PLAIN`; without `POLISHING` its result is the colour.
-        hint: (B, 4, H, W) by `hints.CONVENTION`; hints on the detected background set its colour.
+        hint: (B, 4, H, W) by `hints.layers.CONVENTION`; hints on the detected background set its colour.
     """
     size = line.shape[-2:]
     cells = sample(networks[LOW], line, torch.Generator().manual_seed(seed), temperature)

@@ -103,7 +103,7 @@ class Pipeline(ABC):
 
         Args:
             line: (B, 1, H, W), sides multiples of `multiple`.
-            inputs: line, hints by `hints.CONVENTION` and propagated hints (B, 5 or more, H/2, W/2).
+            inputs: line, hints by `hints.layers.CONVENTION` and propagated hints (B, 5 or more, H/2, W/2).
             options: how.
         """
 

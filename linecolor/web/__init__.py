@@ -7,5 +7,5 @@ strokes: what was painted, read and rasterised. drawing: one uploaded drawing, i
 uploaded drawings. worker_pool: jobs in threads. guard: which requests are allowed. uploads: request bodies. server: the
 requests and what is sent back.
 
-Needs starlette and uvicorn (`pip install 'linecolor[app]'`); no torch.
+Needs starlette and uvicorn (`pip install '.[app]'`); no torch.
 """

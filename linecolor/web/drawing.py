@@ -85,7 +85,7 @@ class Drawing:
                 return self._colored[key]
         hints = paint_strokes(strokes, self.size, (self.view.shape[0], self.view.shape[1])) if strokes else None
         # The reduced line is what the colorizer would reduce the page to: it passes through unchanged.
-        colorized = self.colorizers[resolution].color(self._reduced[resolution], hints).colorized
+        colorized = self.colorizers[resolution].colorize_with_steps(self._reduced[resolution], hints).colorized
         with self._lock:
             self._colored[key] = colorized
             while len(self._colored) > 1 and (

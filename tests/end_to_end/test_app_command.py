@@ -38,7 +38,7 @@ def test_mistakes_are_told_in_one_line(arguments, told, capsys):
 def test_a_missing_extra_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert main(["--no-browser"]) == 2
-    assert "pip install 'linecolor[app]'" in capsys.readouterr().err
+    assert "pip install '.[app]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])

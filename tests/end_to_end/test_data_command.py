@@ -86,7 +86,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, message, capsys, tmp_path,
 def test_a_missing_package_says_what_to_install(capsys, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     assert main(["prepare", "characters", "--out", str(tmp_path / "x"), "--count", "1"]) == 2
-    assert 'pip install "linecolor[data]"' in capsys.readouterr().err
+    assert 'pip install ".[data]"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["prepare", "openmoji", "--out", "x", "stray"], ["preview", "-o", "x", "--no"]])

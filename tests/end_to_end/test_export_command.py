@@ -62,4 +62,4 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, message, bundle, tmp_path,
 def test_a_missing_package_is_one_line_that_says_what_to_install(bundle, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     assert main([str(bundle), "-o", str(tmp_path / "model")]) == 2
-    assert "error: exporting needs onnxscript: pip install 'linecolor[export]'" in capsys.readouterr().err
+    assert "error: exporting needs onnxscript: pip install '.[export]'" in capsys.readouterr().err

@@ -80,7 +80,7 @@ def test_a_page_is_coloured_there_as_it_is_here(environment, system, tmp_path):
         cwd=tmp_path,
     )  # fmt: skip
     made, _ = read_color(tmp_path / "out.png")
-    expected = LineColorizer.load(bundle)(read_color(tmp_path / "page.png")[0], hints)
+    expected = LineColorizer.load(bundle).colorize(read_color(tmp_path / "page.png")[0], hints)
     assert made.shape == expected.shape
     assert np.abs(made.astype(int) - expected).max() <= ROUNDING
     assert made.std() > 10, "a flat picture would tell nothing"

@@ -71,10 +71,10 @@ def wait_until(true, seconds=5.0):
 def is_alive(process):
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+        status = Path(f"/proc/{process}/stat").read_text() if Path("/proc").exists() else ") R"
+    except (ProcessLookupError, FileNotFoundError):  # it may end between the two
         return False
-    status = Path(f"/proc/{process}/stat")
-    return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return status.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 # The command line

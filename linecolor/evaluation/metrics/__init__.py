@@ -1,4 +1,4 @@
-"""The figures of one coloured picture. A metric is a file here and a line in `METRICS`.
+"""The figures of one coloured picture. A metric is a file here that defines `METRIC`, and its name in the list below.
 
 White paper inflates PSNR by 3-5 dB and leaves SSIM hardly any room (bare line art scores 0.95), therefore every metric
 is taken twice: over the whole picture, and over its foreground alone. All of them compare 8-bit RGB.

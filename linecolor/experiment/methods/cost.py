@@ -86,7 +86,7 @@ def main() -> None:
     on_cpu = colorizer.device.type == "cpu"
     before = resident_memory("VmRSS") if on_cpu else 0
     forget_peak(colorizer.device)
-    colorizer.color(line)
+    colorizer.colorize_with_steps(line)
     print(json.dumps({"memory": max(0, peak_memory(colorizer.device) - before)}))
 
 

@@ -30,7 +30,7 @@ def check_plugins(words: Sequence[str]) -> None:
     for word in words:
         for beginning, plugin in _PLUGINS.items():
             if word.startswith(beginning) and not find_spec(f"hydra_plugins.{plugin}"):
-                raise ValueError(f"{word} is not installed: pip install 'linecolor[sweep]'")
+                raise ValueError(f"{word} is not installed: pip install '.[sweep]'")
 
 
 def planned_jobs(config: DictConfig) -> list[list[str]] | int:

@@ -105,7 +105,7 @@ def test_bad_sizes_and_jobs_are_refused(tmp_path):
 
 
 def test_a_missing_package_is_named_with_its_cure():
-    with pytest.raises(MissingDataPackage, match=r'pip install "linecolor\[data\]"'):
+    with pytest.raises(MissingDataPackage, match=r'pip install "\.\[data\]"'):
         rendering.data_package("no_such_package_of_ours")
 
 

@@ -143,7 +143,7 @@ def test_a_trained_system_shows_what_its_network_left():
     result = TrainedMethod(colorizer).color(drawing(), ProtocolHints([4]).of(drawing())[0])
     assert result.network.shape == (32, 42, 3)
     assert (result.full == 128).all()
-    assert colorizer.color(drawing().line).draft is None
+    assert colorizer.colorize_with_steps(drawing().line).draft is None
 
 
 def test_results_are_reduced_by_area_and_enlarged_smoothly():

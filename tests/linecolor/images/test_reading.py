@@ -91,12 +91,12 @@ def test_grey_with_alpha_is_composited_and_strips_of_a_large_page_meet_without_a
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", range(10))
 def test_exif_orientation_turns_pixels_and_size_alike(orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
     # As 2, 3 and 4 turn a picture that stands, 6, 7 and 8 turn one that lies.
-    seen = RGBA.swapaxes(0, 1) if orientation >= 5 else RGBA
+    seen = RGBA.swapaxes(0, 1) if 5 <= orientation <= 8 else RGBA
     seen = seen[:, ::-1] if orientation in (2, 3, 6, 7) else seen
     seen = seen[::-1] if orientation in (3, 4, 7, 8) else seen
     data = source(encoded(Image.fromarray(RGBA), kind, exif=exif, lossless=True, exact=True))

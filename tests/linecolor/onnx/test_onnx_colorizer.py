@@ -77,11 +77,11 @@ def colorizer(tmp_path_factory) -> OnnxColorizer:
 
 
 def test_a_hint_is_painted_where_it_was_put_and_white_paper_stays_white(colorizer):
-    result = colorizer(np.full((90, 120), 255, np.uint8), [(30, 60, "#fa0000")])
+    result = colorizer.colorize(np.full((90, 120), 255, np.uint8), [(30, 60, "#fa0000")])
     ys, xs = np.nonzero(result[..., 1] < 128)
     assert abs(ys.mean() - 60) < 2.5
     assert abs(xs.mean() - 30) < 2.5
-    assert (colorizer(np.full((77, 301), 255, np.uint8)) == 255).all()
+    assert (colorizer.colorize(np.full((77, 301), 255, np.uint8)) == 255).all()
 
 
 def test_the_metadata_sets_what_is_not_asked_for(colorizer, tmp_path):
@@ -96,7 +96,7 @@ def test_one_network_of_line_and_hint_colours_without_a_draft(tmp_path):
     # The line in three channels, whatever the hint.
     nodes = [helper.make_node("Concat", ["line"] * 3, ["color"], axis=1)]
     path = saved(model(nodes, [value("line", 1), value("hint", 4)], [value("color", 3)], card), tmp_path)
-    colored = OnnxColorizer.load(path, threads=1, blend="none").color(page(64, 64))
+    colored = OnnxColorizer.load(path, threads=1, blend="none").colorize_with_steps(page(64, 64))
     assert colored.draft is None
     assert np.array_equal(colored.colorized[..., 0], colored.line)
 
@@ -251,7 +251,7 @@ def test_a_network_that_answers_in_another_size_is_refused(tmp_path):
     made.graph.node[-1].input[2] = "quarter"
     made.graph.initializer.append(helper.make_tensor("quarter", FLOAT, [4], [1, 1, 0.5, 0.5]))
     with pytest.raises(ValueError, match="returns colours of"):
-        OnnxColorizer.load(saved(made, tmp_path), threads=1)(page(64, 64))
+        OnnxColorizer.load(saved(made, tmp_path), threads=1).colorize(page(64, 64))
 
 
 def test_a_model_that_onnxruntime_refuses_is_named(tmp_path):
@@ -296,7 +296,7 @@ def test_colouring_imports_nothing_but_numpy_opencv_pillow_and_onnxruntime(tmp_p
         "import numpy as np\n"
         "from linecolor.onnx.onnx_colorizer import OnnxColorizer\n"
         "hints = np.zeros((40, 50, 4), np.uint8); hints[10, 10] = (255, 0, 0, 255)\n"
-        f"made = OnnxColorizer.load({str(path)!r}, threads=1)(np.full((40, 50), 255, np.uint8), hints)\n"
+        f"made = OnnxColorizer.load({str(path)!r}, threads=1).colorize(np.full((40, 50), 255, np.uint8), hints)\n"
         "import os; print(made.shape, os.environ['ORT_DISABLE_TELEMETRY'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -85,7 +85,7 @@ def test_a_sliver_is_not_blown_up():
 def test_the_draft_alone_is_asked_for_and_had():
     painter = Painter()
     painter.draft_only = True
-    coloring = painter.color(page(), [(5, 5, RED)])
+    coloring = painter.colorize_with_steps(page(), [(5, 5, RED)])
     assert coloring.colorized.shape[:2] == coloring.line.shape
     assert coloring.full[5, 5].tolist() == list(RED)
 

@@ -57,7 +57,7 @@ def page(height: int, width: int) -> np.ndarray:
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_any_size_in_the_same_size_out(height, width):
     made = networks()
-    colored = LineColorizer(made, "none", SMALL).color(page(height, width))
+    colored = LineColorizer(made, "none", SMALL).colorize_with_steps(page(height, width))
     assert colored.full.shape == (height, width, 3)
     assert colored.full.dtype == np.uint8
     assert colored.colorized.shape[:2] == colored.line.shape
@@ -68,10 +68,10 @@ def test_any_size_in_the_same_size_out(height, width):
 def test_a_hint_is_painted_where_it_was_put_and_white_stays_white(shape):
     colorizer = LineColorizer({"draft": PaintsTheHints(), "colorizer": KeepsTheDraft()}, "none", SMALL)
     bare, layer = np.full(shape, 255, np.uint8), np.zeros((*shape, 4), np.uint8)
-    assert (colorizer(bare) == 255).all()
+    assert (colorizer.colorize(bare) == 255).all()
     y, x = shape[0] * 2 // 3, shape[1] // 4
     layer[y - 4 : y + 4, x - 4 : x + 4] = (250, 0, 0, 255)
-    result = colorizer(bare, layer)
+    result = colorizer.colorize(bare, layer)
     ys, xs = np.nonzero(result[..., 1] < 128)
     assert abs(ys.mean() - (y - 0.5)) < 2.5
     assert abs(xs.mean() - (x - 0.5)) < 2.5
@@ -82,7 +82,7 @@ def test_overlapping_windows_leave_no_seam():
     """A network that looks at single pixels must give the same picture with windows as in one piece."""
     line = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (320, 1))
     networks = {"draft": PaintsTheHints(), "colorizer": GreyLine()}
-    whole = LineColorizer(networks, "none", UNBLENDED, page_pixels=2 * 32 * 32).color(line)
+    whole = LineColorizer(networks, "none", UNBLENDED, page_pixels=2 * 32 * 32).colorize_with_steps(line)
     assert whole.colorized.shape == (160, 32, 3)
     np.testing.assert_array_equal(whole.colorized[..., 0], whole.line)
 
@@ -97,10 +97,8 @@ def test_a_long_strip_in_windows_has_no_seam_of_more_than_two_levels(lying):
     whole, windowed = (LineColorizer(made, "none", UNBLENDED, page_pixels=pixels) for pixels in (1 << 20, 32 * 512))
     edges = {edge for window in windowed._windows(*strip.shape) for edge in (window[lying].start, window[lying].stop)}
     assert len(edges) > 6
-    colored = [
-        colorizer.color(strip).full.transpose(1, 0, 2) if lying else colorizer.color(strip).full
-        for colorizer in (whole, windowed)
-    ]
+    colored = [colorizer.colorize(strip) for colorizer in (whole, windowed)]
+    colored = [picture.transpose(1, 0, 2) if lying else picture for picture in colored]
     steps = [np.abs(np.diff(picture.astype(int), axis=0)) for picture in colored]
     inner = sorted(edge - 1 for edge in edges if 0 < edge < 2048)
     assert (steps[1][inner] - steps[0][inner]).max() <= 2
@@ -131,15 +129,15 @@ def test_windows_overlap_however_coarse_the_multiple(length):
 
 
 def test_a_multiple_beyond_the_resolution_still_colours():
-    result = LineColorizer({"page": GreyLine(256)}, "none", replace(UNBLENDED, resolution=64)).color(page(300, 64))
-    assert result.colorized.shape == (300, 64, 3)
+    colorizer = LineColorizer({"page": GreyLine(256)}, "none", replace(UNBLENDED, resolution=64))
+    assert colorizer.colorize_with_steps(page(300, 64)).colorized.shape == (300, 64, 3)
 
 
 def test_colouring_leaves_live_networks_in_training_mode():
     made = networks()
     made["draft"].train()
     made["colorizer"].eval()
-    LineColorizer(made, "none", SMALL)(page(32, 32))
+    LineColorizer(made, "none", SMALL).colorize(page(32, 32))
     assert made["draft"].training
     assert not made["colorizer"].training
 
@@ -159,20 +157,22 @@ def bundle(tmp_path) -> Path:
 def test_a_bundle_colours_as_the_live_networks_do_and_a_run_stands_for_it(bundle):
     live = LineColorizer(networks(), "none", SMALL)
     for folder in (bundle, bundle.parent):
-        np.testing.assert_array_equal(LineColorizer.load(folder)(page(50, 70)), live(page(50, 70)))
+        np.testing.assert_array_equal(LineColorizer.load(folder).colorize(page(50, 70)), live.colorize(page(50, 70)))
     assert read_card(bundle)["provenance"] == {"run": "test"}
 
 
 def test_a_bundle_in_half_precision_is_half_as_large_and_colours_alike(bundle, tmp_path):
     half = save_bundle(tmp_path / "half", networks(), ARCHITECTURES, SMALL, "none", {}, half=True)
     assert (half / WEIGHTS).stat().st_size < 0.6 * (bundle / WEIGHTS).stat().st_size
-    difference = LineColorizer.load(half)(page(50, 70)).astype(int) - LineColorizer.load(bundle)(page(50, 70))
+    difference = LineColorizer.load(half).colorize(page(50, 70)).astype(int) - LineColorizer.load(bundle).colorize(
+        page(50, 70)
+    )
     assert np.abs(difference).max() <= 1
 
 
 def test_pages_may_be_seen_in_finer_detail_on_any_device_that_is_there(bundle):
     colorizer = LineColorizer.load(bundle, resolution=48, device="auto")
-    assert colorizer.color(page(96, 96)).line.shape == (48, 48)
+    assert colorizer.colorize_with_steps(page(96, 96)).line.shape == (48, 48)
     assert colorizer.device.type in ("cpu", "cuda", "mps")
 
 

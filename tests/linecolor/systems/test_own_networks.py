@@ -53,7 +53,7 @@ def test_its_bundle_colours(bundle):
 
 def test_a_pipeline_of_ones_own_runs_its_networks(bundle, monkeypatch):
     monkeypatch.setitem(SYSTEMS, "shades", replace(SYSTEMS["shades"], pipeline=f"{__name__}.Inverted"))
-    result = LineColorizer.load(bundle, blend="none").color(np.full((40, 50), 255, np.uint8))
+    result = LineColorizer.load(bundle, blend="none").colorize_with_steps(np.full((40, 50), 255, np.uint8))
     assert (result.full == 0).all()
     assert (result.extras["line again"] == 255).all()
 

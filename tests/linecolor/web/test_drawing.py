@@ -46,7 +46,7 @@ def test_what_is_downloaded_is_what_the_colorizer_makes_of_the_page(opened, pain
     drawing = opened(line)
     strokes = (Stroke(RED, 5, ((width * 0.2, height * 0.5),)), Stroke(BLUE, 5, ((width * 0.8, height * 0.5),)))
     full = decoded(drawing.full_png(drawing.color(strokes, resolution), "clean"))
-    expected = painter(resolution).color(line, paint_strokes(strokes, (height, width), (height, width))).full
+    expected = painter(resolution).colorize(line, paint_strokes(strokes, (height, width), (height, width)))
     np.testing.assert_array_equal(full, expected)
 
 

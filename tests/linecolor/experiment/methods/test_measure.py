@@ -110,7 +110,7 @@ def test_the_page_shows_pictures_of_this_measurement_and_no_older_ones(drawings,
     before = gallery("Ours", "002", "d1")
     bundle_of(tmp_path / "bundle", seed=5)
     _, gallery = measure([MethodSpec("Ours", bundle)], drawings, tmp_path / "out", keep_pictures=False)
-    now = LineColorizer.load(bundle)(drawings[1].line, ProtocolHints([2]).of(drawings[1])[0].layer)
+    now = LineColorizer.load(bundle).colorize(drawings[1].line, ProtocolHints([2]).of(drawings[1])[0].layer)
     np.testing.assert_array_equal(gallery("Ours", "002", "d1"), now)
     assert not np.array_equal(before, now)
 

@@ -119,5 +119,5 @@ def test_a_launcher_that_starts_a_process_a_device_may_have_several():
 def test_what_is_not_installed_is_told_with_what_to_install(word, monkeypatch):
     monkeypatch.setattr(plan, "find_spec", lambda name: None)
     plan.check_plugins(["experiment=demo", "seed=1,2"])
-    with pytest.raises(ValueError, match=r"linecolor\[sweep\]"):
+    with pytest.raises(ValueError, match=r"'\.\[sweep\]'"):
         plan.check_plugins(["experiment=demo", word])
