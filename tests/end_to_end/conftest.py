@@ -96,9 +96,9 @@ def training_refuses(monkeypatch, capsys) -> Callable[..., str]:
 
     def told(*words: str, cwd: Path) -> str:
         monkeypatch.chdir(cwd)
-        before = set(cwd.rglob("*"))
+        before = {path: path.stat().st_mtime_ns for path in cwd.rglob("*")}
         assert exit_code(lambda: train(compose_training(words))) == MISTAKE
-        assert set(cwd.rglob("*")) == before
+        assert {path: path.stat().st_mtime_ns for path in cwd.rglob("*")} == before
         return capsys.readouterr().err
 
     return told
