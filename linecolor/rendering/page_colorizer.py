@@ -34,8 +34,8 @@ _HALF, _COLOR = np.float32(0.5), ""
 class PageColorizer(ABC):
     """Reduce, draft, colorize, enlarge, blend (Lee & Lee 2020, figure 1), with networks that a subclass runs.
 
-    The page is resized so that its short side is `options.resolution`, and padded with white paper to a multiple that
-    the networks can halve. A page that then has more than `page_pixels` is coloured in overlapping windows along its
+    The page is resized so that its short side is `options.resolution`, and padded by its own border to a multiple
+    that the networks can halve. A page that then has more than `page_pixels` is coloured in overlapping windows along its
     longer side, none of them shorter than wide.
 
     Args:
@@ -255,10 +255,9 @@ def _levels(color: NDArray[np.floating]) -> Picture:
 
 
 def _padded(channels: Channels, multiple: int) -> Channels:
-    """Grow (C, H, W) to the right and below to a multiple: the line (channel 0) with paper, the rest with 0."""
+    """Grow (C, H, W) to the right and below to a multiple, by repeating its last column and row.
+
+    White paper without a hint would be another region, whose colour comes in over the border.
+    """
     _, height, width = channels.shape
-    grow = ((0, 0), (0, -height % multiple), (0, -width % multiple))
-    padded = np.pad(channels, grow)
-    padded[0, height:] = 1
-    padded[0, :, width:] = 1
-    return padded
+    return np.pad(channels, ((0, 0), (0, -height % multiple), (0, -width % multiple)), mode="edge")
