@@ -72,6 +72,8 @@ def test_a_sample_hangs_on_its_name_and_not_on_its_place(drawings, collage_prob)
     assert one["sample_id"] == other["sample_id"]
     assert torch.equal(one["color"], other["color"])
     assert all(torch.equal(one["recipe"][name], other["recipe"][name]) for name in one["recipe"])
+    forward.stage = "colorizer"  # each stage sees samples of its own
+    assert not torch.equal(forward[3, 2]["recipe"]["hint_positions"], one["recipe"]["hint_positions"])
 
 
 def batch_of(drawings, name="rich", **recipe):

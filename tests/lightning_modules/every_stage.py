@@ -146,11 +146,7 @@ CASES = {
         side=32,
     ),
     "colorizer": Case(
-        colorizer,
-        RICH,
-        "colorizer",
-        {"reconstruction": {1: 0.67442, 2: 0.67725, 10: 0.50919, 20: 0.38742}},
-        side=32,
+        colorizer, RICH, "colorizer", {"reconstruction": {1: 0.67442, 2: 0.67725, 10: 0.50919, 20: 0.38742}}, side=32
     ),
     "pix2pix": Case(
         pix2pix,

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from linecolor.evaluation.full_size import FullSizeEvaluation
 from linecolor.evaluation.hint_levels import WITHOUT, ProtocolHints, level_name
 from linecolor.evaluation.measurement import Measurement
 from linecolor.evaluation.methods import ReferenceMethod, Result
@@ -272,3 +273,10 @@ def test_a_system_without_a_whole_level_is_not_complete():
     assert (ours[1], part[1]) == (2, 0)
     assert str(part[-1]).startswith("(")
     assert part[2] is None
+
+
+def test_the_feature_network_follows_the_evaluation_to_a_device():
+    features = MeanColor()
+    features.scale = nn.Parameter(torch.ones(1))
+    FullSizeEvaluation([0], features).to(torch.device("meta"))
+    assert features.scale.is_meta

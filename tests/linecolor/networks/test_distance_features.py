@@ -4,11 +4,7 @@ import types
 import pytest
 import torch
 
-from linecolor.networks.distance_features import (
-    INCEPTION_CHECKPOINT,
-    EfficientNetLite0Features,
-    make_feature_extractor,
-)
+from linecolor.networks.distance_features import INCEPTION_CHECKPOINT, EfficientNetLite0Features, make_feature_extractor
 from linecolor.networks.features import VGG16Relu22
 from tests.linecolor.networks.test_features import photograph
 

@@ -35,10 +35,7 @@ def test_noise_does_not_split_a_color():
 
 
 @settings(max_examples=30)
-@given(
-    hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))),
-    st.integers(1, 64),
-)
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))), st.integers(1, 64))
 def test_any_picture_has_a_palette_of_at_most_so_many_colors_and_always_the_same(picture, count):
     palette = dominant_colors(picture, count)
     assert 1 <= len(palette) <= count
