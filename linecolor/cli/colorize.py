@@ -146,7 +146,7 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
     height, width = coloring.full.shape[:2]
     picture = coloring.full
     if layers or options.color_only:
-        color = blending.color_layer(coloring.ink, coloring.colorized)
+        color = blending.color_layer(coloring.ink, coloring.colorized, coloring.guide)
         if layers:
             stack = openraster.drawing_layers(coloring.ink, color, _layer_of(hints, (height, width)))
             openraster.write_openraster(layers, stack, openraster.flattened(coloring.ink, color), notes)
@@ -155,7 +155,8 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
     images.write_atomically(job.out, encode_png(picture, notes, signed=True))
     second = f" and {layers}" if layers else ""
     empty = f"; no hint is painted in {job.hints}" if layer is not None and not layer[..., 3].any() else ""
-    return f"{job.page} -> {job.out}{second} ({width} x {height}, {time.perf_counter() - started:.1f} s){empty}"
+    done = "".join(f"; {note}" for note in coloring.notes)
+    return f"{job.page} -> {job.out}{second} ({width} x {height}, {time.perf_counter() - started:.1f} s){empty}{done}"
 
 
 def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
@@ -174,6 +175,8 @@ def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
 
 
 def _colorizer(options: argparse.Namespace) -> PageColorizer:
+    from linecolor.lineart.page import PagePreparation
+
     if options.no_blend and options.blend not in (None, "none"):
         raise ValueError(f"--no-blend and --blend {options.blend} contradict each other; give one of them")
     blend = "none" if options.no_blend else options.blend
@@ -191,6 +194,7 @@ def _colorizer(options: argparse.Namespace) -> PageColorizer:
 
         colorizer = LineColorizer.load(options.bundle, options.device, **changes)
     colorizer.draft_only = options.draft
+    colorizer.preparation = PagePreparation(paper=options.paper, invert=options.invert)
     _check_sampling(colorizer, options)
     return colorizer
 
@@ -224,6 +228,7 @@ def _with_progress(running: list) -> Iterator:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from linecolor.lineart.page_modes import INVERT_MODES, PAPER_MODES
     from linecolor.rendering.blends import BLENDS
 
     parser = CommandParser(prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES)
@@ -243,6 +248,10 @@ def _parser() -> argparse.ArgumentParser:
     blends = "; ".join(f"{blend.name}: {blend.summary}" for blend in BLENDS.values())
     parser.add_argument("--blend", choices=BLENDS, help=f"how colour and line are joined (the bundle's way); {blends}")
     parser.add_argument("--no-blend", action="store_true", help="the networks' colour alone: --blend none")
+    papers = "; ".join(f"{name}: {summary}" for name, summary in PAPER_MODES.items())
+    parser.add_argument("--paper", choices=PAPER_MODES, default="auto", help=f"(%(default)s); {papers}")
+    inversions = "; ".join(f"{name}: {summary}" for name, summary in INVERT_MODES.items())
+    parser.add_argument("--invert", choices=INVERT_MODES, default="auto", help=f"(%(default)s); {inversions}")
     parser.add_argument("--bundle", metavar="DIR", help="a run or a bundle (the bundled weights)")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="an exported system, run without torch")
     parser.add_argument(

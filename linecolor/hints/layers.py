@@ -92,7 +92,7 @@ def place_points(points: Sequence[Point], shape: tuple[int, int], grid: tuple[in
     placed = np.zeros((*grid, 4), np.uint8)
     side = max(1, round(3 * min(shape) / 256))
     for point in points:
-        x, y, color = _point(point, shape)
+        x, y, color = checked_point(point, shape)
         rows, columns = (
             slice(max(0, at - side // 2) * cells // size, (min(size, at - side // 2 + side) - 1) * cells // size + 1)
             for at, size, cells in ((y, shape[0], grid[0]), (x, shape[1], grid[1]))
@@ -101,7 +101,8 @@ def place_points(points: Sequence[Point], shape: tuple[int, int], grid: tuple[in
     return placed
 
 
-def _point(point: Point, shape: tuple[int, int]) -> tuple[int, int, tuple[int, int, int]]:
+def checked_point(point: Point, shape: tuple[int, int]) -> tuple[int, int, tuple[int, int, int]]:
+    """Column, row and (r, g, b) of a hint; ValueError for a point that is none, or lies outside the line (H, W)."""
     try:
         x, y, color = point
         column, row = int(np.floor(x)), int(np.floor(y))

@@ -7,11 +7,14 @@ front ends without torch use it too.
 The full-size work is one separable resampling (`resampling`) and one operation a pixel, a band of rows at a time.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from linecolor.arrays import Floats, Picture
+from linecolor.arrays import Floats, Mask, Picture
 from linecolor.lineart.lines import grey_uint8
 from linecolor.rendering.blends import BLENDS, BlendMode, check_blend
 from linecolor.rendering.resampling import LEVEL, WEIGHT, Taps, product, stretch
@@ -31,10 +34,41 @@ FILL_SIGMAS = (0.7, 1.5, 3.0)
 FILL_DECAY = 0.05  # weight of each wider blur, so that the nearest paper decides where there is any
 
 
+@dataclass(frozen=True)
+class Patch:
+    """An area of one colour, at the page's own size.
+
+    Attributes:
+        top, left: its place.
+        mask: (h, w) bool.
+        color: RGB.
+    """
+
+    top: int
+    left: int
+    mask: Mask
+    color: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class BlendGuide:
+    """What is known of a page besides its ink and the network's picture.
+
+    Attributes:
+        lines_alone: (h', w') uint8, the lines the colour was painted over where the page's ink is more than that; None
+            where it is not. Any size of the line's shape.
+        patches: areas whose colour is known exactly.
+    """
+
+    lines_alone: Picture | None = None
+    patches: Sequence[Patch] = ()
+
+
 def blend(
     line: Picture,
     color: Picture | npt.NDArray[np.floating],
     mode: BlendMode = "clean",
+    guide: BlendGuide = BlendGuide(),
     sigma: float = 0.6,
     band_rows: int = 32,
 ) -> Picture:
@@ -47,6 +81,7 @@ def blend(
         color: (h, w, 3) RGB, uint8 or float in [0, 255]; any size of the line's shape, larger ones too. Floats
             count to the nearest sixteenth of a level.
         mode: a name in `BLENDS`.
+        guide: what else is known of the page.
         sigma: of the blends that blur, in pixels of `color`, [0, 32]; at full size sigma * min(H, W) / min(h, w).
             The paper gives no value.
         band_rows: rows made at a time, at least 1: memory against speed. The result is the same for any value.
@@ -61,7 +96,7 @@ def blend(
     height, width = line.shape[:2]
     rule = BLENDS[mode]
     combine = rule.combine
-    small = inpaint_ink(line, color) if rule.inpaints else np.clip(color, 0, 255).astype(np.float32)
+    small = _without_ink(line, color, guide) if rule.inpaints else np.clip(color, 0, 255).astype(np.float32)
     small = np.rint(small * np.float32(LEVEL))
 
     scale = min(height, width) / min(small.shape[:2])
@@ -81,17 +116,35 @@ def blend(
             rows = np.concatenate([rows, stretch(fresh, across)])
         # Whole numbers throughout: level * LEVEL * WEIGHT.
         band = product(weights, rows[: weights.shape[1]]).reshape(bottom - top, width, 3)
+        for patch in guide.patches:
+            _lay_patch(patch, band, top)
         combine(line[top:bottom], band, out[top:bottom])
     return out
 
 
-def color_layer(line: Picture, color: Picture | npt.NDArray[np.floating], band_rows: int = 32) -> Picture:
+def color_layer(
+    line: Picture, color: Picture | npt.NDArray[np.floating], guide: BlendGuide = BlendGuide(), band_rows: int = 32
+) -> Picture:
     """The colour without the lines, at full size: times line / 255 it is what mode "clean" makes, but for rounding.
 
     Arguments, result and errors as of `blend`.
     """
     _check(line, color, "clean", 0.0, band_rows)
-    return blend(line, inpaint_ink(line, color), "none", band_rows=band_rows)
+    return blend(line, _without_ink(line, color, guide), "none", guide, band_rows=band_rows)
+
+
+def _without_ink(line: Picture, color: Picture | npt.NDArray[np.floating], guide: BlendGuide) -> Floats:
+    return inpaint_ink(line if guide.lines_alone is None else guide.lines_alone, color)
+
+
+def _lay_patch(patch: Patch, band: Floats, top: int) -> None:
+    """Colour what of a patch lies in a band of rows that begins at `top`."""
+    first, last = max(patch.top, top), min(patch.top + len(patch.mask), top + len(band))
+    if first < last:
+        part = band[first - top : last - top, patch.left : patch.left + patch.mask.shape[1]]
+        part[patch.mask[first - patch.top : last - patch.top]] = np.array(patch.color, np.float32) * np.float32(
+            LEVEL * WEIGHT
+        )
 
 
 def inpaint_ink(line: Picture, color: Picture | npt.NDArray[np.floating]) -> Floats:

@@ -17,10 +17,13 @@ from linecolor.arrays import Channels, Picture
 from linecolor.hints import layers, propagation
 from linecolor.lineart import lines
 from linecolor.lineart.layer import LineLayer
+from linecolor.lineart.page import PagePreparation, PreparedPage
+from linecolor.lineart.tone import LEAST_FACTOR
 from linecolor.rendering import blending
 from linecolor.rendering.hint_enforcement import enforce_hints
 from linecolor.rendering.options import RenderingOptions
 from linecolor.rendering.result import ColorizationResult, NetworkOutput
+from linecolor.rendering.small_areas import small_areas
 
 PAGE_PIXELS = 1 << 20
 """A long page of more pixels than this, reduced to the networks' size, is coloured in overlapping windows."""
@@ -34,8 +37,8 @@ _HALF, _COLOR = np.float32(0.5), ""
 class PageColorizer(ABC):
     """Reduce, draft, colorize, enlarge, blend (Lee & Lee 2020, figure 1), with networks that a subclass runs.
 
-    The page is resized so that its short side is `options.resolution`, and padded by its own border to a multiple
-    that the networks can halve. A page that then has more than `page_pixels` is coloured in overlapping windows along its
+    The page is resized so that its short side is `options.resolution`, and padded by its own border to a multiple that
+    the networks can halve. A page that then has more than `page_pixels` is coloured in overlapping windows along its
     longer side, none of them shorter than wide.
 
     Args:
@@ -46,6 +49,7 @@ class PageColorizer(ABC):
 
     Attributes:
         options: can be replaced by another object.
+        preparation: how pages are made ready; can be replaced, too.
         draft_only: stop after the first of two stages and enlarge the draft in place of the second's colour.
         takes_hints: whether the networks read hints; otherwise hints can only be enforced.
         grey_pages: whether pages are grey pictures instead of lines; these are reduced by their mean.
@@ -65,6 +69,7 @@ class PageColorizer(ABC):
         self, options: RenderingOptions, multiple: int, hint_spread: str, page_pixels: int = PAGE_PIXELS
     ) -> None:
         self.options = options
+        self.preparation = PagePreparation()
         self.multiple = multiple
         self.hint_spread = hint_spread
         self.page_pixels = page_pixels
@@ -117,15 +122,15 @@ class PageColorizer(ABC):
         return self.colorize_with_steps(line, hints).full
 
     def colorize_with_steps(
-        self, line: Picture, hints: Picture | Sequence[layers.Point] | None = None
+        self, line: Picture | PreparedPage, hints: Picture | Sequence[layers.Point] | None = None
     ) -> ColorizationResult:
-        """Colour a line drawing and return the steps as well; arguments and errors as of `colorize`."""
-        layer = LineLayer(line)
-        size = self.network_size(layer.grey.shape)
+        """Colour a line drawing, or what `prepare` returned, and return the steps as well; else as of `colorize`."""
+        page = line if isinstance(line, PreparedPage) else self.prepare(line)
+        size = self.network_size(page.line.shape)
         half = (size[0] // 2, size[1] // 2)
-        reduced = self._reduced(layer.grey, size)
+        reduced = self._reduced(page.line, size)
         draft_line = self._reduced(reduced, half)
-        grid = _on_grid(hints, layer.grey.shape, half)
+        guide, grid = self.guide(page, hints)
         if not (self.takes_hints or self.options.enforce_hints) and grid[..., 3].any():
             raise ValueError("these networks take no hints: leave them out, or set enforce_hints")
         # A grey picture has no lines that would stop the colour of a hint.
@@ -141,9 +146,48 @@ class PageColorizer(ABC):
             paper = np.full_like(reduced, 255) if self.grey_pages else reduced
             colorized = enforce_hints(colorized, paper, grid, regions)
             extras |= {title: enforce_hints(extras[title], paper, grid, regions) for title in variants}
-        full = blending.blend(layer.ink, colorized, self.options.blend)
-        extras |= {title: blending.blend(layer.ink, extras[title], self.options.blend) for title in variants}
-        return ColorizationResult(full, colorized, draft, reduced, grid, layer.ink, extras)
+        full = blending.blend(page.ink, colorized, self.options.blend, guide)
+        extras |= {title: blending.blend(page.ink, extras[title], self.options.blend, guide) for title in variants}
+        return ColorizationResult(full, colorized, draft, reduced, grid, page.ink, extras, guide, page.notes)
+
+    def prepare(self, line: Picture) -> PreparedPage:
+        """Make a page ready: dark ink on white paper; the networks are shown it without its tone.
+
+        Raises:
+            ValueError: as of `colorize`.
+        """
+        if self.grey_pages:
+            grey = LineLayer(line)
+            return PreparedPage(grey.ink, grey.grey)
+        shape = line.shape[:2] if isinstance(line, np.ndarray) and line.ndim > 1 else (1, 1)
+        factor = min(shape) / self.options.resolution
+        return self.preparation.prepare(line, factor)
+
+    def guide(
+        self,
+        page: PreparedPage,
+        hints: Picture | Sequence[layers.Point] | None,
+        size: tuple[int, int] | None = None,
+    ) -> tuple[blending.BlendGuide, Picture]:
+        """What a blend must know of a page with these hints, and the hints that the networks are shown.
+
+        Args:
+            page: what `prepare` returned, or a view of that.
+            hints: as of `colorize`.
+            size: at which the networks see the page, where this is a view of it.
+
+        Returns:
+            The guide; and the hints on the draft's grid, (h, w, 4) as `layers.reduce_layer` returns them.
+        """
+        size = size or self.network_size(page.line.shape)
+        grid = _on_grid(hints, page.line.shape, (size[0] // 2, size[1] // 2))
+        # The lines over which the networks paint, by their mean.
+        lines_alone = None if page.has_only_lines else lines.reduce_grey(page.line, size)
+        factor = min(page.line.shape) / min(size)
+        if self.grey_pages or factor < LEAST_FACTOR:
+            return blending.BlendGuide(lines_alone), grid
+        patches, shown = small_areas(page.line, hints, grid, factor)
+        return blending.BlendGuide(lines_alone, patches), shown
 
     def network_size(self, size: tuple[int, ...]) -> tuple[int, int]:
         """The (h, w), both even, at which the networks see a picture of (H, W): the short side becomes S.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from linecolor.arrays import Picture
+from linecolor.rendering.blending import BlendGuide
 
 Array = TypeVar("Array")
 
@@ -21,6 +22,8 @@ class ColorizationResult:
         ink: (H, W) or (H, W, 3) uint8, the line as it lies over the colour.
         extras: what else there is to see, by title: (h, w) or (h, w, 3) uint8 at network size, or at the line's where
             it is a result itself (`PageColorizer.variants`).
+        guide: what else of the page a blend must know.
+        notes: what was done to the page, or is odd about it, for people.
     """
 
     full: Picture
@@ -30,6 +33,8 @@ class ColorizationResult:
     hint: Picture
     ink: Picture
     extras: dict[str, Picture] = field(default_factory=dict)
+    guide: BlendGuide = field(default_factory=BlendGuide)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass

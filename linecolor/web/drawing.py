@@ -7,6 +7,7 @@ each stroke, and with the page at its own size for a download: both show the sam
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from linecolor.arrays import Picture
 from linecolor.images.encoding import encode_png
 from linecolor.images.metadata import read_metadata
 from linecolor.lineart import lines
-from linecolor.lineart.layer import LineLayer
+from linecolor.lineart.page import PreparedPage
 from linecolor.rendering import blending, openraster
 from linecolor.rendering.blends import BlendMode
 from linecolor.rendering.options import MAX_RESOLUTION
@@ -50,6 +51,7 @@ class Drawing:
     Attributes:
         size: (H, W) of the page.
         view: (h, w) or (h, w, 3) uint8, the ink at the size of the view.
+        notes: what was done to the page, or is odd about it, for people.
 
     Raises:
         UnreadableImage: no such picture, or too large.
@@ -59,18 +61,27 @@ class Drawing:
         self.path = path
         self.colorizers = colorizers
         self.max_pixels = max_pixels
-        layer = self._line_layer()
-        self.size: tuple[int, int] = (layer.grey.shape[0], layer.grey.shape[1])
+        page = self._page()
+        self.size: tuple[int, int] = (page.line.shape[0], page.line.shape[1])
+        self.notes = page.notes
         enough = max(VIEW_SIDE / max(self.size), STRIP_WIDTH / min(self.size))
         scale = min(1.0, enough, LONGEST_VIEW / max(self.size))
         height, width = (max(1, round(side * scale)) for side in self.size)
-        self.view = _reduced_ink(layer.ink, (height, width))
-        self._reduced = {
-            resolution: lines.reduce(layer.grey, colorizer.network_size(self.size))
+        self._view = replace(
+            page, ink=_reduced_ink(page.ink, (height, width)), line=lines.reduce(page.line, (height, width))
+        )
+        reduced = {
+            resolution: lines.reduce(page.line, colorizer.network_size(self.size))
             for resolution, colorizer in colorizers.items()
         }
+        self._reduced = {resolution: PreparedPage(line, line) for resolution, line in reduced.items()}
         self._colored: OrderedDict[tuple[int, tuple[Stroke, ...]], Picture] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def view(self) -> Picture:
+        """The ink, (h, w) or (h, w, 3) uint8, at the size of the view."""
+        return self._view.ink
 
     def color(self, strokes: tuple[Stroke, ...], resolution: int) -> Picture:
         """The networks' picture of the drawing with these hints, (h, w, 3) at their own size; cached.
@@ -83,9 +94,11 @@ class Drawing:
             if key in self._colored:
                 self._colored.move_to_end(key)
                 return self._colored[key]
-        hints = paint_strokes(strokes, self.size, (self.view.shape[0], self.view.shape[1])) if strokes else None
+        colorizer, reduced = self.colorizers[resolution], self._reduced[resolution]
+        hints = self._hints(strokes, self._view)
+        _, grid = colorizer.guide(self._view, hints, (reduced.line.shape[0], reduced.line.shape[1]))
         # The reduced line is what the colorizer would reduce the page to: it passes through unchanged.
-        colorized = self.colorizers[resolution].colorize_with_steps(self._reduced[resolution], hints).colorized
+        colorized = colorizer.colorize_with_steps(reduced, None if hints is None else grid).colorized
         with self._lock:
             self._colored[key] = colorized
             while len(self._colored) > 1 and (
@@ -99,13 +112,16 @@ class Drawing:
         """The view, uncoloured, as a PNG file."""
         return encode_png(self.view)
 
-    def view_png(self, colorized: Picture, blend: BlendMode) -> bytes:
-        """What `color` returned, at the size of the view, as a PNG file."""
-        return encode_png(blending.blend(self.view, colorized, blend))
+    def view_png(self, colorized: Picture, strokes: Sequence[Stroke], blend: BlendMode) -> bytes:
+        """What `color` returned for these strokes, at the size of the view, as a PNG file."""
+        guide = self._guide(self._view, colorized, self._hints(strokes, self._view))
+        return encode_png(blending.blend(self.view, colorized, blend, guide))
 
-    def full_png(self, colorized: Picture, blend: BlendMode) -> bytes:
-        """What `color` returned, at the page's own size, as a PNG file with the page's DPI and colour profile."""
-        return encode_png(blending.blend(self._line_layer().ink, colorized, blend), read_metadata(self.path))
+    def full_png(self, colorized: Picture, strokes: Sequence[Stroke], blend: BlendMode) -> bytes:
+        """The same at the page's own size, with the page's DPI and colour profile."""
+        page = self._page()
+        guide = self._guide(page, colorized, self._hints(strokes, page))
+        return encode_png(blending.blend(page.ink, colorized, blend, guide), read_metadata(self.path))
 
     def layers(self, colorized: Picture, strokes: Sequence[Stroke], scratch: Path) -> bytes:
         """Hints, line and colour as layers of the page's own size, in an OpenRaster file.
@@ -115,9 +131,9 @@ class Drawing:
             strokes: the hints of that call.
             scratch: a temporary file; removed afterwards.
         """
-        ink = self._line_layer().ink
-        color = blending.color_layer(ink, colorized)
-        hints = paint_strokes(strokes, self.size, self.size) if strokes else None
+        page = self._page()
+        ink, hints = page.ink, self._hints(strokes, page)
+        color = blending.color_layer(ink, colorized, self._guide(page, colorized, hints))
         layers = openraster.drawing_layers(ink, color, hints)
         try:
             openraster.write_openraster(scratch, layers, openraster.flattened(ink, color), read_metadata(self.path))
@@ -125,9 +141,18 @@ class Drawing:
         finally:
             scratch.unlink(missing_ok=True)
 
-    def _line_layer(self) -> LineLayer:
+    def _page(self) -> PreparedPage:
         rgb, _ = images.read_color(self.path, self.max_pixels)
-        return LineLayer(rgb)
+        return next(iter(self.colorizers.values())).prepare(rgb)
+
+    def _hints(self, strokes: Sequence[Stroke], page: PreparedPage) -> Picture | None:
+        size = (page.line.shape[0], page.line.shape[1])
+        return paint_strokes(strokes, self.size, size) if strokes else None
+
+    def _guide(self, page: PreparedPage, colorized: Picture, hints: Picture | None) -> blending.BlendGuide:
+        size = (colorized.shape[0], colorized.shape[1])
+        colorizer = next(c for c in self.colorizers.values() if c.network_size(self.size) == size)
+        return colorizer.guide(page, hints, size)[0]
 
 
 def _reduced_ink(ink: Picture, size: tuple[int, int]) -> Picture:

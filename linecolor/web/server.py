@@ -137,7 +137,7 @@ class WebApp:
         wanted = await self._color_request(request)
 
         def view() -> bytes:
-            return wanted.drawing.view_png(wanted.run_networks(), wanted.blend)
+            return wanted.drawing.view_png(wanted.run_networks(), wanted.strokes, wanted.blend)
 
         return Response(await self.networks.run(view, request.is_disconnected), media_type="image/png")
 
@@ -145,7 +145,7 @@ class WebApp:
         """The coloured drawing in its own size."""
         wanted = await self._color_request(request)
         colorized = await self.networks.run(wanted.run_networks, request.is_disconnected)
-        write = partial(wanted.drawing.full_png, colorized, wanted.blend)
+        write = partial(wanted.drawing.full_png, colorized, wanted.strokes, wanted.blend)
         return _download(await self.writing.run(write, request.is_disconnected), "image/png", "colored.png")
 
     async def layers(self, request: Request) -> Response:

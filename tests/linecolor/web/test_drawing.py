@@ -45,7 +45,7 @@ def test_what_is_downloaded_is_what_the_colorizer_makes_of_the_page(opened, pain
     line = rooms(height, width)
     drawing = opened(line)
     strokes = (Stroke(RED, 5, ((width * 0.2, height * 0.5),)), Stroke(BLUE, 5, ((width * 0.8, height * 0.5),)))
-    full = decoded(drawing.full_png(drawing.color(strokes, resolution), "clean"))
+    full = decoded(drawing.full_png(drawing.color(strokes, resolution), strokes, "clean"))
     expected = painter(resolution).colorize(line, paint_strokes(strokes, (height, width), (height, width)))
     np.testing.assert_array_equal(full, expected)
 
@@ -65,7 +65,7 @@ def test_hints_painted_on_the_view_land_right_on_a_larger_page_in_the_colors_of_
     assert max(drawing.view.shape) == VIEW_SIDE
     strokes = (Stroke(RED, 60, ((300.0, 200.0),)), Stroke(BLUE, 60, ((3000.0, 1800.0),)))
     colored = drawing.color(strokes, 64)
-    full, view = decoded(drawing.full_png(colored, "clean")), decoded(drawing.view_png(colored, "clean"))
+    full, view = decoded(drawing.full_png(colored, (), "clean")), decoded(drawing.view_png(colored, (), "clean"))
     assert full.shape == (2000, 3200, 3)
     assert view.shape == (1000, 1600, 3)
     for picture, scale in ((full, 1), (view, 2)):
@@ -79,7 +79,7 @@ def test_hints_painted_on_the_view_land_right_on_a_larger_page_in_the_colors_of_
 
 def test_a_drawing_comes_without_hints_too_and_the_networks_run_once_for_a_set_of_hints(opened):
     drawing = opened(rooms(90, 120))
-    assert decoded(drawing.view_png(drawing.color((), 64), "none")).shape == (90, 120, 3)
+    assert decoded(drawing.view_png(drawing.color((), 64), (), "none")).shape == (90, 120, 3)
     networks = drawing.colorizers[64]
     strokes = (Stroke(RED, 5, ((20.0, 20.0),)),)
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_colored_strokes_keep_their_color_in_view_and_download(opened):
     line[:, 480:520] = (0, 0, 200)
     drawing = opened(line)
     colored = drawing.color((), 64)
-    for picture in (decoded(drawing.full_png(colored, "clean")), decoded(drawing.view_png(colored, "clean"))):
+    for picture in (decoded(drawing.full_png(colored, (), "clean")), decoded(drawing.view_png(colored, (), "clean"))):
         red, _, blue = (int(value) for value in picture[len(picture) // 2, picture.shape[1] // 2])
         assert blue > red + 20
 
@@ -129,7 +129,7 @@ def test_thin_lines_of_a_large_page_stay_visible_and_a_webtoon_strip_wide_enough
 def test_the_page_s_resolution_is_kept(opened, tmp_path):
     drawing = opened(rooms(60, 60))
     Image.fromarray(rooms(60, 60)).save(tmp_path / "page.png", dpi=(600, 600))
-    full = Image.open(io.BytesIO(drawing.full_png(drawing.color((), 64), "clean")))
+    full = Image.open(io.BytesIO(drawing.full_png(drawing.color((), 64), (), "clean")))
     assert full.info["dpi"] == pytest.approx((600, 600), abs=0.1)
 
 
