@@ -4,7 +4,8 @@ Every picture is RGB, uint8 in [0, 255], paper white; where a file is transparen
 decodes them, without torch or OpenCV.
 
 sources: which files are let in, as bytes. formats: one row a format. headers: what is refused before Pillow opens it.
-decoders: where Pillow's are corrected. reading: a file as colour, line, hint layer or thumbnail. encoding and metadata: PNG files, with a page's resolution and profile.
+decoders: where Pillow's are corrected. reading: a file as colour, line, hint layer or thumbnail. encoding and metadata:
+PNG files, with a page's resolution and profile.
 files: finding picture files in folders, and writing them whole or not at all.
 """
 

@@ -4,6 +4,7 @@ harmful damage is refused, and every level means what the format says.
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from typing import IO, Any
@@ -13,6 +14,9 @@ from PIL import Image, ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
+
+# What it says of damaged fields: they are left out, or the file is refused with a message of this project's.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
 _BLOCK = 1 << 20
 _TAILS = (bytes(range(1, 65)), bytes(range(190, 254)))
