@@ -41,10 +41,11 @@ def saved(path: Path, picture: np.ndarray) -> Path:
         np.full((1, 5000), 255, np.uint8),
         np.full((5000, 1), 0, np.uint8),
         np.tile(line_art(20, 120), (1, 250)),
+        np.tile(line_art(62, 1001), (1, 1000)),
         np.zeros((90, 70), np.uint8),
         np.full((70, 90), 255, np.uint8),
     ],
-    ids=["1x1", "1x5000", "5000x1", "30000 px wide", "all black", "all white"],
+    ids=["1x1", "1x5000", "5000x1", "30000 px wide", "1,001,000 px wide", "all black", "all white"],
 )
 def test_odd_pages_become_pictures_of_their_size(tmp_path, colorize, picture):
     assert colorize(saved(tmp_path / "page.png", picture)) == 0
