@@ -5,25 +5,20 @@ import errno
 import glob
 import os
 import sys
-import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from linecolor.cli.page_hints import HINTS, HintFolders, ends_with, hints_of, unused_hints
 from linecolor.images import MAX_FILE_BYTES, SUFFIXES, PictureBytes, list_folder
 from linecolor.images.files import FolderListing, is_file, some_names
-from linecolor.images.formats import TRANSPARENT
 from linecolor.images.metadata import is_signed
 
-HINTS = ".hints"
 COLORED = ".color"
-"""NAME.hints.png is next to NAME.png; NAME.color.png is the result where -o names no other place."""
+"""NAME.color.png is the result of NAME.png where -o names no other place."""
 
 STREAM = "-"
 """As a page the standard input, as -o the standard output."""
-
-_TRANSPARENT_SUFFIXES = tuple(suffix for row in TRANSPARENT for suffix in row.suffixes)
 
 
 @dataclass(frozen=True)
@@ -88,9 +83,9 @@ class _Found:
 
     def take(self, page: Path, below: Path) -> None:
         """Sort a file that was found, not named: a page, a hint layer, or a result of this program."""
-        if _ends_with(page, HINTS):
+        if ends_with(page, HINTS):
             self.hint_layers.append(page)
-        elif _ends_with(page, COLORED):
+        elif ends_with(page, COLORED):
             return
         elif is_signed(page):
             self.own[page] = None
@@ -129,9 +124,9 @@ def plan(options: argparse.Namespace) -> Plan:
         jobs = [PageJob(page, options.hints, stream_out, options.seed)]
     else:
         jobs = []
-    folders = _Folders()
+    folders = HintFolders()
     for path, below in sources:
-        layer = _hints_of(path, below, options.hints, single, folders)
+        layer = hints_of(path, below, options.hints, single, folders)
         if to_stream:
             jobs.append(PageJob(path, layer, None, options.seed))
             continue
@@ -146,7 +141,9 @@ def plan(options: argparse.Namespace) -> Plan:
     _refuse_collisions(jobs)
     if not options.force:
         _refuse_foreign_files(jobs, layers)
-    notes = found.notes + _unused_hints(found, options.hints, {job.hints for job in jobs if job.hints})
+    notes = found.notes + unused_hints(
+        found.hint_layers, list(found.below), options.hints, {job.hints for job in jobs if job.hints}
+    )
     return Plan(jobs, notes)
 
 
@@ -233,79 +230,6 @@ def _refuse_for_several(count: int, out: Path | None, is_folder: bool, options: 
         raise ValueError(f"--layers {layers}: {count} pages do not fit into one file; give --layers without a name")
     if options.hint:
         raise ValueError("--hint places a hint on one page; paint NAME.hints.png for several")
-
-
-class _Folders:
-    """Files of folders by their names, whatever the case and however an umlaut is stored; each folder is read once."""
-
-    def __init__(self) -> None:
-        self._names: dict[Path, dict[str, list[str]]] = {}
-
-    def find(self, folder: Path, name: str, page: str) -> Path | None:
-        """A page's file of this name, else one whose name differs in case alone and is no other page's."""
-        if folder not in self._names:
-            self._names[folder] = {}
-            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                for entry in sorted(os.listdir(folder)):  # noqa: PTH208
-                    self._names[folder].setdefault(_folded(entry), []).append(entry)
-        # A folder that may not be listed may have files that are read all the same.
-        alike = self._names[folder].get(_folded(name), []) if self._names[folder] else [name]
-        chosen = [entry for entry in alike if entry == name] or [
-            entry for entry in alike if not self._is_of_another_page(folder, entry, page)
-        ]
-        return next((folder / entry for entry in chosen if is_file(folder / entry)), None)
-
-    def _is_of_another_page(self, folder: Path, layer: str, page: str) -> bool:
-        stem = Path(layer).stem
-        owner = stem[: -len(HINTS)] if _folded(stem).endswith(HINTS) else stem
-        names = self._names[folder]
-        return owner != page and any(
-            f"{owner}{suffix}" in names.get(_folded(f"{owner}{suffix}"), []) for suffix in SUFFIXES
-        )
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _ends_with(path: Path, ending: str) -> bool:
-    return path.stem.casefold().endswith(ending)
-
-
-def _hints_of(page: Path, below: Path, hints: Path | None, single: bool, folders: _Folders) -> Path | None:
-    if hints is not None and single and not hints.is_dir():
-        return hints
-    # Hints have the folders of their pages: two chapters may both have a page 1.
-    folder = page.parent if hints is None else hints / below.parent
-    for name in (f"{page.stem}{HINTS}", *([] if hints is None else [page.stem])):
-        for suffix in _TRANSPARENT_SUFFIXES:
-            path = folders.find(folder, f"{name}{suffix}", page.stem)
-            if path is not None and path != page:
-                return path
-    if hints is not None and single:
-        raise FileNotFoundError(f"{folder}: no hint layer {page.stem}.png or {page.stem}{HINTS}.png here")
-    return None
-
-
-def _unused_hints(found: _Found, hints: Path | None, used: set[Path]) -> list[str]:
-    """One line for the hint layers that belong to no page, so that a wrong name is seen."""
-    layers, notes = found.hint_layers, []
-    if hints is not None and hints.is_dir():
-        listing = list_folder(hints)
-        if any(page.is_relative_to(hints) for page in found.below):
-            # The pages lie among them: what is a layer is told by its name alone.
-            layers = [path for path in listing.images if _ends_with(path, HINTS)]
-        else:
-            layers = listing.images
-            notes = _left_out(hints, listing, [])
-    unused = [path for path in dict.fromkeys(layers) if path not in used]
-    flat = [path for path in unused if path.suffix.lower() not in _TRANSPARENT_SUFFIXES]
-    rest = [path for path in unused if path not in flat]
-    for paths, reason in ((rest, "for want of a page of that name"), (flat, "for want of transparency; save as PNG")):
-        if paths:
-            count = f"{len(paths):,} hint layer{'' if len(paths) == 1 else 's'}"
-            notes.append(f"{count} not used, {reason}: {some_names(paths)}")
-    return notes
 
 
 def _out_of(page: Path, below: Path, out: Path | None, to_file: bool) -> Path:

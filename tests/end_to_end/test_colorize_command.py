@@ -80,6 +80,17 @@ def test_hints_are_found_without_regard_to_case_and_counted(tmp_path, colorize, 
     assert printed.err == ""
 
 
+@pytest.mark.parametrize("layer", ["a.png", "A.PNG", "a.hints.png", "A.Hints.png"])
+def test_hints_in_a_folder_of_their_own_are_found_without_regard_to_case(tmp_path, colorize, capsys, layer):
+    save(tmp_path / "pages" / "A.png")
+    paint(tmp_path / "hints" / layer)
+    for page in ("A.png", ""):
+        assert colorize(tmp_path / "pages" / page, "--hints", tmp_path / "hints") == 0
+        printed = capsys.readouterr()
+        assert f" with 1 hint from {tmp_path / 'hints' / layer} " in printed.out
+        assert printed.err == ""
+
+
 def test_each_page_has_its_own_hints_where_names_differ_in_case_alone(tmp_path, colorize, capsys):
     save(tmp_path / "a.png")
     save(tmp_path / "A.png")
@@ -319,7 +330,7 @@ def test_a_folder_that_may_be_entered_and_not_listed_has_hints(tmp_path, page, c
     def refuse(folder: Path) -> list[str]:
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr("linecolor.cli.pages.os.listdir", refuse)
+    monkeypatch.setattr("linecolor.cli.page_hints.os.listdir", refuse)
     assert colorize(page) == 0
     assert "with 1 hint from" in capsys.readouterr().out
 
