@@ -74,7 +74,7 @@ def toned(page: np.ndarray, kind: str) -> np.ndarray:
 
 
 def on_paper(page: np.ndarray, color, shade: float = 0.0, grain: float = 0.0, ink: float = 0.9) -> np.ndarray:
-    """(H, W, 3) uint8, the page on other paper: its colour, how much darker one corner is, its grain, the ink's strength."""
+    """(H, W, 3) uint8, the page on other paper: colour, how much darker a corner is, grain, and strength of the ink."""
     height, width = page.shape
     y, x = np.mgrid[:height, :width]
     light = 1 - shade * (0.7 * (x / width) ** 1.5 + 0.3 * y / height)

@@ -4,6 +4,7 @@ What is measured is kept in parts next to the manifest, so a stopped or killed r
 again if its size or its time of change is another.
 """
 
+import logging
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -18,8 +19,10 @@ from tqdm import tqdm
 from datamodules.curation.manifest import MANIFEST, MEASURED, ManifestRefused, read_measured, row_name, write_table
 from datamodules.curation.measures import PIXELS, measure, perceptual_hash
 from datamodules.processes import in_processes
-from linecolor.images import SUFFIXES, UnreadableImage, find_images
+from linecolor.images import SUFFIXES, UnreadableImage, list_folder
 from linecolor.images.reading import read_thumbnail
+
+log = logging.getLogger("linecolor")
 
 PARTS = ".parts"
 _CHUNK = 32
@@ -86,7 +89,10 @@ def drop_parts(out: Path) -> None:
 
 
 def _entries(root: Path) -> list[Entry]:
-    files = {row_name(path, root): path for path in find_images(root)}
+    listing = list_folder(root)
+    for line in listing.left_out():
+        log.warning("%s: %s", root, line)
+    files = {row_name(path, root): path for path in listing.images}
     states = {name: path.stat() for name, path in files.items()}
     return [Entry(name, str(files[name]), states[name].st_size, states[name].st_mtime_ns) for name in sorted(files)]
 

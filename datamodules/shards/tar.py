@@ -13,7 +13,8 @@ from typing import Any
 from datamodules.shards.index import BLOCK, FORMAT_VERSION, is_safe_id
 from datamodules.sources.drawing import Drawing, read_pair
 from linecolor.images import MAX_PIXELS, EncodedPicture, UnreadableImage, encoded
-from linecolor.images.formats import HEAD_BYTES, format_of
+from linecolor.images.formats import format_of
+from linecolor.images.headers import HEAD_BYTES
 from linecolor.images.reading import opened, oriented_size
 
 Member = tuple[str, bytes]

@@ -17,7 +17,16 @@ from tqdm import tqdm
 
 from datamodules.sources.data_set import MANIFEST, UNFINISHED, picture_paths, read_manifest
 from datamodules.sources.drawing import Drawing, read_pair, split_of
-from linecolor.images import MAX_PIXELS, SUFFIXES, PictureSource, UnreadableImage, check_image, find_images, image_size
+from linecolor.images import (
+    MAX_PIXELS,
+    SUFFIXES,
+    PictureSource,
+    UnreadableImage,
+    check_image,
+    find_images,
+    image_size,
+    list_folder,
+)
 
 log = logging.getLogger("linecolor")
 
@@ -142,7 +151,10 @@ def _loose_drawings(root: Path, lines: Path | None, test_share: float) -> Iterat
     if lines is not None and not lines.is_dir():
         raise NoPictures(f"{lines}: no such folder of line art; leave data.lines out to extract lines instead")
     line_files: dict[str, Path] = {}
-    colors = find_images(root)
+    listing = list_folder(root)
+    for line in listing.left_out():
+        log.warning("%s: %s", root, line)
+    colors = listing.images
     if lines is not None:
         for path in find_images(lines):
             line_files.setdefault(_stem(path, lines), path)

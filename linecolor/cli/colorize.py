@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from linecolor.cli.parser import CommandParser, check_least
 from linecolor.experiment.errors import USER_ERRORS, exit_code
@@ -38,6 +39,8 @@ EXAMPLES = """examples:
       with your own trained run, blended by the paper's rule
   linecolor-colorize page.png --onnx model/linecolor.onnx
       without torch (linecolor-export makes the file)
+  scan | linecolor-colorize - > colored.png
+      - as a page is the standard input, -o - the standard output
   linecolor-colorize panel.png --bundle runs/comic --candidates 4
       four colourings by the comic colorizer, panel.1.color.png to panel.4.color.png
 
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A name with characters that the terminal's encoding lacks must not stop a chapter.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_with_negative_points(sys.argv[1:] if arguments is None else arguments))
     return exit_code(lambda: run(options), "linecolor-colorize", "stopped; finished pages are whole", USER_ERRORS)
 
 
@@ -69,12 +72,15 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--candidates {options.candidates} must be from 1 to {MAX_CANDIDATES}")
     if not 0 <= options.seed < 2**62:
         raise ValueError(f"--seed {options.seed} must be a whole number from 0")
-    jobs = plan(options)
+    planned = plan(options)
+    jobs = planned.jobs
     if points and (options.hints or jobs[0].hints):
         layer = f"--hints {options.hints}" if options.hints else f"{jobs[0].hints}, which is next to the page"
         raise ValueError(
             f"hints are given as points and as a layer ({layer}); leave --hint out, or move the layer away"
         )
+    for note in planned.notes:
+        _print_safely(f"linecolor-colorize: {note}", sys.stderr)
     colorizer = _colorizer(options)
     blend = BLENDS[colorizer.options.blend]
     if options.layers is not None and not blend.as_layers:
@@ -96,11 +102,11 @@ def run(options: argparse.Namespace) -> int:
                     failed += 1
                     if os.environ.get("LINECOLOR_TRACEBACK"):
                         traceback.print_exception(error)
-                    reason = " ".join(str(error).split()) or type(error).__name__
+                    reason = _reason(error)
                     text = reason if str(job.page) in reason else f"{job.page}: {reason}"
                     print(f"linecolor-colorize: {text}", file=sys.stderr)
                 else:
-                    _print_safely(message)
+                    _print_safely(message, sys.stderr if job.out is None else sys.stdout)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -109,12 +115,32 @@ def run(options: argparse.Namespace) -> int:
     return FAILED if failed else 0
 
 
-def _print_safely(line: str) -> None:
+def _print_safely(line: str, stream: TextIO) -> None:
     """Print a line; if its reader has gone, the pages are coloured all the same."""
+    from linecolor.images.sources import printable
+
     try:
-        print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), flush=True)
+        print(printable(line), file=stream, flush=True)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong with a page, on one line, without the number that a system's message starts with."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be written ({error.strerror})"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _with_negative_points(arguments: Sequence[str]) -> list[str]:
+    """`--hint -5,3,#ff0000` in one word: argparse takes a word with a minus for an option."""
+    words: list[str] = []
+    for word in arguments:
+        if words and words[-1] == "--hint" and re.match(r"-[\d.]", word):
+            words[-1] = f"--hint={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def parse_point(text: str) -> Point:
@@ -137,6 +163,7 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
     from linecolor.rendering import blending, openraster
 
     started = time.perf_counter()
+    job.check_names(options.layers)
     line, _ = images.read_color(job.page)
     layer = images.read_hint_layer(job.hints) if job.hints else None
     hints: Hints = (points or None) if layer is None else layer
@@ -152,11 +179,27 @@ def _color_page(job: PageJob, colorizer: PageColorizer, points: Sequence[Point],
             openraster.write_openraster(layers, stack, openraster.flattened(coloring.ink, color), notes)
         if options.color_only:
             picture = color
-    images.write_atomically(job.out, encode_png(picture, notes, signed=True))
+    data = encode_png(picture, notes, signed=True)
+    if job.out is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        images.write_atomically(job.out, data)
     second = f" and {layers}" if layers else ""
-    empty = f"; no hint is painted in {job.hints}" if layer is not None and not layer[..., 3].any() else ""
+    size = f"({width} x {height}, {time.perf_counter() - started:.1f} s)"
     done = "".join(f"; {note}" for note in coloring.notes)
-    return f"{job.page} -> {job.out}{second} ({width} x {height}, {time.perf_counter() - started:.1f} s){empty}{done}"
+    return f"{job.page} -> {job.out or 'standard output'}{second}{_with_hints(job, layer, points)} {size}{done}"
+
+
+def _with_hints(job: PageJob, layer: Picture | None, points: Sequence[Point]) -> str:
+    """Of how many hints a picture was made, for the line that names it."""
+    from linecolor.hints.layers import count_painted
+
+    count = len(points) if layer is None else count_painted(layer)
+    if layer is not None and count == 0:
+        return f", no hint is painted in {job.hints}"
+    hints = f" with {count:,} hint{'' if count == 1 else 's'}" if count else ""
+    return f"{hints} from {job.hints}" if job.hints else hints
 
 
 def _layer_of(hints: Hints, shape: tuple[int, int]) -> Picture | None:
@@ -232,8 +275,8 @@ def _parser() -> argparse.ArgumentParser:
     from linecolor.rendering.blends import BLENDS
 
     parser = CommandParser(prog="linecolor-colorize", description=DESCRIPTION, epilog=EXAMPLES)
-    parser.add_argument("pages", nargs="+", metavar="PAGE", help="line art: files, folders, patterns in quotes")
-    parser.add_argument("-o", "--out", metavar="OUT", help="a file for one page, a folder for several")
+    parser.add_argument("pages", nargs="+", metavar="PAGE", help="line art: files, folders, patterns in quotes, or -")
+    parser.add_argument("-o", "--out", metavar="OUT", help="a file for one page or -, a folder for several")
     parser.add_argument("--hints", type=Path, metavar="PNG", help="painted hint layer, or a folder of them")
     parser.add_argument("--hint", action="append", default=[], metavar="X,Y,#RRGGBB", help="a hint; may be repeated")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Colour hints: reading a painted layer and bringing it to the draft's grid. NumPy, no torch.
+"""Colour hints: reading a painted layer and bringing it to the draft's grid. Without torch.
 
 One convention everywhere, in checkpoints and exports too (`CONVENTION`): four channels, RGB and alpha; **alpha is 1
 where there is a hint**, RGB is 0 (mid grey in [-1, 1]) elsewhere. It is what a user paints on a transparent layer.
@@ -8,6 +8,7 @@ The paper's section 3.1 says the opposite of its own figure 2; every public code
 import re
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from linecolor.arrays import Channels, Picture
@@ -56,6 +57,15 @@ def reduce_layer(layer: Picture, size: tuple[int, int]) -> Picture:
     flat[hinted, :3] = np.rint(color[:, hinted] / weight[hinted]).T
     flat[hinted, 3] = 255
     return grid
+
+
+def count_painted(layer: Picture) -> int:
+    """How many separate places of a painted hint layer (H, W, 4) count as hints: what touches is one."""
+    columns, rows = (np.flatnonzero((layer[..., 3] >= HINT_ALPHA).any(axis)) for axis in (0, 1))
+    if not rows.size:
+        return 0
+    painted = layer[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1, 3] >= HINT_ALPHA
+    return cv2.connectedComponents(painted.astype(np.uint8), connectivity=8)[0] - 1
 
 
 def check_layer(layer: Picture, shape: tuple[int, int]) -> None:

@@ -1,19 +1,24 @@
 """The picture formats that are read. A new format is a new row of `FORMATS`."""
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from linecolor.images.sources import PictureSource, UnreadableImage, check_scans, check_size
+from linecolor.images.decoders import Jpeg, Png, Tiff
+from linecolor.images.headers import check_gif, check_tiff, check_webp
+from linecolor.images.sources import PictureSource, UnreadableImage, check_scans
 
-HEAD_BYTES = 30
-"""By these a file's format is known, and the size of a WebP."""
+try:
+    from PIL import AvifImagePlugin
+except ImportError:  # before Pillow 11.3
+    AvifImagePlugin = None  # type: ignore[assignment]
+
+Magic = tuple[tuple[int, bytes], ...]
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class PictureFormat:
     Attributes:
         name: as messages call it; image/name in lower case is its media type.
         suffixes: of its files; the first is the usual one.
-        magic: bytes that every file has, each with its place in the file's first `HEAD_BYTES`.
+        magic: what files start with, each alternative as bytes with their places in the first `HEAD_BYTES`.
         plugin: the class of Pillow's that opens a file.
         check: refuses a file before Pillow opens it: UnreadableImage, given its name, the file and the most pixels.
         transparent: whether a picture may be transparent, so that it can be a hint layer.
@@ -31,38 +36,31 @@ class PictureFormat:
 
     name: str
     suffixes: tuple[str, ...]
-    magic: tuple[tuple[int, bytes], ...]
+    magic: tuple[Magic, ...]
     plugin: type[ImageFile]
     check: Callable[[PictureSource, BinaryIO, int], None] | None = None
     transparent: bool = True
 
     def matches(self, head: bytes) -> bool:
         """Whether a file with these first `HEAD_BYTES` is of this format."""
-        return all(head[place : place + len(part)] == part for place, part in self.magic)
+        return any(all(head.startswith(part, place) for place, part in magic) for magic in self.magic)
 
 
-def _check_webp(path: PictureSource, file: BinaryIO, max_pixels: int) -> None:
-    """Opening a WebP allocates its canvas, so its size is read before (its three chunk kinds, RFC 9649)."""
-    head = file.read(HEAD_BYTES)
-    kind = head[12:16]
-    if kind == b"VP8X":
-        size = (1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little"))
-    elif kind == b"VP8L":
-        bits = struct.unpack_from("<I", head, 21)[0]
-        size = (1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
-    elif kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", head, 26)
-        size = (width & 0x3FFF, height & 0x3FFF)
-    else:
-        raise ValueError(f"unknown WebP chunk {kind!r}")
-    check_size(path, size, max_pixels)
+def _starting(*starts: bytes) -> tuple[Magic, ...]:
+    return tuple(((0, start),) for start in starts)
 
 
-FORMATS = (
-    PictureFormat("PNG", (".png",), ((0, b"\x89PNG\r\n\x1a\n"),), PngImageFile),
-    PictureFormat("JPEG", (".jpg", ".jpeg"), ((0, b"\xff\xd8\xff"),), JpegImageFile, check_scans, transparent=False),
-    PictureFormat("WebP", (".webp",), ((0, b"RIFF"), (8, b"WEBP")), WebPImageFile, _check_webp),
+FORMATS: tuple[PictureFormat, ...] = (
+    PictureFormat("PNG", (".png",), _starting(b"\x89PNG\r\n\x1a\n"), Png),
+    PictureFormat("JPEG", (".jpg", ".jpeg"), _starting(b"\xff\xd8\xff"), Jpeg, check_scans, transparent=False),
+    PictureFormat("WebP", (".webp",), (((0, b"RIFF"), (8, b"WEBP")),), WebPImageFile, check_webp),
+    PictureFormat("TIFF", (".tif", ".tiff"), _starting(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), Tiff, check_tiff),
+    PictureFormat("BMP", (".bmp",), _starting(b"BM"), BmpImageFile, transparent=False),
+    PictureFormat("GIF", (".gif",), _starting(b"GIF87a", b"GIF89a"), GifImageFile, check_gif),
 )
+if AvifImagePlugin is not None and AvifImagePlugin.SUPPORTED:
+    _AVIF = (((4, b"ftypavif"),), ((4, b"ftypavis"),))
+    FORMATS += (PictureFormat("AVIF", (".avif",), _AVIF, AvifImagePlugin.AvifImageFile),)
 
 
 def names(formats: tuple[PictureFormat, ...] = FORMATS) -> str:

@@ -17,7 +17,8 @@ from PIL.ExifTags import Base
 from PIL.ImageFile import ImageFile
 
 from linecolor.arrays import Picture
-from linecolor.images.formats import HEAD_BYTES, TRANSPARENT, format_of, names
+from linecolor.images.formats import TRANSPARENT, format_of, names
+from linecolor.images.headers import HEAD_BYTES
 from linecolor.images.sources import (
     MAX_PIXELS,
     MAX_PROFILE_BYTES,
@@ -30,6 +31,7 @@ from linecolor.images.sources import (
 # Profiles of more than Pillow's megabyte are rare but sound.
 PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
 
+_UNREAD_MODES = {"F": "levels of 32 bits", "I": "levels of 32 bits", "LAB": "CIELAB colours"}
 _STRIP_PIXELS = 1 << 16
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -156,6 +158,8 @@ def opened(path: PictureSource, max_pixels: int = MAX_PIXELS) -> Iterator[ImageF
         # for pages this project allows.
         picture = row.plugin(file)
         check_size(path, picture.size, max_pixels)
+        if picture.mode in _UNREAD_MODES:
+            raise UnreadableImage(path, f"has {_UNREAD_MODES[picture.mode]}; save it as RGB or grey of 8 or 16 bits")
         yield picture
 
 

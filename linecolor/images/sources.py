@@ -69,12 +69,15 @@ class UnreadableImage(ValueError):
         self._named = str(path)
         self.path = Path(self._named)
         self.reason = " ".join(str(reason).split())
-        # A file name may hold line breaks, or bytes that are no text.
-        name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))
-        super().__init__(f"{name}: {self.reason}")
+        super().__init__(f"{printable(str(path))}: {self.reason}")
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self._named, self.reason)
+
+
+def printable(name: str) -> str:
+    """A name on one line, as any terminal shows it: it may hold line breaks, or bytes that are no text."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
 def encoded(path: str | Path) -> PictureBytes:
@@ -89,7 +92,7 @@ def encoded(path: str | Path) -> PictureBytes:
     except FileNotFoundError as error:
         raise UnreadableImage(path, "no such file") from error
     except OSError as error:
-        raise UnreadableImage(path, f"cannot be read ({_first_line(error)})") from error
+        raise UnreadableImage(path, _cannot_be_read(error)) from error
 
 
 @contextmanager
@@ -114,6 +117,9 @@ def opened_file(path: PictureSource) -> Iterator[BinaryIO]:
     except MemoryError as error:
         raise UnreadableImage(path, "not enough memory to decode it") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            # The system's own: decoders give no number.
+            raise UnreadableImage(path, _cannot_be_read(error)) from error
         # Decoders raise SyntaxError, struct.error, ValueError, OSError, KeyError and more on damaged files.
         raise UnreadableImage(path, f"broken picture ({_first_line(error)})") from error
 
@@ -138,6 +144,11 @@ def check_size(path: PictureSource, size: tuple[int, int], max_pixels: int) -> N
         raise UnreadableImage(path, f"is {width} x {height} pixels: nothing to see")
     if width * height > max_pixels:
         raise UnreadableImage(path, f"is {width:,} x {height:,} pixels; the limit is {max_pixels:,} in all")
+
+
+def _cannot_be_read(error: OSError) -> str:
+    advice = "; change who may read it" if isinstance(error, PermissionError) else ""
+    return f"cannot be read ({_first_line(error)}){advice}"
 
 
 def _first_line(error: Exception) -> str:

@@ -58,6 +58,73 @@ def test_hints_beside_the_page_are_found_and_change_the_picture(tmp_path, page, 
 
 
 @pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("A.PNG", "A.hints.PNG"),
+        ("a.png", "A.Hints.Png"),
+        ("PAGE.jpg", "page.hints.png"),
+        ("a.tif", "a.HINTS.webp"),
+        ("Seite a\u0308.png", "Seite \xe4.hints.png"),
+    ],
+)
+def test_hints_are_found_without_regard_to_case_and_counted(tmp_path, colorize, capsys, name, layer):
+    page = save(tmp_path / name)
+    hints = np.zeros((80, 120, 4), np.uint8)
+    hints[5:9, 5:9] = hints[5:9, 50:54] = hints[60:64, 5:9] = (255, 0, 0, 255)
+    save(tmp_path / layer, hints)
+    assert colorize(page) == 0
+    assert f" with 3 hints from {tmp_path / layer} (120 x 80, " in capsys.readouterr().out
+    assert colorize(tmp_path) == 0
+    printed = capsys.readouterr()
+    assert f" with 3 hints from {tmp_path / layer} (120 x 80, " in printed.out
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize("layer", ["a.png", "A.PNG", "a.hints.png", "A.Hints.png"])
+def test_hints_in_a_folder_of_their_own_are_found_without_regard_to_case(tmp_path, colorize, capsys, layer):
+    save(tmp_path / "pages" / "A.png")
+    paint(tmp_path / "hints" / layer)
+    for page in ("A.png", ""):
+        assert colorize(tmp_path / "pages" / page, "--hints", tmp_path / "hints") == 0
+        printed = capsys.readouterr()
+        assert f" with 1 hint from {tmp_path / 'hints' / layer} " in printed.out
+        assert printed.err == ""
+
+
+def test_each_page_has_its_own_hints_where_names_differ_in_case_alone(tmp_path, colorize, capsys):
+    save(tmp_path / "a.png")
+    save(tmp_path / "A.png")
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this file system does not tell cases apart")
+    paint(tmp_path / "a.hints.png")
+    assert colorize(tmp_path) == 0
+    out = capsys.readouterr().out
+    assert f"{tmp_path}/a.color.png with 1 hint from {tmp_path}/a.hints.png" in out
+    assert f"{tmp_path}/A.color.png (120 x 80" in out
+
+
+def test_the_number_of_points_is_said(page, colorize, capsys):
+    assert colorize(page, "--hint", "5,5,#00ff00", "--hint", "50,50,#ff0000") == 0
+    assert "page.color.png with 2 hints (120 x 80, " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("in_a_folder_of_their_own", [False, True])
+def test_hint_layers_of_no_page_are_named(tmp_path, colorize, capsys, in_a_folder_of_their_own):
+    save(tmp_path / "pages" / "page.png")
+    layers = tmp_path / ("layers" if in_a_folder_of_their_own else "pages")
+    paint(layers / "page.hints.png")
+    paint(layers / "pgae.hints.png")
+    save(layers / "page.hints.jpg")
+    assert colorize(tmp_path / "pages", *(["--hints", layers] if in_a_folder_of_their_own else [])) == 0
+    printed = capsys.readouterr()
+    assert "with 1 hint from" in printed.out
+    assert printed.err.splitlines() == [
+        "linecolor-colorize: 1 hint layer not used, for want of a page of that name: pgae.hints.png",
+        "linecolor-colorize: 1 hint layer not used, for want of transparency; save as PNG: page.hints.jpg",
+    ]
+
+
+@pytest.mark.parametrize(
     "options",
     [
         ["--hint", "22,53,#ff0000"],
@@ -112,6 +179,97 @@ def test_a_bad_file_is_named_and_the_rest_go_on(tmp_path, colorize, capsys):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
 
 
+def test_one_name_that_is_too_long_does_not_stop_the_rest(tmp_path, page, colorize, capsys):
+    long = save(tmp_path / f"{'x' * 251}.png")
+    fits = save(tmp_path / f"{'y' * 245}.png")
+    assert colorize(tmp_path) == 1
+    assert {path.name for path in tmp_path.glob("*.color.png")} == {"page.color.png", f"{fits.stem}.color.png"}
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"linecolor-colorize: {long}: the name of its result would be too long, 261 bytes; rename")
+    assert last == "linecolor-colorize: 1 of 3 pages could not be coloured"
+    assert colorize(tmp_path, "-o", tmp_path / "out") == 0
+    assert (tmp_path / "out" / long.name).is_file()
+
+
+@pytest.mark.parametrize("as_pattern", [False, True])
+def test_files_of_other_kinds_are_counted_and_some_are_named(tmp_path, page, colorize, capsys, as_pattern):
+    for name in ("a.psd", "b.kra", "c.heic", "d.pdf", ".hidden", "e.svg"):
+        (tmp_path / name).touch()
+    where = tmp_path / "*" if as_pattern else tmp_path
+    for _ in range(2):
+        assert colorize(where, "--layers") == 0
+        message = (
+            f"linecolor-colorize: {where}: 5 files are of other kinds and left out: a.psd, b.kra, c.heic and 2 more\n"
+        )
+        assert capsys.readouterr().err == message, "layers of an earlier run are no such files"
+
+
+def test_a_folder_of_other_formats_alone_says_so(tmp_path, colorize, capsys):
+    (tmp_path / "a.psd").touch()
+    assert colorize(tmp_path) == 2
+    assert "1 file is of another kind and left out: a.psd" in capsys.readouterr().err
+
+
+def test_pictures_that_linecolor_made_are_not_coloured_again(tmp_path, colorize, capsys):
+    page, made = save(tmp_path / "in" / "page.png"), tmp_path / "in" / "old" / "made.png"
+    assert colorize(page, "-o", made) == 0
+    capsys.readouterr()
+    for words in ([tmp_path / "in"], [tmp_path / "in" / "**" / "*.png"], [page, made]):
+        assert colorize(*words, "-o", tmp_path / "new") == 0
+        printed = capsys.readouterr()
+        assert len(printed.out.splitlines()) == 1
+        assert "1 picture that linecolor made and left out: made.png" in printed.err
+    assert colorize(made.parent) == 2
+    assert "only pictures that linecolor made" in capsys.readouterr().err
+    assert colorize(made) == 0, "a page that is named is meant"
+
+
+def test_a_folder_that_may_not_be_written_is_named_with_the_reason(tmp_path, page, colorize, capsys, monkeypatch):
+    def refuse(self: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert colorize(page) == 1
+    message = f"linecolor-colorize: {page}: {tmp_path}/page.color.png cannot be written (Permission denied)"
+    assert capsys.readouterr().err.splitlines()[0] == message
+
+
+class Stream:
+    """Standard input or output, as bytes."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.buffer = io.BytesIO(data)
+
+
+def test_a_page_may_come_from_the_standard_input_and_go_to_the_standard_output(page, colorize, capsys, monkeypatch):
+    assert colorize(page, "--hint", "5,5,#00ff00") == 0
+    expected = page.with_name("page.color.png").read_bytes()
+    capsys.readouterr()
+    for words in (["-"], ["-", "-o", "-"], [page, "-o", "-"]):
+        out = Stream()
+        monkeypatch.setattr(sys, "stdin", Stream(page.read_bytes()))
+        monkeypatch.setattr(sys, "stdout", out)
+        assert colorize(*words, "--hint", "5,5,#00ff00") == 0
+        assert out.buffer.getvalue() == expected
+        assert "-> standard output with 1 hint (120 x 80, " in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "stdin", Stream(page.read_bytes()))
+    assert colorize("-", "--hint", "5,5,#00ff00", "-o", page.with_name("named.png")) == 0
+    assert page.with_name("named.png").read_bytes() == expected
+
+
+def test_a_standard_input_that_is_no_picture_is_refused(colorize, capsys, monkeypatch):
+    for data, reason in ((b"", "is empty"), (b"hello", "is not a PNG")):
+        monkeypatch.setattr(sys, "stdin", Stream(data))
+        assert colorize("-") == 1
+        assert f"linecolor-colorize: standard input: {reason}" in capsys.readouterr().err
+
+
+def test_a_negative_coordinate_is_outside_of_the_page_and_no_option(page, colorize, capsys):
+    assert colorize(page, "--hint", "-5,3,#ff0000") == 1
+    assert "the hint at x=-5.0, y=3.0 lies outside the line of 120 x 80 pixels" in capsys.readouterr().err
+
+
 def test_results_may_lie_inside_the_folder_of_the_pages(tmp_path, page, colorize):
     for _ in range(2):
         assert colorize(tmp_path, "-o", tmp_path / "out") == 0
@@ -121,14 +279,14 @@ def test_results_may_lie_inside_the_folder_of_the_pages(tmp_path, page, colorize
 def test_a_page_that_breaks_a_library_does_not_stop_the_rest(tmp_path, colorize, capsys, monkeypatch):
     for name in ("1", "2", "3"):
         save(tmp_path / f"{name}.png", np.full((40 + int(name), 40), 255, np.uint8))
-    color = PageColorizer.color
+    color = PageColorizer.colorize_with_steps
 
-    def break_on_the_first(self, line, hints=None):
+    def break_on_the_first(self, line, *others, **options):
         if len(line) == 41:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return color(self, line, hints)
+        return color(self, line, *others, **options)
 
-    monkeypatch.setattr(PageColorizer, "color", break_on_the_first)
+    monkeypatch.setattr(PageColorizer, "colorize_with_steps", break_on_the_first)
     assert colorize(tmp_path, "-o", tmp_path / "out", "--jobs", 1) == 1
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["2.png", "3.png"]
     assert "1.png: DefaultCPUAllocator" in capsys.readouterr().err
@@ -153,6 +311,28 @@ def test_each_chapter_has_its_own_hints(tmp_path, colorize):
     paint(tmp_path / "hints" / "1" / "p.png")
     assert colorize(tmp_path / "pages", "--hints", tmp_path / "hints", "-o", f"{tmp_path}/out/") == 0
     assert (read(tmp_path / "out" / "1" / "p.png") != read(tmp_path / "out" / "2" / "p.png")).any()
+
+
+@pytest.mark.parametrize("where", ["pages", "pages/hints"])
+def test_a_folder_of_hints_may_be_that_of_the_pages_or_lie_in_it(tmp_path, colorize, capsys, where):
+    save(tmp_path / "pages" / "p.png")
+    paint(tmp_path / where / "p.hints.png")
+    for _ in range(2):
+        assert colorize(tmp_path / "pages", "--hints", tmp_path / where) == 0
+        printed = capsys.readouterr()
+        assert printed.out.count(" -> ") == printed.out.count("with 1 hint from") == 1
+        assert printed.err == ""
+
+
+def test_a_folder_that_may_be_entered_and_not_listed_has_hints(tmp_path, page, colorize, capsys, monkeypatch):
+    paint(tmp_path / "page.hints.png")
+
+    def refuse(folder: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("linecolor.cli.page_hints.os.listdir", refuse)
+    assert colorize(page) == 0
+    assert "with 1 hint from" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_not_there_yet_is_made(tmp_path, page, colorize):
@@ -251,6 +431,14 @@ def test_points_beside_a_painted_layer_are_refused_with_its_name(tmp_path, page,
         (["{page}", "-o", "{folder}/x.jpg"], "ends with .png"),
         (["{page}", "--layers", "{folder}/x.psd"], "ends with .ora"),
         (["{page}", "--jobs", "0"], "1 or more"),
+        (["{page}", "-"], "give one page"),
+        (["-", "-"], "give one page"),
+        (["{folder}/pages", "-o", "-"], "give one page"),
+        (["-", "-o", "{folder}/"], "has no name; name a file"),
+        (["-", "--hints", "{folder}"], "has no name; name one hint layer"),
+        (["{page}", "-o", "-", "--candidates", "2"], "takes one picture"),
+        (["{page}", "-o", "-", "--layers"], "name the file of the layers"),
+        (["-", "--layers"], "name the file of the layers"),
         (["{page}", "--resolution", "5"], "16 to 2048"),
         (["{page}", "--layers", "--blend", "paper"], "add --blend clean"),
         (["{page}", "--layers", "--no-blend"], "add --blend clean"),

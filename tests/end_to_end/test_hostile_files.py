@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import shutil
+import struct
 import subprocess
 import sys
 import zipfile
@@ -40,10 +41,11 @@ def saved(path: Path, picture: np.ndarray) -> Path:
         np.full((1, 5000), 255, np.uint8),
         np.full((5000, 1), 0, np.uint8),
         np.tile(line_art(20, 120), (1, 250)),
+        np.tile(line_art(62, 1001), (1, 1000)),
         np.zeros((90, 70), np.uint8),
         np.full((70, 90), 255, np.uint8),
     ],
-    ids=["1x1", "1x5000", "5000x1", "30000 px wide", "all black", "all white"],
+    ids=["1x1", "1x5000", "5000x1", "30000 px wide", "1,001,000 px wide", "all black", "all white"],
 )
 def test_odd_pages_become_pictures_of_their_size(tmp_path, colorize, picture):
     assert colorize(saved(tmp_path / "page.png", picture)) == 0
@@ -60,7 +62,6 @@ def _zipped_zeros() -> bytes:
     return buffer.getvalue()
 
 
-WHITE, BLACK = (Image.new("L", (40, 40), shade) for shade in (255, 0))
 ENTITIES = b'<?xml version="1.0"?><!DOCTYPE s [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>'
 
 
@@ -71,11 +72,19 @@ def _many_scans() -> bytes:
     return data[:last] + data[last:-2] * 500 + data[-2:]
 
 
+def _huge_tile() -> bytes:
+    """A TIFF of few pixels in one tile that would take four gigabytes."""
+    tags = {256: 40, 257: 40, 258: 8, 259: 8, 262: 1, 277: 1, 322: 1 << 16, 323: 1 << 16, 324: 8, 325: 100}
+    fields = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + fields + bytes(100)
+
+
 NO_PICTURE = f"is not a {names()} picture"
 HOSTILE = {
     "JPEG of 500 scans": (_many_scans, "more than 100 scans"),
     "truncated PNG": (lambda: encoded(noise(90, 90), "PNG")[:2000], "broken picture"),
-    "animated GIF": (lambda: encoded(WHITE, "GIF", save_all=True, append_images=[BLACK]), NO_PICTURE),
+    "truncated GIF": (lambda: encoded(noise(90, 90), "GIF")[:2000], "broken picture"),
+    "TIFF of a huge tile": (_huge_tile, "tiles of 65,536 x 65,536 pixels"),
     "SVG with entities": (lambda: ENTITIES, NO_PICTURE),
     "zip bomb": (_zipped_zeros, NO_PICTURE),
     "bomb in a text chunk": (

@@ -1,3 +1,4 @@
+import logging
 import os
 from pathlib import Path
 
@@ -157,6 +158,19 @@ def test_a_name_that_is_no_text_has_a_row(tmp_path):
         pytest.skip("this file system takes text only")
     assert curate(root, tmp_path / "out")[0]["path"] == "caf\\xe9.png"
     assert row_name(root / strange, root) == "caf\\xe9.png"
+
+
+def test_files_of_other_kinds_are_told_and_a_long_name_has_a_row(tmp_path, caplog):
+    (tmp_path / "art").mkdir()
+    names = ["0.png", f"{'x' * 251}.png"]
+    for name in names:
+        (tmp_path / "art" / name).write_bytes(made("good", 0)[0])
+    for name in ("a.psd", "b.kra"):
+        (tmp_path / "art" / name).touch()
+    with caplog.at_level(logging.WARNING, "linecolor"):
+        assert [row["path"] for row in curate(tmp_path / "art", tmp_path / "out")] == names
+    said = f"{tmp_path / 'art'}: 2 files are of other kinds and left out: a.psd, b.kra"
+    assert [record.message for record in caplog.records] == [said]
 
 
 def test_parts_are_dropped_and_other_files_left(tmp_path):

@@ -56,6 +56,17 @@ def test_bad_pictures_are_named_counted_and_skipped_and_a_truncated_one_passes_b
         scan_folder(tmp_path, max_pixels=1599)
 
 
+def test_files_of_other_kinds_are_told_and_a_long_name_is_a_picture_like_others(tmp_path, caplog):
+    gray(tmp_path / "a.png")
+    long = gray(tmp_path / f"{'x' * 251}.png")
+    for name in ("a.psd", "b.txt", "c.txt", "d.kra"):
+        (tmp_path / name).touch()
+    with caplog.at_level(logging.WARNING, "linecolor"):
+        assert [d.id for d in scan_folder(tmp_path).drawings] == ["a", long.stem]
+    said = f"{tmp_path}: 4 files are of other kinds and left out: a.psd, b.txt, c.txt and 1 more"
+    assert [record.message for record in caplog.records] == [said]
+
+
 def test_a_line_of_another_size_is_named_and_ignored(tmp_path, caplog):
     gray(tmp_path / "art" / "a.png", 6, 4)
     gray(tmp_path / "art" / "b.png", 6, 4)

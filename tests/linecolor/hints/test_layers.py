@@ -14,6 +14,15 @@ def empty(height: int, width: int) -> np.ndarray:
     return np.zeros((height, width, 4), np.uint8)
 
 
+def test_painted_places_are_counted_and_what_touches_is_one():
+    layer = empty(9, 9)
+    assert layers.count_painted(layer) == 0
+    layer[1:3, 1:3] = layer[3, 3] = layer[8, 0] = (*RED, 255)
+    layer[0, 8, 3] = layers.HINT_ALPHA
+    layer[5, 5, 3] = layers.HINT_ALPHA - 1
+    assert layers.count_painted(layer) == 3
+
+
 @given(st.integers(8, 80), st.integers(8, 80), st.integers(2, 8), st.integers(2, 8), st.integers(0, 2**32 - 1))
 def test_a_one_pixel_stroke_survives_any_reduction(height, width, new_height, new_width, seed):
     layer = empty(height, width)

@@ -28,6 +28,17 @@ def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def without_end(jpeg: bytes) -> bytes:
+    """A JPEG without its end marker."""
+    assert jpeg.endswith(b"\xff\xd9")
+    return jpeg[:-2]
+
+
+def with_wrong_checksum(made: bytes) -> bytes:
+    """A chunk of a PNG whose checksum is another one's."""
+    return made[:-1] + bytes([made[-1] ^ 1])
+
+
 def noise(height: int, width: int, channels: int = 3) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8))
 

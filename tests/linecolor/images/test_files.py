@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from linecolor.images import find_images, write_atomically, write_png
+from linecolor.images import find_images, list_folder, write_atomically, write_png
+from linecolor.images.files import FolderListing
 
 
 def test_find_images_is_recursive_sorted_and_skips_what_is_hidden(tmp_path):
@@ -18,6 +20,31 @@ def test_find_images_is_recursive_sorted_and_skips_what_is_hidden(tmp_path):
     assert found == ["a.jpeg", "b.PNG", "deep/d.Jpg", "deep/er/c.webp"]
 
 
+def test_other_files_and_closed_folders_are_listed_too(tmp_path, monkeypatch):
+    for name in ("b.png", "a.psd", "deep/c.KRA", "notes.txt", ".hidden.psd", f"{'x' * 251}.psd", f"{'y' * 251}.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def refuse(folder: str) -> object:
+        if str(folder).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    listing = list_folder(tmp_path)
+    assert [path.name for path in listing.images] == ["b.png", f"{'y' * 251}.png"]
+    assert [path.name for path in listing.others] == ["a.psd", "c.KRA", "notes.txt", f"{'x' * 251}.psd"]
+    assert listing.left_out() == [
+        "4 files are of other kinds and left out: a.psd, c.KRA, notes.txt and 1 more",
+        "1 folder cannot be opened (Permission denied): closed",
+    ]
+    with pytest.raises(PermissionError):
+        list_folder(tmp_path / "closed")
+    assert FolderListing([], [Path("a\nb.psd")], []).left_out() == [r"1 file is of another kind and left out: a\nb.psd"]
+
+
 def test_find_images_ends_in_a_loop_of_links_and_names_a_missing_folder(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.png").touch()
@@ -28,7 +55,7 @@ def test_find_images_ends_in_a_loop_of_links_and_names_a_missing_folder(tmp_path
         find_images(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 3), (3, 4, 4), (1, 1)])
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 3), (3, 4, 4), (1, 1), (1, 1_000_001, 3), (1_000_001, 1)])
 def test_written_png_is_read_back_exactly(tmp_path, shape):
     array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     path = tmp_path / "new" / "folder" / "a.png"

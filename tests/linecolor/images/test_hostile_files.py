@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import struct
 import warnings
 from contextlib import suppress
 from functools import partial
@@ -12,9 +13,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from linecolor.images import PictureBytes, UnreadableImage, reading
+from linecolor.images import SUFFIXES, PictureBytes, UnreadableImage, reading
+from linecolor.images import encoded as encoded_bytes
 from linecolor.images.formats import names
 from tests.linecolor.images.made_files import SIGNATURE, encoded, noise, png, source
+
+KINDS = [kind for kind in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF") if kind.lower() in ".".join(SUFFIXES)]
+
+
+def tiff_of(*fields: tuple[int, int, int, int]) -> bytes:
+    """A small TIFF with some fields of its first page replaced or added: tag, type, number of values, value."""
+    usual = {
+        256: (3, 1, 2),
+        257: (3, 1, 2),
+        258: (3, 1, 8),
+        259: (3, 1, 1),
+        262: (3, 1, 1),
+        273: (4, 1, 8),
+        277: (3, 1, 1),
+    }
+    chosen = sorted({**usual, **{tag: rest for tag, *rest in fields}}.items())
+    entries = b"".join(struct.pack("<HHII", tag, *rest) for tag, rest in chosen)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(chosen)) + entries + bytes(40)
+
 
 DECODERS = (reading.check_image, reading.read_color, reading.read_line, partial(reading.read_thumbnail, area=100))
 READERS = (reading.image_size, reading.read_hint_layer, *DECODERS)
@@ -30,6 +51,18 @@ READERS = (reading.image_size, reading.read_hint_layer, *DECODERS)
         (SIGNATURE, "broken picture"),
         (b"\xff\xd8\xff\xe0", "broken picture"),
         (b"RIFF\0\0\0\0WEBPVP8 ", "broken picture"),
+        (b"II*\0\x08\0\0\0", "broken picture"),
+        (b"BM", "broken picture"),
+        (b"GIF89a", "broken picture"),
+        (tiff_of((257, 4, 1, 60_000), (256, 4, 1, 60_000)), "is 60,000 x 60,000 pixels; the limit is 225,000,000"),
+        (tiff_of((322, 4, 1, 1 << 16), (323, 4, 1, 1 << 16)), "tiles of 65,536 x 65,536 pixels"),
+        (tiff_of((273, 4, 40_000_000, 8)), "has 40,000,000 values in TIFF field 273; the limit is 200,000"),
+        (encoded(Image.new("F", (2, 2)), "TIFF"), "has levels of 32 bits; save it as RGB or grey"),
+        (encoded(Image.new("LAB", (2, 2)), "TIFF"), "has CIELAB colours; save it as RGB or grey"),
+        (b"BM" + bytes(12) + struct.pack("<IiiHHI24x", 40, 60_000, 60_000, 1, 24, 0), "60,000 x 60,000 pixels"),
+        (b"GIF89a" + b"\xff" * 4 + bytes(3) + b"," + bytes(20), "65,535 x 65,535 pixels; the limit is 89,000,000"),
+        (b"GIF89a" + bytes(7) + b"," + b"\xff" * 8 + bytes(9), "131,070 x 131,070 pixels; the limit is 89,000,000"),
+        (b"GIF89a" + bytes(7) + (b"!\xfe" + (b"\xff" + bytes(255)) * 99 + b"\0") * 99, "1,000,000 bytes of comments"),
         (png(60_000, 60_000, 8, 6, b""), "is 60,000 x 60,000 pixels; the limit is 225,000,000 in all"),
         (png(0, 5, 8, 6, b""), "broken picture|nothing to see"),
         (png(0, 5, 8, 2, b""), "broken picture|nothing to see"),
@@ -38,7 +71,30 @@ READERS = (reading.image_size, reading.read_hint_layer, *DECODERS)
             "is 16,777,216 x 16,777,216 pixels; the limit is 225,000,000",
         ),
     ],
-    ids=["empty", "pdf", "ppm", "png", "jpeg", "webp", "png bomb", "nothing", "nothing in colour", "webp bomb"],
+    ids=[
+        "empty",
+        "pdf",
+        "ppm",
+        "png",
+        "jpeg",
+        "webp",
+        "tiff",
+        "bmp",
+        "gif",
+        "tiff bomb",
+        "tiff of huge tiles",
+        "tiff of many strips",
+        "floats",
+        "lab",
+        "bmp bomb",
+        "gif bomb",
+        "gif frame bomb",
+        "gif of comments",
+        "png bomb",
+        "nothing",
+        "nothing in colour",
+        "webp bomb",
+    ],
 )
 def test_an_unusable_file_is_refused_with_its_reason_and_without_a_warning(tmp_path, read, data, reason):
     path = tmp_path / "picture.png"
@@ -80,15 +136,47 @@ def test_error_stays_one_line_for_any_name_and_crosses_processes(tmp_path):
 
 @pytest.mark.parametrize("read", DECODERS)
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_truncated_picture_is_refused(kind, share, read):
     data = encoded(noise(64, 64), kind)
     with pytest.raises(UnreadableImage):
         read(source(data[: int(share * len(data))]))
 
 
+@pytest.mark.parametrize("read", DECODERS)
+def test_a_changed_pixel_of_a_png_is_found_by_its_checksum(read):
+    data = encoded(Image.new("RGB", (64, 64), (200, 200, 200)), "PNG")
+    start = data.index(b"IDAT") + 4
+    for place in range(start, data.index(b"IEND") - 4):
+        damaged = bytearray(data)
+        damaged[place] ^= 0x10
+        with pytest.raises(UnreadableImage, match="broken picture"):
+            read(source(bytes(damaged)))
+
+
+def test_a_jpeg_that_lacks_its_last_pixels_is_refused():
+    for progressive in (False, True):
+        data = encoded(noise(64, 64), "JPEG", progressive=progressive)
+        with pytest.raises(UnreadableImage, match="truncated"):
+            reading.read_color(source(data[:-40]))
+
+
+def test_a_file_that_may_not_be_read_is_not_called_broken(tmp_path, monkeypatch):
+    path = tmp_path / "page.png"
+    path.write_bytes(encoded(noise(4, 4), "PNG"))
+
+    def refuse(self: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    for read in (reading.read_color, encoded_bytes):
+        with pytest.raises(UnreadableImage) as caught:
+            read(path)
+        assert caught.value.reason == "cannot be read (Permission denied); change who may read it"
+
+
 def test_a_flat_hint_layer_is_refused_with_the_way_out():
-    with pytest.raises(UnreadableImage, match="transparent layer, as PNG or WebP"):
+    with pytest.raises(UnreadableImage, match="transparent layer, as PNG, WebP"):
         reading.read_hint_layer(source(encoded(noise(4, 4), "PNG")))
 
 
@@ -101,8 +189,26 @@ SEEDS = [
     encoded(noise(5, 7), "JPEG", exif=TURNED),
     encoded(noise(5, 7, 4), "WEBP", exif=TURNED),
     encoded(noise(5, 7, 4), "WEBP", lossless=True),
+    encoded(noise(5, 7), "TIFF", exif=TURNED),
+    encoded(noise(5, 7, 4), "TIFF", compression="tiff_lzw"),
+    encoded(noise(5, 7).convert("1"), "TIFF", compression="group4"),
+    encoded(noise(5, 7), "BMP"),
+    encoded(noise(5, 7), "GIF"),
+    *([encoded(noise(5, 7, 4), "AVIF")] if "AVIF" in KINDS else []),
 ]
-MAGIC = [b"", SIGNATURE, b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"RIFF\0\0\0\0WEBPVP8L"]
+MAGIC = [
+    b"",
+    b"II*\0\x08\0\0\0",
+    b"MM\0*\0\0\0\x08",
+    b"II+\0",
+    b"BM",
+    b"GIF89a",
+    b"\0\0\0\x20ftypavif",
+    SIGNATURE,
+    b"\xff\xd8\xff",
+    b"RIFF\0\0\0\0WEBPVP8X",
+    b"RIFF\0\0\0\0WEBPVP8L",
+]
 
 
 def assert_only_unreadable_escapes(data: bytes) -> None:
@@ -117,7 +223,7 @@ def test_random_bytes_raise_nothing_but_unreadable(magic, tail):
     assert_only_unreadable_escapes(magic + tail)
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
 @settings(max_examples=150)
 @given(
     data=st.sampled_from(SEEDS),
@@ -131,7 +237,7 @@ def test_damaged_pictures_raise_nothing_but_unreadable(data, end, flips):
     assert_only_unreadable_escapes(bytes(damaged[: len(damaged) if end > 0.5 else int(2 * end * len(damaged))]))
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
 @given(st.binary(max_size=80))
 def test_any_exif_costs_no_picture(exif):
     for kind in ("PNG", "WEBP"):
