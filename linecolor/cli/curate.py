@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from dataclasses import fields
 from pathlib import Path
 
@@ -68,4 +69,5 @@ def run(options: argparse.Namespace) -> None:
     print(f"manifest    {done.manifest}")
     if done.sheet:
         print(f"look at     {done.sheet}")
-    print(f"try next    linecolor-train data=folder data.root={root} data.manifest={done.manifest}")
+    words = ["linecolor-train", "data=folder", f"data.root={root}", f"data.manifest={done.manifest}"]
+    print(f"try next    {shlex.join(words)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -164,7 +165,8 @@ def _render(options: argparse.Namespace, drawings: DrawingSet, experiment: str =
     print(f"pairs       {', '.join(f'{count} {split}' for split, count in done.pairs.items())}{reused}")
     print(f"licence     {done.licence.name}  {done.licence.url}")
     print(f"credit      {done.licence.attribution}")
-    print(f"try next    linecolor-train experiment={experiment} data.root={done.root}")
+    words = ["linecolor-train", f"experiment={experiment}", f"data.root={done.root}"]
+    print(f"try next    {shlex.join(words)}")
 
 
 def _preview(options: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """`linecolor-export`: a bundle as ONNX files, which colour without torch."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +56,8 @@ def run(options: argparse.Namespace) -> None:
     from linecolor.onnx.export import export_bundle
 
     print(table(export_bundle(options.bundle, options.out, options.half, options.force)))
-    print(f"try next  linecolor-colorize page.png --onnx {options.out / 'linecolor.onnx'}")
+    words = ["linecolor-colorize", "page.png", "--onnx", str(options.out / "linecolor.onnx")]
+    print(f"try next  {shlex.join(words)}")
 
 
 def table(written: Sequence["ExportedNetwork"]) -> str:

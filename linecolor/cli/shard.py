@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 DESCRIPTION = "Write a data set as WebDataset tars with an index, for linecolor-train data=shards."
@@ -71,4 +72,5 @@ def run(options: argparse.Namespace) -> None:
     left_out = len(scan.skipped) + len(done.skipped)
     if left_out:
         print(f"skipped     {left_out} pictures or lines that cannot be used (named above)")
-    print(f"try next    linecolor-train experiment=demo data=shards data.root={done.out}")
+    words = ["linecolor-train", "experiment=demo", "data=shards", f"data.root={done.out}"]
+    print(f"try next    {shlex.join(words)}")

@@ -45,7 +45,7 @@ def evaluate(config: DictConfig) -> Path:
     if requested["run"] is None:
         report = evaluate_methods(requested)
     else:
-        run = RunFolder(Path(requested["run"]))
+        run = RunFolder(Path(str(requested["run"])).expanduser())
         again = RunConfig.of_run(run.path, evaluation=requested["evaluation"], data=given(requested["data"]))
         report = evaluate_run(run, again, load_drawings(again.data))
     print(f"Open the report: {report}")

@@ -16,8 +16,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from linecolor.experiment.composition import quoted
 from linecolor.experiment.errors import RunStopped, exit_on_error, is_first_process, root_cause, stop_code
+from linecolor.experiment.plain_paths import quoted
 from linecolor.experiment.sweep.plan import ONE_PROCESS, check_devices, machines, planned_jobs
 from linecolor.runs.renamed_keys import new_key
 
