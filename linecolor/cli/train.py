@@ -39,7 +39,9 @@ def _hydra_main(config: DictConfig) -> float | None:
     register_resolvers()  # a launcher of sweeps may have made a new process
     config = with_new_keys(config, HydraConfig.get().overrides.task)
     if in_sweep():
-        return run_job(config, _train)
+        objective: list[float] = []
+        exit_on_error(lambda: objective.append(run_job(config, _train)))  # a full disk takes no job's record
+        return objective[0]
     exit_on_error(lambda: _train(config))
     return None
 

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from linecolor.experiment.composition import compose_training
 from linecolor.runs.record import read_record
-from tests.end_to_end.program import TINY, Program, data, run
+from tests.end_to_end.program import TINY, Program, data, refused, run
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf" / "experiment"
@@ -272,3 +272,26 @@ def test_folders_may_be_called_anything_in_every_command(picture_folder, tmp_pat
     assert (home / "a=b/it's #1-sweep/sweep.html").is_file(), sweep.stdout
     assert "Done" not in run("data", "preview", "-o", "sheet.png", *pictures, cwd=home, HOME=str(home)).stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == [odd]
+
+
+def fill_disk() -> None:
+    """From now on there is no room for a checkpoint."""
+    save = torch.save
+
+    def save_nowhere(state, file):
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            save(state, full)
+
+    torch.save = save_nowhere
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(picture_folder, tmp_path):
+    words = [*TINY, *data(picture_folder), "stages=[draft]", "evaluation.enabled=false"]
+    told = refused("train", *words, cwd=tmp_path, before=fill_disk)
+    said = "error: runs/tiny/draft/checkpoints/last.ckpt: the disk is full; make room and start the same command again"
+    assert told.strip().splitlines()[-1] == said
+    jobs = run("train", "-m", *words, cwd=tmp_path, code=1, before=fill_disk).stderr
+    assert "checkpoints/last.ckpt: the disk is full; make room" in jobs
+    assert "error.txt" not in jobs
+    run("train", *words, cwd=tmp_path)
