@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
+
+from linecolor.cli.parser import user_path
 
 DESCRIPTION = "Write a data set as WebDataset tars with an index, for linecolor-train data=shards."
 
@@ -21,11 +22,16 @@ examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("source", type=Path, metavar="SRC", help="a prepared data set, or a folder of illustrations")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the shards")
-    parser.add_argument("--lines", type=Path, metavar="DIR", help="a parallel folder of real lines, as data.lines")
     parser.add_argument(
-        "--manifest", type=Path, metavar="FILE", help="of linecolor-data curate: only what it keeps, as data.manifest"
+        "source", type=user_path, metavar="SRC", help="a prepared data set, or a folder of illustrations"
+    )
+    parser.add_argument("--out", type=user_path, required=True, metavar="DIR", help="folder of the shards")
+    parser.add_argument("--lines", type=user_path, metavar="DIR", help="a parallel folder of real lines, as data.lines")
+    parser.add_argument(
+        "--manifest",
+        type=user_path,
+        metavar="FILE",
+        help="of linecolor-data curate: only what it keeps, as data.manifest",
     )
     parser.add_argument(
         "--test-share", type=float, metavar="P", help="held out of a loose folder (as in training: data.test_share)"

@@ -44,9 +44,10 @@ def test_prepare_openmoji_writes_pairs_says_what_next_and_reuses_them(tmp_path, 
     assert other.count("\n") == 1
 
 
-def test_prepare_characters_says_what_next_as_a_shell_takes_it(tmp_path, prepare):
+def test_prepare_characters_says_what_next_as_a_shell_takes_it(tmp_path, prepare, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     out = tmp_path / "it's (1)"
-    said = prepare("characters", "--out", out, "--count", 3, "--size", 96, "--test-size", 96)
+    said = prepare("characters", "--out=~/it's (1)", "--count", 3, "--size", 96, "--test-size", 96)
     found = sorted(path.name for path in out.rglob("line/*.png"))
     assert found == [f"{style}-000000.png" for style in ("adventurer", "micah", "open-peeps")]
     assert "CC BY 4.0" in said

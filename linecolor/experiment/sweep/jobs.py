@@ -19,7 +19,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from linecolor.experiment.errors import RunStopped, exit_on_error, is_first_process, root_cause, stop_code
 from linecolor.experiment.plain_paths import quoted
 from linecolor.experiment.sweep.plan import ONE_PROCESS, check_devices, machines, planned_jobs
-from linecolor.images import write_atomically
 from linecolor.runs.full_disk import in_words, lack_of_room
 from linecolor.runs.renamed_keys import new_key
 
@@ -94,6 +93,7 @@ def report_interrupted_sweep() -> None:
 
 
 def _begin(config: DictConfig) -> None:
+    from linecolor.images import write_atomically
     from linecolor.runs.sweep_folder import SweepFolder
 
     _rename_search_space(config)
