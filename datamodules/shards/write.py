@@ -35,6 +35,7 @@ from datamodules.shards.tar import (
 )
 from datamodules.sources.drawing import Drawing
 from linecolor.images import write_atomically
+from linecolor.runs.full_disk import naming
 
 log = logging.getLogger("linecolor")
 
@@ -199,7 +200,7 @@ def _write_shard(
     rows: list[dict[str, Any]] = []
     skipped: list[str] = []
     try:
-        with temporary.open("wb") as file:
+        with naming(out / _name(number)), temporary.open("wb") as file:
             with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
                 for one in checked:
                     skipped += one.complaints

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -91,7 +92,8 @@ def scan_folder(
         raise ValueError(f"test_share {test_share} must be between 0 and 1")
     if verify not in ("decode", "header"):
         raise ValueError(f'verify {verify!r} must be "decode" or "header"')
-    cure = f"pass a folder of illustrations, or make one: linecolor-data prepare openmoji --out {root}"
+    prepare = shlex.join(["linecolor-data", "prepare", "openmoji", "--out", str(root)])
+    cure = f"pass a folder of illustrations, or make one: {prepare}"
     if not root.is_dir():
         raise NoPictures(f"{root}: no such folder; {cure}")
     if (root / MANIFEST).is_file():
@@ -182,7 +184,7 @@ def _kept_drawings(found: list[Drawing], root: Path, lines: Path | None, manifes
         # The line art below root was curated with the rest, and is none of the colour pictures.
         below = row_name(lines.resolve(), root.resolve()) + "/"
         kept = {name: size for name, size in kept.items() if not name.startswith(below)}
-    again = f"run linecolor-data curate {root} again, or point data.root at the folder it was run on"
+    again = f"run linecolor-data curate {shlex.quote(str(root))} again, or point data.root at the folder it was run on"
     if missing := sorted(kept.keys() - files.keys()):
         raise ManifestRefused(
             f"{manifest} does not fit {root}: {len(missing):,} of the {len(kept):,} pictures it keeps are not there, "

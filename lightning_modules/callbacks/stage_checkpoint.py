@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 
 from lightning_modules.stages.training_stage import TrainingStage
+from linecolor.runs.full_disk import naming
 from linecolor.runs.record import cut_back, secured_size
 from linecolor.runs.run_folder import CHECKPOINTS
 
@@ -227,7 +228,7 @@ class StageCheckpoint(L.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / (LAST + ".tmp")
         try:
-            with partial.open("wb") as file:
+            with naming(self.folder / LAST), partial.open("wb") as file:
                 torch.save(state, file)
                 file.flush()
                 os.fsync(file.fileno())

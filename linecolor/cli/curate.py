@@ -2,11 +2,11 @@
 
 import argparse
 import os
+import shlex
 from dataclasses import fields
-from pathlib import Path
 
 from datamodules.curation.thresholds import Thresholds, option
-from linecolor.cli.parser import check_least
+from linecolor.cli.parser import check_least, user_path
 
 DESCRIPTION = """Measure every picture of a folder and write which are fit to learn from, and why the others are not:
 too small, greyscale, high-key, low-key, biased in tone or colour, a scribble, a photograph, a near-duplicate,
@@ -22,9 +22,9 @@ EXAMPLES = """examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The folder, where the results go, and one option for each threshold."""
-    parser.add_argument("folder", type=Path, metavar="SRC", help="folder of pictures, read recursively")
+    parser.add_argument("folder", type=user_path, metavar="SRC", help="folder of pictures, read recursively")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for manifest.parquet and sheet.html (SRC-curation)"
+        "--out", type=user_path, metavar="DIR", help="folder for manifest.parquet and sheet.html (SRC-curation)"
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (one for each core)")
     parser.add_argument(
@@ -68,4 +68,5 @@ def run(options: argparse.Namespace) -> None:
     print(f"manifest    {done.manifest}")
     if done.sheet:
         print(f"look at     {done.sheet}")
-    print(f"try next    linecolor-train data=folder data.root={root} data.manifest={done.manifest}")
+    words = ["linecolor-train", "data=folder", f"data.root={root}", f"data.manifest={done.manifest}"]
+    print(f"try next    {shlex.join(words)}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linecolor.cli.parser import CommandParser, check_least
+from linecolor.cli.parser import CommandParser, check_least, user_path
 from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Write a sheet of samples just as training will see them: colour, line, hints.",
         epilog=_PREVIEW_EXAMPLES,
     )
-    preview.add_argument("-o", "--output", type=Path, required=True, metavar="PNG", help="the sheet to write")
+    preview.add_argument("-o", "--output", type=user_path, required=True, metavar="PNG", help="the sheet to write")
     preview.add_argument("--count", type=int, default=16, metavar="N", help="samples (%(default)s)")
     preview.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings, as for linecolor-train")
     preview.set_defaults(run=_preview)
@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_rendering_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--out", type=user_path, required=True, metavar="DIR", help="folder of the data set")
     parser.add_argument("--size", type=int, default=512, metavar="PX", help="side of training pictures (%(default)s)")
     parser.add_argument("--test-size", type=int, default=1536, metavar="PX", help="side of test pictures (%(default)s)")
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (one for each core)")
@@ -164,7 +164,8 @@ def _render(options: argparse.Namespace, drawings: DrawingSet, experiment: str =
     print(f"pairs       {', '.join(f'{count} {split}' for split, count in done.pairs.items())}{reused}")
     print(f"licence     {done.licence.name}  {done.licence.url}")
     print(f"credit      {done.licence.attribution}")
-    print(f"try next    linecolor-train experiment={experiment} data.root={done.root}")
+    words = ["linecolor-train", f"experiment={experiment}", f"data.root={done.root}"]
+    print(f"try next    {shlex.join(words)}")
 
 
 def _preview(options: argparse.Namespace) -> None:

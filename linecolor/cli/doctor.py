@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linecolor.cli.parser import CommandParser
+from linecolor.cli.parser import CommandParser, user_path
 
 if TYPE_CHECKING:
     from linecolor.diagnosis import Finding
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = CommandParser(prog="linecolor-doctor", description=__doc__, epilog=_EXAMPLES)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.add_argument(
-        "--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where runs are written (%(default)s)"
+        "--runs-dir", type=user_path, default=Path("runs"), metavar="DIR", help="where runs are written (%(default)s)"
     )
     options = parser.parse_args(arguments)
 

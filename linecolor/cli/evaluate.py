@@ -1,15 +1,19 @@
 """linecolor-evaluate: colour held-out drawings at full size, measure, write the pictures and the report."""
 
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers
 from linecolor.experiment.errors import exit_on_error
+from linecolor.experiment.plain_paths import with_plain_paths
 
 
 def main() -> None:
     """The console script."""
     register_resolvers()
+    sys.argv[1:] = with_plain_paths(sys.argv[1:])
     _hydra_main()
 
 

@@ -1,12 +1,12 @@
 """`linecolor-export`: a bundle as ONNX files, which colour without torch."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linecolor.cli.parser import CommandParser
+from linecolor.cli.parser import CommandParser, user_path
 from linecolor.experiment.errors import USER_ERRORS, exit_code
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = CommandParser(prog="linecolor-export", description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("bundle", nargs="?", metavar="BUNDLE_OR_RUN", help="a bundle or a run (the bundled weights)")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder of the files")
+    parser.add_argument("-o", "--out", type=user_path, required=True, metavar="FOLDER", help="folder of the files")
     parser.add_argument(
         "--half",
         action="store_true",
@@ -55,7 +55,8 @@ def run(options: argparse.Namespace) -> None:
     from linecolor.onnx.export import export_bundle
 
     print(table(export_bundle(options.bundle, options.out, options.half, options.force)))
-    print(f"try next  linecolor-colorize page.png --onnx {options.out / 'linecolor.onnx'}")
+    words = ["linecolor-colorize", "page.png", "--onnx", str(options.out / "linecolor.onnx")]
+    print(f"try next  {shlex.join(words)}")
 
 
 def table(written: Sequence["ExportedNetwork"]) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from linecolor.cli.parser import check_least
+from linecolor.cli.parser import check_least, user_path
 
 DESCRIPTION = "Write line, truth and hint layers of held-out drawings as pictures."
 
@@ -22,9 +21,11 @@ examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("source", type=Path, metavar="SRC", help="a prepared data set, or a folder of illustrations")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the pictures")
-    parser.add_argument("--lines", type=Path, metavar="DIR", help="a parallel folder of real lines, as data.lines")
+    parser.add_argument(
+        "source", type=user_path, metavar="SRC", help="a prepared data set, or a folder of illustrations"
+    )
+    parser.add_argument("--out", type=user_path, required=True, metavar="DIR", help="folder of the pictures")
+    parser.add_argument("--lines", type=user_path, metavar="DIR", help="a parallel folder of real lines, as data.lines")
     parser.add_argument("--hints", metavar="N,N", help="numbers of hints (the protocol's: 0 and powers of 2 to 128)")
     parser.add_argument("--drawings", type=int, metavar="N", help="held-out drawings (the protocol's 60)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the hints; 0 for published tables")

@@ -1,6 +1,8 @@
 """What the commands share: their parser, and the check of numbers."""
 
 import argparse
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 
@@ -16,3 +18,10 @@ def check_least(least: int, **values: int) -> None:
     for name, value in values.items():
         if value < least:
             raise ValueError(f"--{name} {value} must be {least} or more")
+
+
+def user_path(text: str) -> Path:
+    """A path as a user writes it: a shell leaves the `~` of `--out=~/pictures` to us. Of nobody's home it is a name."""
+    with suppress(RuntimeError):
+        return Path(text).expanduser()
+    return Path(text)

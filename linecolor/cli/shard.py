@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import shlex
+
+from linecolor.cli.parser import user_path
 
 DESCRIPTION = "Write a data set as WebDataset tars with an index, for linecolor-train data=shards."
 
@@ -20,11 +22,16 @@ examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("source", type=Path, metavar="SRC", help="a prepared data set, or a folder of illustrations")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the shards")
-    parser.add_argument("--lines", type=Path, metavar="DIR", help="a parallel folder of real lines, as data.lines")
     parser.add_argument(
-        "--manifest", type=Path, metavar="FILE", help="of linecolor-data curate: only what it keeps, as data.manifest"
+        "source", type=user_path, metavar="SRC", help="a prepared data set, or a folder of illustrations"
+    )
+    parser.add_argument("--out", type=user_path, required=True, metavar="DIR", help="folder of the shards")
+    parser.add_argument("--lines", type=user_path, metavar="DIR", help="a parallel folder of real lines, as data.lines")
+    parser.add_argument(
+        "--manifest",
+        type=user_path,
+        metavar="FILE",
+        help="of linecolor-data curate: only what it keeps, as data.manifest",
     )
     parser.add_argument(
         "--test-share", type=float, metavar="P", help="held out of a loose folder (as in training: data.test_share)"
@@ -71,4 +78,5 @@ def run(options: argparse.Namespace) -> None:
     left_out = len(scan.skipped) + len(done.skipped)
     if left_out:
         print(f"skipped     {left_out} pictures or lines that cannot be used (named above)")
-    print(f"try next    linecolor-train experiment=demo data=shards data.root={done.out}")
+    words = ["linecolor-train", "experiment=demo", "data=shards", f"data.root={done.out}"]
+    print(f"try next    {shlex.join(words)}")

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from linecolor.experiment.composition import configuration_folder, register_resolvers, with_new_keys
 from linecolor.experiment.errors import exit_on_error, remember_interrupts
+from linecolor.experiment.plain_paths import with_plain_paths
 from linecolor.experiment.sweep.jobs import in_sweep, report_interrupted_sweep, run_job
 from linecolor.experiment.sweep.plan import check_plugins
 from linecolor.runs.renamed_keys import rename_overrides
@@ -28,7 +29,7 @@ def main() -> None:
 
 
 def _start() -> None:
-    sys.argv[1:] = rename_overrides(sys.argv[1:])
+    sys.argv[1:] = with_plain_paths(rename_overrides(sys.argv[1:]))
     check_plugins(sys.argv[1:])
     _hydra_main()
 
@@ -38,7 +39,9 @@ def _hydra_main(config: DictConfig) -> float | None:
     register_resolvers()  # a launcher of sweeps may have made a new process
     config = with_new_keys(config, HydraConfig.get().overrides.task)
     if in_sweep():
-        return run_job(config, _train)
+        objective: list[float] = []
+        exit_on_error(lambda: objective.append(run_job(config, _train)))  # a full disk takes no job's record
+        return objective[0]
     exit_on_error(lambda: _train(config))
     return None
 

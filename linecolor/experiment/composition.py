@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from linecolor.conf_folder import conf_folder
+from linecolor.experiment.plain_paths import with_plain_paths
 from linecolor.runs.renamed_keys import rename_keys, rename_overrides
 
 
@@ -22,7 +23,7 @@ def configuration_folder() -> str:
 def compose_training(overrides: Sequence[str]) -> DictConfig:
     """What linecolor-train makes of these words; an override that does not exist is refused by a ValueError."""
     register_resolvers()
-    words = rename_overrides(overrides)
+    words = with_plain_paths(rename_overrides(overrides))
     there = GlobalHydra.instance().is_initialized()
     try:
         with nullcontext() if there else initialize_config_dir(configuration_folder(), version_base="1.3"):
@@ -55,10 +56,3 @@ def _draft_channels(hint_spread: str) -> int:
     from linecolor.hints.propagation import draft_channels
 
     return draft_channels(hint_spread)
-
-
-def quoted(value: Any) -> str:
-    """A value as Hydra reads it, whatever characters a path has."""
-    if not isinstance(value, str):
-        return str(value)
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

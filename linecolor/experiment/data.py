@@ -1,5 +1,6 @@
 """From the data settings of a configuration to drawings."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +25,8 @@ def _scan(data: DataConfig, option: str) -> FolderScan:
         source = "characters" if "characters" in root.name else "openmoji"
         raise FileNotFoundError(
             f"{option}={root}: there is no such folder. Point {option} at your illustrations "
-            f"(data=folder data.root=...), or make real pairs with: linecolor-data prepare {source} --out {root}"
+            "(data=folder data.root=...), or make real pairs with: "
+            f"linecolor-data prepare {source} --out {shlex.quote(str(root))}"
         )
     lines = Path(data.lines).expanduser() if data.lines else None
     manifest = Path(data.manifest).expanduser() if data.manifest else None

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
+from linecolor.runs.full_disk import in_words, lack_of_room
 from linecolor.systems.registry import packages
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -51,10 +52,11 @@ def exit_code(
     except KeyboardInterrupt:
         return _report(interrupted, program, INTERRUPTED)
     except Exception as error:
-        cause = root_cause(error)
-        if os.environ.get("LINECOLOR_TRACEBACK") or not (isinstance(cause, reported) or is_user_error(cause)):
+        cause, full = root_cause(error), lack_of_room(error)
+        known = full is not None or isinstance(cause, reported) or is_user_error(cause)
+        if os.environ.get("LINECOLOR_TRACEBACK") or not known:
             raise
-        return _report(str(cause), program, MISTAKE)
+        return _report(str(cause) if full is None else in_words(full), program, MISTAKE)
     return code if isinstance(code, int) else 0
 
 

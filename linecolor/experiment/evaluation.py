@@ -28,6 +28,7 @@ from linecolor.networks.distance_features import make_feature_extractor
 from linecolor.rendering.result import ColorizationResult
 from linecolor.reports.figure_row import figure_row
 from linecolor.reports.run import RunPage
+from linecolor.runs.lock import held
 from linecolor.runs.run_folder import RunFolder
 from linecolor.samples import FullDrawing
 from linecolor.systems.bundle import WEIGHTS
@@ -45,9 +46,10 @@ def evaluate(config: DictConfig) -> Path:
     if requested["run"] is None:
         report = evaluate_methods(requested)
     else:
-        run = RunFolder(Path(requested["run"]))
+        run = RunFolder(Path(str(requested["run"])).expanduser())
         again = RunConfig.of_run(run.path, evaluation=requested["evaluation"], data=given(requested["data"]))
-        report = evaluate_run(run, again, load_drawings(again.data))
+        with held(run.path):
+            report = evaluate_run(run, again, load_drawings(again.data))
     print(f"Open the report: {report}")
     return report
 

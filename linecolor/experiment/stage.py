@@ -169,7 +169,8 @@ def _stage_trainer(
 
 def _make_loggers(config: RunConfig, stage: str, folder: Path) -> list[Any]:
     """The configured loggers of a stage with this folder; what its W&B run is called is said here, not in conf/."""
-    own = {"wandb": _wandb_identity(config, stage, folder), "csv": {"name": f"csv/{stage}"}}
+    csv = {"save_dir": str(folder.parent), "name": f"csv/{stage}"}
+    own = {"wandb": _wandb_identity(config, stage, folder), "csv": csv}
     # As a partial, or Hydra would build what the settings among the arguments describe.
     return [instantiate(logger, _partial_=True)(**own.get(name, {})) for name, logger in config.loggers.items()]
 

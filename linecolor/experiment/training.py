@@ -16,6 +16,7 @@ from linecolor.experiment.fingerprint import check_resumable
 from linecolor.experiment.preflight.run import run_preflight
 from linecolor.lineart.methods import REAL
 from linecolor.rendering.options import RenderingOptions
+from linecolor.runs.lock import held
 from linecolor.runs.run_folder import RunFolder, commit, versions
 
 if TYPE_CHECKING:
@@ -31,12 +32,6 @@ def train(hydra_config: DictConfig) -> Path | None:
     # Everything that can be refused is refused before the run's folder is touched.
     config = RunConfig.from_hydra(hydra_config).on_this_machine()
 
-    # What takes seconds to load comes after a request that is refused at once.
-    import torch.distributed
-
-    from linecolor.experiment.evaluation import evaluate_run
-    from linecolor.experiment.stage import log_bundle, run_stage
-
     check_buildable(config)
     scan = load_drawings(config.data)
     check_splits(scan.drawings, config)
@@ -47,8 +42,20 @@ def train(hydra_config: DictConfig) -> Path | None:
     for name, stage in config.stages.items():
         run.is_complete(name, stage.steps)
         check_resumable(name, config, run, scan)
-    if is_first_process():
+    if not is_first_process():
+        return _train(config, run, scan)
+    with held(run.path):
+        run.check_resume(config.resume, config.stages)  # another process may just have left
         run.record(config.mapping, sys.argv)
+        return _train(config, run, scan)
+
+
+def _train(config: RunConfig, run: RunFolder, scan: FolderScan) -> Path:
+    """Train what is not complete, write the bundle, evaluate; returns as `train`."""
+    import torch.distributed
+
+    from linecolor.experiment.evaluation import evaluate_run
+    from linecolor.experiment.stage import log_bundle, run_stage
 
     raise_if_interrupted()
     networks: dict[str, nn.Module] = {}

@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from linecolor.runs.full_disk import naming
+
 
 def append_record(path: Path, images_seen: int | None, metrics: dict[str, float]) -> None:
     """Append one line; it is complete as soon as it is written. NaN and infinity become null: JSON has neither."""
     finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-    with path.open("a", encoding="utf-8") as file:
+    with naming(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"images_seen": images_seen, **finite}) + "\n")
 
 

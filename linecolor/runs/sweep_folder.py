@@ -3,13 +3,13 @@
 import contextlib
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from linecolor.images import write_atomically
+from linecolor.runs.lock import open_lock, try_lock
 from linecolor.runs.renamed_keys import old_key
 from linecolor.runs.run_folder import RunFolder
 
@@ -75,8 +75,8 @@ class JobFolder:
     def held(self) -> Iterator[bool]:
         """Have the job for oneself; False if another process has it. The system lets go of it when a process dies."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "job.lock").open("a") as file:
-            yield _lock(file.fileno())
+        with open_lock(self.path / "job.lock") as descriptor:
+            yield try_lock(descriptor) is not False
 
 
 @dataclass
@@ -137,24 +137,6 @@ def key_and_value(override: str) -> tuple[str, str]:
     """`+group.key=value` -> (`group.key`, `value`)."""
     key, _, value = override.partition("=")
     return key.lstrip("+~"), value
-
-
-def _lock(descriptor: int) -> bool:
-    """Whether no other process has the lock; it goes with the file's being closed."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has other locks: there, two commands at one sweep at a time are not noticed
-        return True
-    for _ in range(3):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.05)  # somebody may only be looking whether the job is at work
-        except OSError:
-            return True  # a file system without locks
-        else:
-            return True
-    return False
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import json
+import shlex
 import sys
 from collections.abc import Callable
 
@@ -43,11 +44,15 @@ def test_prepare_openmoji_writes_pairs_says_what_next_and_reuses_them(tmp_path, 
     assert other.count("\n") == 1
 
 
-def test_prepare_characters(tmp_path, prepare):
-    said = prepare("characters", "--out", tmp_path, "--count", 3, "--size", 96, "--test-size", 96)
-    found = sorted(path.name for path in tmp_path.rglob("line/*.png"))
+def test_prepare_characters_says_what_next_as_a_shell_takes_it(tmp_path, prepare, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    out = tmp_path / "it's (1)"
+    said = prepare("characters", "--out=~/it's (1)", "--count", 3, "--size", 96, "--test-size", 96)
+    found = sorted(path.name for path in out.rglob("line/*.png"))
     assert found == [f"{style}-000000.png" for style in ("adventurer", "micah", "open-peeps")]
     assert "CC BY 4.0" in said
+    command = said.strip().splitlines()[-1].removeprefix("try next")
+    assert shlex.split(command) == ["linecolor-train", "experiment=demo", f"data.root={out}"]
 
 
 def test_prepare_panels_writes_masks_of_the_test_panels_and_names_every_licence(tmp_path, prepare):

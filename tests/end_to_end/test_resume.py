@@ -5,6 +5,7 @@ LINECOLOR_KILLS=100 makes it long: `make soak`.
 
 import json
 import os
+import platform
 import random
 import time
 from functools import partial
@@ -17,7 +18,7 @@ from safetensors.torch import load_file
 
 from linecolor.runs.record import read_record
 from tests.end_to_end.kill_points import signal_before
-from tests.end_to_end.program import TINY, Program, data, run
+from tests.end_to_end.program import TINY, Program, data, refused, run
 
 KILLS = int(os.environ.get("LINECOLOR_KILLS", "4"))
 STEPS = max(20, 5 * KILLS)
@@ -167,3 +168,19 @@ def test_asked_to_stop_with_all_its_workers_it_saves_the_step_it_is_at(picture_f
         assert "Traceback" not in program.stderr
     last = torch.load(draft / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["steps"] == max(entry["step"] for entry in read_record(draft / "metrics.jsonl")) >= 3
+
+
+def test_a_second_process_at_a_run_is_refused_and_a_killed_one_is_no_obstacle(picture_folder, tmp_path):
+    words = [*TINY, *data(picture_folder), "stages=[draft]", "stage.draft.checkpoint_every=1"]
+    draft = tmp_path / "runs" / "tiny" / "draft"
+    with Program("train", *words, "stage.draft.steps=100000", cwd=tmp_path) as first:
+        first.until((draft / "checkpoints" / "last.ckpt").exists)
+        for command in (("train", *words, "stage.draft.steps=100000"), ("evaluate", "run=runs/tiny")):
+            told = refused(*command, cwd=tmp_path).splitlines()
+            assert f"error: runs/tiny: process {first.pid} on {platform.node()}, started 20" in told[-1]
+            assert len(told) == 1
+        first.stop(SIGKILL)
+    steps = torch.load(draft / "checkpoints" / "last.ckpt", weights_only=True)["steps"] + 1
+    done = run("train", *words, f"stage.draft.steps={steps}", "evaluation.enabled=false", cwd=tmp_path)
+    assert "looking whether" not in done.stderr
+    assert (draft.parent / ".lock").read_text() == ""

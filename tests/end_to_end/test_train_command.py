@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from linecolor.experiment.composition import compose_training
 from linecolor.runs.record import read_record
-from tests.end_to_end.program import TINY, Program, data, run
+from tests.end_to_end.program import TINY, Program, data, refused, run
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf" / "experiment"
@@ -247,3 +247,51 @@ def test_a_users_own_configuration_folder_is_added_and_its_old_keys_are_read(tmp
     draft = config["stage"]["draft"]
     assert (draft["max_grad_norm"], draft["log_every_n_steps"]) == (0.5, 2)
     assert not {"clip", "record_every"} & set(draft)
+
+
+def test_folders_may_be_called_anything_in_every_command(picture_folder, tmp_path, monkeypatch):
+    odd = "~ it's [x], a=b #1 (größe)"
+    home = tmp_path / odd
+    home.mkdir()
+    shutil.copytree(picture_folder, home / "pics (1)")
+    (home / "conf/debug").mkdir(parents=True)
+    (home / "conf/debug/mine.yaml").write_text("# @package _global_\ndefaults: [tiny]\nseed: 7\n")
+    monkeypatch.setenv("HOME", str(home))
+    pictures = ["data=folder", "data.root=~/pics (1)/color", "data.lines=~/pics (1)/line", "data.test_share=0.3"]
+    where = ["name=it's #1", "runs_dir=~/a=b"]
+    words = ["experiment=demo", "debug=mine", *pictures, *where, "logger=csv", "stages=[draft]"]
+    run("train", "--config-dir=~/conf", *words, "evaluation.enabled=false", cwd=tmp_path, HOME=str(home))
+    folder = home / "a=b" / "it's #1"
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert (config["seed"], config["data"]["root"]) == (7, f"{home}/pics (1)/color")
+    assert (folder / "csv/draft/version_0/metrics.csv").is_file()
+    small = ["evaluation.drawings=1", "evaluation.hints=[0]", "evaluation.sheet=1"]
+    done = run("evaluate", f"run=~/a=b/{folder.name}", *small, cwd=tmp_path, HOME=str(home))
+    assert str(folder / "report.html") in done.stdout
+    sweep = run("train", "-m", "--config-dir", "~/conf", *words, "evaluation.enabled=false", cwd=home, HOME=str(home))
+    assert (home / "a=b/it's #1-sweep/sweep.html").is_file(), sweep.stdout
+    assert "Done" not in run("data", "preview", "-o", "sheet.png", *pictures, cwd=home, HOME=str(home)).stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == [odd]
+
+
+def fill_disk() -> None:
+    """From now on there is no room for a checkpoint."""
+    save = torch.save
+
+    def save_nowhere(state, file):
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            save(state, full)
+
+    torch.save = save_nowhere
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(picture_folder, tmp_path):
+    words = [*TINY, *data(picture_folder), "stages=[draft]", "evaluation.enabled=false"]
+    told = refused("train", *words, cwd=tmp_path, before=fill_disk)
+    said = "error: runs/tiny/draft/checkpoints/last.ckpt: the disk is full; make room and start the same command again"
+    assert told.strip().splitlines()[-1] == said
+    jobs = run("train", "-m", *words, cwd=tmp_path, code=1, before=fill_disk).stderr
+    assert "checkpoints/last.ckpt: the disk is full; make room" in jobs
+    assert "error.txt" not in jobs
+    run("train", *words, cwd=tmp_path)

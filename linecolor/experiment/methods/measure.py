@@ -27,6 +27,7 @@ from linecolor.experiment.methods.gallery import Gallery
 from linecolor.experiment.methods.specs import MethodSpec, chosen_references, picture_folder
 from linecolor.images import UnreadableImage, image_size, write_atomically, write_png
 from linecolor.networks.distance_features import ExtractorName, make_feature_extractor
+from linecolor.runs.lock import held
 from linecolor.runs.run_folder import hardware, machine
 from linecolor.systems.bundle import CARD, WEIGHTS, read_card
 
@@ -119,6 +120,14 @@ def measure_methods(request: MeasurementRequest) -> tuple[Measured, Gallery]:
     if before is not None:
         print("Measurement: complete; nothing to do")
         return before, Gallery(methods, drawings, hints, out, bool(before.facts.get("pictures")))
+    with held(out):
+        measured = _measure(request, methods, digest, device)
+    return measured, Gallery(methods, drawings, hints, out, request.keep_pictures)
+
+
+def _measure(request: MeasurementRequest, methods: Sequence[Method], digest: str, device: str) -> Measured:
+    """Measure drawing by drawing, going on where a measurement of the same `digest` was stopped."""
+    drawings, hints, out = request.drawings, request.hints, request.out
     started = time.perf_counter()
     measurement = Measurement(methods, hints, make_feature_extractor(request.features).to(device))
     progress = Progress(out, f"{digest} {request.keep_pictures}")
@@ -152,7 +161,7 @@ def measure_methods(request: MeasurementRequest) -> tuple[Measured, Gallery]:
     measured = Measured(hints.levels, measurement.drawings, figures, measurement.rows, facts)
     measured.save(out)
     progress.drop()
-    return measured, Gallery(methods, drawings, hints, out, request.keep_pictures)
+    return measured
 
 
 def _finished(out: Path, digest: str, pictures: bool) -> Measured | None:

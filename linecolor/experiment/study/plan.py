@@ -11,9 +11,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from linecolor.experiment.composition import compose_training, quoted
+from linecolor.experiment.composition import compose_training
 from linecolor.experiment.config import RunConfig
 from linecolor.experiment.errors import RunStopped
+from linecolor.experiment.plain_paths import quoted
 from linecolor.runs.renamed_keys import rename_overrides
 
 TrainingKey = tuple[str, tuple[str, ...], int]

@@ -1,5 +1,6 @@
 """A study: its trainings, its measurement, its page."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def study(config: DictConfig) -> Path:
         named_after=requested["study"]["named_after"],
         sheet=settings.sheet,
     )
-    commands = {training.run.name: " ".join(training.words) for training in trainings.values()}
+    commands = {training.run.name: shlex.join(training.words) for training in trainings.values()}
     config_yaml = yaml.safe_dump({"study": requested, "trainings": commands}, sort_keys=False)
     path = folder / "report.html"
     page = write_methods_report(path, measured, presentation, gallery, config_yaml, data_licence(data.roots))

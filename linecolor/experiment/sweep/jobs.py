@@ -16,9 +16,10 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from linecolor.experiment.composition import quoted
 from linecolor.experiment.errors import RunStopped, exit_on_error, is_first_process, root_cause, stop_code
+from linecolor.experiment.plain_paths import quoted
 from linecolor.experiment.sweep.plan import ONE_PROCESS, check_devices, machines, planned_jobs
+from linecolor.runs.full_disk import in_words, lack_of_room
 from linecolor.runs.renamed_keys import new_key
 
 
@@ -92,6 +93,7 @@ def report_interrupted_sweep() -> None:
 
 
 def _begin(config: DictConfig) -> None:
+    from linecolor.images import write_atomically
     from linecolor.runs.sweep_folder import SweepFolder
 
     _rename_search_space(config)
@@ -120,6 +122,8 @@ def _begin(config: DictConfig) -> None:
         direction=objective.direction,
         started=time.strftime("%Y-%m-%d %H:%M:%S"),
     )
+    # Hydra writes this file next, and would answer a full disk with a traceback.
+    write_atomically(sweep.path / "multirun.yaml", OmegaConf.to_yaml(config).encode())
     SweepWatch.started = sweep, start
     jobs_in_words = f"{count} job{'s' * (count != 1)}"
     print(f"Sweep {sweep.path}: {jobs_in_words}, ranked by {objective.figure} ({objective.direction})", flush=True)
@@ -154,7 +158,8 @@ def _end(config: DictConfig) -> None:
     ours = [row for row in table.rows if row.facts.get("start") == sweep.facts.get("start")]
     for row in ours:
         if row.state == FAILED:
-            message = f"{row.facts.get('message')} (traceback in {row.job.path / 'error.txt'})"
+            trace = row.job.path / "error.txt"
+            message = f"{row.facts.get('message')}{f' (traceback in {trace})' if trace.is_file() else ''}"
             print(f"failed: {table.label(row)}: {message}", file=sys.stderr)
         elif row.state not in (DONE, STOPPED):
             print(f"{row.state}: {table.label(row)}", file=sys.stderr)
@@ -185,9 +190,10 @@ def _run(
         state, message = STOPPED, str(better)
     except Exception as failure:
         cause = root_cause(failure)
-        told = isinstance(cause, (ValueError, OSError, RuntimeError))
+        told, full = isinstance(cause, (ValueError, OSError, RuntimeError)), lack_of_room(failure)
         message = str(cause) if told else f"{type(cause).__name__}: {cause}"
-        if is_first_process():
+        message = message if full is None else in_words(full)
+        if is_first_process() and full is None:
             job.path.mkdir(parents=True, exist_ok=True)
             (job.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
     finally:

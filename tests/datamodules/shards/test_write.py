@@ -1,3 +1,4 @@
+import errno
 import json
 import logging
 import os
@@ -187,3 +188,15 @@ def test_shards_hold_no_pickle_and_no_path_and_none_are_made_from_them(shards, m
     for path in shards.iterdir():
         assert str(mixed_folder).encode() not in path.read_bytes()
     assert pq.read_schema(shards / INDEX).names[:4] == ["id", "split", "base", "path"]
+
+
+def test_a_disk_that_fills_meanwhile_is_named_and_what_is_whole_stays(noisy_folder, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(write, "add", full)
+        with pytest.raises(OSError, match=r"shard-000000\.tar"):
+            shard(noisy_folder, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.tmp"))
+    assert shard(noisy_folder, tmp_path / "out").shards > 0
