@@ -22,8 +22,9 @@ THIN = 0.6
 """A stroke is thin below this share of the width of the outlines."""
 SPECK = 3.0
 """The longer side of a dot."""
-AREA = 3.0
-"""Radius of the smallest area of tone; what is smaller is a detail, such as an eye."""
+AREA, WIDE_AREA = 3.0, 6.0
+"""Radius of the smallest area of tone: what is smaller is a detail, such as an eye; and of strokes of any width, which
+may be outlines next to each other."""
 SOLID = 1.0
 """Radius from which ink is an area of its own, such as black hair."""
 RIM = 1.5
@@ -91,8 +92,8 @@ def _tone_strokes(line: Picture, factor: float, level: Picture | None) -> Pictur
     left_out = np.zeros_like(rest)
     # Of a cross-hatching the crossings stay, which are specks.
     for kind in (_specks, _thin_strokes, _specks, _strokes):
-        candidates, gap, rim = kind(rest, cell)
-        area = _opened(_closed(candidates, gap * cell), AREA * cell)
+        candidates, gap, least, rim = kind(rest, cell)
+        area = _opened(_closed(candidates, gap * cell), least * cell)
         if area.any():
             inner = _eroded(area, rim * cell) if rim else area
             tone = (candidates & inner) | _inside(candidates, area)
@@ -106,14 +107,14 @@ def _tone_strokes(line: Picture, factor: float, level: Picture | None) -> Pictur
     return left_out * np.uint8(255)
 
 
-def _specks(strokes: Picture, cell: float) -> tuple[Picture, float, float]:
+def _specks(strokes: Picture, cell: float) -> tuple[Picture, float, float, float]:
     """Dots of a screentone or a dither, dashes, and each letter of small lettering."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    return (sides <= SPECK * cell)[labels].astype(np.uint8) & strokes, LOOSE, 0
+    return (sides <= SPECK * cell)[labels].astype(np.uint8) & strokes, LOOSE, AREA, 0
 
 
-def _thin_strokes(strokes: Picture, cell: float) -> tuple[Picture, float, float]:
+def _thin_strokes(strokes: Picture, cell: float) -> tuple[Picture, float, float, float]:
     """Hatching, patterns and hair, drawn with a finer pen than the outlines."""
     strokes = _without_solids(strokes, cell)
     distance = _distance(strokes)
@@ -121,15 +122,15 @@ def _thin_strokes(strokes: Picture, cell: float) -> tuple[Picture, float, float]
     crowded = _opened(_closed(strokes, LOOSE * cell), AREA * cell) > 0
     outlines = distance[ridge & ~crowded]
     if not outlines.size:
-        return np.zeros_like(strokes), LOOSE, 0
+        return np.zeros_like(strokes), LOOSE, AREA, 0
     half = float(np.percentile(outlines, 75))
     thick = _widened(_opened(strokes, THIN * half), 1)
-    return strokes & ~thick, LOOSE, 0
+    return strokes & ~thick, LOOSE, AREA, 0
 
 
-def _strokes(strokes: Picture, cell: float) -> tuple[Picture, float, float]:
+def _strokes(strokes: Picture, cell: float) -> tuple[Picture, float, float, float]:
     """Strokes of any width, so dense that the networks see one dark area."""
-    return _without_solids(strokes, cell), DENSE, RIM
+    return _without_solids(strokes, cell), DENSE, WIDE_AREA, RIM
 
 
 def _without_solids(ink: Picture, cell: float) -> Picture:

@@ -50,7 +50,6 @@ class Drawing:
 
     Attributes:
         size: (H, W) of the page.
-        view: (h, w) or (h, w, 3) uint8, the ink at the size of the view.
         notes: what was done to the page, or is odd about it, for people.
 
     Raises:

@@ -126,7 +126,8 @@ class WebApp:
             name, drawing = await self.reading.run(partial(self.drawings.add, data), request.is_disconnected)
         height, width = drawing.size
         view = {"width": drawing.view.shape[1], "height": drawing.view.shape[0]}
-        return JSONResponse({"name": name, "width": width, "height": height, "view": view}, 201)
+        content = {"name": name, "width": width, "height": height, "view": view, "notes": drawing.notes}
+        return JSONResponse(content, 201)
 
     async def line(self, request: Request) -> Response:
         """The view of a drawing."""

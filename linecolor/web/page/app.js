@@ -131,7 +131,7 @@ async function open(file, sample) {
   if (!fits(file)) return;
   showStatus(`Opening ${file.name} …`);
   try {
-    const { name, width, height, view } = await server.upload(file);
+    const { name, width, height, view, notes } = await server.upload(file);
     const line = await server.line(name);
     if (drawing) server.drop(drawing.name);
     drawing = { file, name, page: { width, height }, view, strokes: new Strokes(), isSample: !!sample };
@@ -143,7 +143,7 @@ async function open(file, sample) {
     zoom.fit(view);
     await Promise.all([showPicture(get("line"), line), showPicture(get("before"), line)]);
     const again = !sample && strokes.length ? ", with the hints you painted before" : "";
-    get("about").textContent = `${sample ? SAMPLE : file.name}, ${width} × ${height}${again}`;
+    get("about").textContent = [`${sample ? SAMPLE : file.name}, ${width} × ${height}${again}`, ...notes].join("; ");
     get("save-png").disabled = get("save-ora").disabled = false;
     showError("");
     showStrokes();

@@ -44,6 +44,7 @@ def test_a_drawing_is_opened_colored_and_downloaded(client):
     assert status == 201
     assert (content["width"], content["height"]) == (1200, 2000)
     assert content["view"] == {"width": 960, "height": 1600}
+    assert content["notes"] == []
     name = content["name"]
     assert rgb(client.ask("GET", f"/pages/{name}/line.png")[2]).shape == (1600, 960, 3)
     hints = [dot(RED, 200, 300), dot(GREEN, 1000, 1700)]
@@ -60,6 +61,11 @@ def test_a_drawing_is_opened_colored_and_downloaded(client):
     assert (status, headers["content-type"]) == (200, "image/openraster")
     assert "stack.xml" in zipfile.ZipFile(io.BytesIO(data)).namelist()
     assert [path.name for path in client.folder.iterdir()] == [name]
+
+
+def test_what_was_done_to_a_page_is_said(client):
+    content = client.json("POST", "/pages", encode_png(255 - rooms(300, 200)))[1]
+    assert content["notes"] == ["inverted: light ink on dark paper"]
 
 
 def test_blend_and_detail_are_chosen(client):
