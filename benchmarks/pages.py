@@ -6,7 +6,7 @@ python -m benchmarks.pages data/openmoji     measures the held-out drawings ther
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,11 +14,12 @@ import numpy as np
 
 from benchmarks.figure import PAPERS, hint_points, line, on_paper, toned, tones
 from linecolor import LineColorizer
-from linecolor.arrays import Mask, Picture
+from linecolor.arrays import PAPER, Mask, Picture
 from linecolor.evaluation.hint_levels import ProtocolHints
 from linecolor.evaluation.metrics.psnr import psnr
 from linecolor.images import read_color, read_line, write_png
 from linecolor.lineart.foreground import foreground
+from linecolor.samples import FullDrawing
 
 SHEET = Path(__file__).parents[1] / "docs" / "pages.png"
 TONES = ("hatching 30", "cross-hatching", "dots 10 24.6", "dither", "flat 200")
@@ -29,13 +30,12 @@ SHAPES = {"4:3": (4, 3), "3:4": (3, 4), "16:9": (16, 9), "1:2": (1, 2), "A4": (2
 
 @dataclass
 class Page:
-    """A drawing to measure: as `FullDrawing`, and the page that is coloured in place of its line."""
+    """A page to colour, what is true of it, and where that is measured: the areas of the drawing, without its lines."""
 
-    name: str
-    line: Picture
-    color: Picture
-    foreground: Mask
     page: Picture
+    hints: Picture
+    truth: Picture
+    areas: Mask
 
 
 def write_sheet(colorizer: LineColorizer) -> None:
@@ -50,41 +50,47 @@ def write_sheet(colorizer: LineColorizer) -> None:
     write_png(SHEET, np.asarray(cv2.resize(np.hstack(columns), None, fx=0.15, fy=0.15, interpolation=cv2.INTER_AREA)))
 
 
-def variants(drawing: Page) -> Iterator[tuple[str, Page]]:
-    """The drawing under other circumstances, with the truth that belongs to each."""
-    yield "as it is", drawing
-    plain, largest = drawing.line, _largest_area(drawing.line)
+def variants(plain: Page) -> Iterator[tuple[str, Page]]:
+    """The same drawing and hints under other circumstances, with the truth that belongs to each."""
+    yield "as it is", plain
+    largest = _largest_area(plain.page)
     for tone in TONES:
-        over = np.where(largest, tones(tone, *plain.shape), 255).astype(np.uint8)
-        truth = np.rint(drawing.color * (over[..., None] / 255)).astype(np.uint8)
-        yield tone, Page(drawing.name, plain, truth, drawing.foreground, np.minimum(plain, over))
+        over = np.where(largest, tones(tone, *plain.page.shape), 255).astype(np.uint8)
+        truth = np.rint(plain.truth * (over[..., None] / 255)).astype(np.uint8)
+        yield tone, replace(plain, page=np.minimum(plain.page, over), truth=truth)
     for paper in PAPERS:
-        page = on_paper(plain, **PAPERS[paper])
-        yield paper, Page(drawing.name, plain, drawing.color, drawing.foreground, page)
-    height, width = plain.shape
+        yield paper, replace(plain, page=on_paper(plain.page, **PAPERS[paper]))
     for shape, (across, down) in SHAPES.items():
-        wide, high = min(width, width * across // down), min(height, height * down // across)
-        part = np.s_[(height - high) // 2 : (height + high) // 2, (width - wide) // 2 : (width + wide) // 2]
-        yield shape, Page(drawing.name, plain[part], drawing.color[part], drawing.foreground[part], plain[part])
+        height, width = plain.page.shape
+        more = ((0, max(0, width * down // across - height)), (0, max(0, height * across // down - width)))
+        yield (
+            shape,
+            Page(
+                np.pad(plain.page, more, constant_values=255),
+                np.pad(plain.hints, (*more, (0, 0))),
+                np.pad(plain.truth, (*more, (0, 0)), constant_values=255),
+                np.pad(plain.areas, more),
+            ),
+        )
 
 
 def measure(colorizer: LineColorizer, root: Path) -> None:
-    """Print PSNR, whole picture and foreground, of each circumstance with 32 hints."""
-    figures: dict[str, list[tuple[float, float]]] = {}
+    """Print the PSNR of the drawings' areas under each circumstance, with 32 hints."""
+    figures: dict[str, list[float]] = {}
     for path in sorted((root / "test" / "color").iterdir()):
         color, alpha = read_color(path)
         ink = read_line(root / "test" / "line" / path.name)
-        for name, page in variants(Page(path.stem, ink, color, foreground(ink, color, alpha), ink)):
-            (hints,) = ProtocolHints([HINTS]).of(page)  # type: ignore[arg-type]
-            figures.setdefault(name, []).append(
-                psnr(colorizer.colorize(page.page, hints.layer), page.color, page.foreground)
-            )
-    base = np.mean(figures["as it is"], axis=0)
+        drawing = FullDrawing(path.stem, ink, color, foreground(ink, color, alpha))
+        (hints,) = ProtocolHints([HINTS]).of(drawing)
+        plain = Page(ink, hints.layer, color, drawing.foreground & (ink >= PAPER))
+        for name, page in variants(plain):
+            picture = colorizer.colorize(page.page, page.hints)
+            figures.setdefault(name, []).append(psnr(picture, page.truth, page.areas))
     print(f"{len(figures['as it is'])} drawings, {HINTS} hints\n")
-    print("| page | PSNR | foreground | against as it is |\n|---|---|---|---|")
-    for name, rows in figures.items():
-        whole, inside = np.mean(rows, axis=0)
-        print(f"| {name} | {whole:.1f} | {inside:.1f} | {inside - base[1]:+.1f} |")
+    print("| page | PSNR of its areas | against as it is |\n|---|---|---|")
+    base = np.mean(figures["as it is"])
+    for name, values in figures.items():
+        print(f"| {name} | {np.mean(values):.1f} | {np.mean(values) - base:+.1f} |")
 
 
 def _largest_area(page: Picture) -> Mask:

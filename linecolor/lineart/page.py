@@ -13,7 +13,7 @@ from linecolor.lineart.tone import without_tone
 DARK = 80
 """Grey below which paper is dark."""
 LINE, PALE = 220, 100
-"""Grey below which a pixel belongs to a line, and from which the darkest tenth of such pixels is pale."""
+"""Grey below which a pixel belongs to a line, and from which the darkest fiftieth of such pixels is pale."""
 EMPTY = 128
 """A page without a pixel darker than this has no lines to colour."""
 
@@ -86,14 +86,15 @@ class PagePreparation:
             else:
                 ink = clean.ink
                 notes.append("paper made white")
-        toneless = without_tone(grey, factor)
-        if toneless is not None:
-            notes.append("tone kept out of the lines")
-            grey = toneless
         darkened = _darkened(grey)
         if darkened is not None:
             notes.append("pale lines shown darker")
             grey = darkened
+        # Afterwards: fat pencil lines would be grey tone.
+        toneless = without_tone(grey, factor)
+        if toneless is not None:
+            notes.append("tone kept out of the lines")
+            grey = toneless
         has_only_lines = toneless is None and darkened is None and (paper is None or self.paper != "keep")
         return PreparedPage(ink, grey, has_only_lines, tuple(notes))
 
@@ -113,7 +114,7 @@ def _darkened(line: Picture) -> Picture | None:
     counts = np.bincount(line.reshape(-1)[:: max(1, line.size >> 20)], minlength=256)[:LINE]
     if counts.sum() < 64:
         return None
-    darkest = int(np.searchsorted(np.cumsum(counts), 0.1 * counts.sum()))
+    darkest = int(np.searchsorted(np.cumsum(counts), 0.02 * counts.sum()))
     if darkest < PALE:
         return None
     table = np.clip(np.rint((np.arange(256) - darkest) * (255 / (255 - darkest))), 0, 255).astype(np.uint8)

@@ -16,14 +16,14 @@ LEAST_FACTOR = 2.0
 """A page that is reduced by less is shown as it is: the networks see all that is drawn there."""
 INK = 160
 """Grey below which a pixel is a stroke or a dot."""
-DENSE, LOOSE = 1.6, 3.2
+DENSE, LOOSE = 1.6, 4.0
 """Radius of the paper between strokes of tone: of any width, and of thin strokes or specks."""
 THIN = 0.6
 """A stroke is thin below this share of the width of the outlines."""
 SPECK = 3.0
 """The longer side of a dot."""
-AREA, WIDE_AREA = 3.0, 6.0
-"""Radius of the smallest area of tone: what is smaller is a detail, such as an eye; and of strokes of any width, which
+AREA, WIDE_AREA = 5.0, 6.0
+"""Radius of the smallest area of tone, more than LOOSE: a closed curve is no tone; and of strokes of any width, which
 may be outlines next to each other."""
 SOLID = 1.0
 """Radius from which ink is an area of its own, such as black hair."""
@@ -116,14 +116,14 @@ def _specks(strokes: Picture, cell: float) -> tuple[Picture, float, float, float
 
 def _thin_strokes(strokes: Picture, cell: float) -> tuple[Picture, float, float, float]:
     """Hatching, patterns and hair, drawn with a finer pen than the outlines."""
-    strokes = _without_solids(strokes, cell)
+    crowded = _opened(_closed(_without_solids(strokes, cell), LOOSE * cell), AREA * cell) > 0
     distance = _distance(strokes)
     ridge = (distance > 0.5) & (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8)))
-    crowded = _opened(_closed(strokes, LOOSE * cell), AREA * cell) > 0
     outlines = distance[ridge & ~crowded]
     if not outlines.size:
         return np.zeros_like(strokes), LOOSE, AREA, 0
-    half = float(np.percentile(outlines, 75))
+    # Of a page with fat outlines a hatching may still be no finer than a pen.
+    half = min(float(np.percentile(outlines, 75)), SOLID * cell)
     thick = _widened(_opened(strokes, THIN * half), 1)
     return strokes & ~thick, LOOSE, AREA, 0
 
