@@ -90,8 +90,10 @@ def _tone_strokes(line: Picture, factor: float, level: Picture | None) -> Pictur
     grey, cell = _reduced(line, factor, _FINE)
     rest = (grey < INK).astype(np.uint8)
     left_out = np.zeros_like(rest)
+    # No kind has an area where all ink together has none, which spares most pages the search.
+    is_crowded = _opened(_closed(rest, LOOSE * cell), AREA * cell).any()
     # Of a cross-hatching the crossings stay, which are specks.
-    for kind in (_specks, _thin_strokes, _specks, _strokes):
+    for kind in (_specks, _thin_strokes, _specks, _strokes) if is_crowded else ():
         candidates, gap, least, rim = kind(rest, cell)
         area = _opened(_closed(candidates, gap * cell), least * cell)
         if area.any():
