@@ -7,7 +7,7 @@ import numpy as np
 from linecolor.arrays import Picture
 from linecolor.lineart.layer import LineLayer
 from linecolor.lineart.page_modes import INVERT_MODES, PAPER_MODES
-from linecolor.lineart.paper import on_white, paper_of
+from linecolor.lineart.paper import NEARLY_WHITE, on_white, paper_of
 from linecolor.lineart.tone import without_tone
 
 DARK = 80
@@ -76,7 +76,7 @@ class PagePreparation:
             notes.append("no line is darker than middle grey")
         elif grey.max() < DARK:
             notes.append("no paper: the page is black")
-        paper = paper_of(ink, 256 if self.paper == "white" else 250)
+        paper = paper_of(ink, 256 if self.paper == "white" else NEARLY_WHITE)
         if paper is not None:
             # Paper that has a colour makes ink of it; by itself the ink may be grey.
             clean = LineLayer(on_white(ink, paper))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from linecolor.arrays import Line, Mask, Picture
+from linecolor.arrays import INK, Line, Mask, Picture
 from linecolor.hints.layers import HINT_ALPHA, Point, checked_point
 from linecolor.rendering.blending import Patch
 
@@ -23,8 +23,6 @@ STRAY = 0.25
 """A stroke does not belong to an area that holds less than this share of it."""
 SAME = 24
 """Hints in one area whose channels differ by more are several colours, which only the networks can share out."""
-PAPER = 128
-"""Grey from which a pixel is paper, and what is darker a wall."""
 MOST_PIXELS = 1 << 24
 """Of the surroundings of one stroke; a larger one is left to the networks."""
 _INTO_LINE = 3
@@ -51,7 +49,7 @@ def small_areas(
     for rows, columns, cells in _surroundings(grid, line.shape, cell):
         crop = line[rows, columns]
         painted = _painted(hints, line.shape, rows, columns)
-        _, areas, stats, _ = cv2.connectedComponentsWithStats((crop >= PAPER).astype(np.uint8), connectivity=4)
+        _, areas, stats, _ = cv2.connectedComponentsWithStats((crop >= INK).astype(np.uint8), connectivity=4)
         owned = _owned(painted, areas)
         unseen = (painted[..., 3] >= HINT_ALPHA) & (areas > 0) & ~owned
         for area in np.unique(areas[owned]):
