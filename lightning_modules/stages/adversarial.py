@@ -14,9 +14,9 @@ from linecolor.samples import LineArtBatch
 class AdversarialStage(TrainingStage):
     """A generator and its discriminator, or critic, each with an optimizer and a schedule of its own.
 
-    Both step once on the same fakes, the discriminator first unless `generator_first` says otherwise. The whole of one
-    network's backward passes and its step come before the other's begin: with mixed precision a step may change the
-    scale of the gradients, which must not happen half-way through an accumulation.
+    Both step once on the same fakes, the discriminator first unless `generator_first` says otherwise, as `DraftGAN`
+    alone does. The whole of one network's backward passes and its step come before the other's begin: with mixed
+    precision a step may change the scale of the gradients, which must not happen half-way through an accumulation.
 
     A stage says how its generator paints, how its discriminator judges, and what each of them learns from.
 
